@@ -1,0 +1,1 @@
+"""Links become takes through providers."""

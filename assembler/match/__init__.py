@@ -1,0 +1,1 @@
+"""Seams: how two clips that continue each other are joined. Arrays in, decisions out."""

@@ -1,0 +1,1 @@
+"""The only door to ffmpeg, PyAV and what is inside files."""

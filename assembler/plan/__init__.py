@@ -1,0 +1,1 @@
+"""What will be done, before anything is done or paid."""

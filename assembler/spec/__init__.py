@@ -1,0 +1,1 @@
+"""What the author wrote: timelines and presets, read with positions and checked."""

@@ -1,0 +1,461 @@
+"""
+The timeline as the author wrote it: frozen models, unknown keys refused.
+
+Times stay as written (`Duration`, `Place`) until the planner applies the canvas rate. Paths are
+resolved by the loader against the file that names them and never leave the project.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from assembler.spec.time import Duration, Place
+from assembler.timebase import parse_rate
+
+
+class Spec(BaseModel):
+    """Base of all models: frozen, unknown keys refused, aliases accepted."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+
+def _size(raw: object) -> object:
+    if isinstance(raw, str):
+        width, mark, height = raw.lower().replace("×", "x").partition("x")
+        if mark and width.strip().isdigit() and height.strip().isdigit():
+            return (int(width), int(height))
+        raise ValueError(f"{raw!r} is no size; write 1920x1080")
+    return raw
+
+
+def _even(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+Side = Annotated[int, Field(ge=16, le=16384, multiple_of=2)]
+Size = Annotated[
+    tuple[Side, Side],
+    BeforeValidator(_size, json_schema_input_type=str),
+    PlainSerializer(_even),
+]
+"""Width and height in pixels, both even, written ``1920x1080``."""
+
+
+def _rate(raw: object) -> Fraction:
+    if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Fraction)):
+        raise ValueError(f"{raw!r} is no frame rate")
+    return parse_rate(raw)
+
+
+Rate = Annotated[
+    Fraction, BeforeValidator(_rate, json_schema_input_type=float | str), PlainSerializer(str)
+]
+"""Frames a second, exact; 23.976 means 24000/1001."""
+
+
+def _decibels(raw: object) -> object:
+    if isinstance(raw, str):
+        return raw.strip().removesuffix("dB").removesuffix("db").strip()
+    return raw
+
+
+Decibels = Annotated[
+    float,
+    BeforeValidator(_decibels, json_schema_input_type=float | str),
+    Field(ge=-120, le=60, allow_inf_nan=False),
+]
+"""A gain, written ``-3dB`` or ``-3``."""
+
+
+def _share(raw: object) -> object:
+    if isinstance(raw, str) and raw.strip().endswith("%"):
+        return float(raw.strip()[:-1]) / 100
+    return raw
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share, json_schema_input_type=float | str),
+    Field(gt=0, le=1, allow_inf_nan=False),
+]
+"""A part of a whole, written ``30%`` or 0.3."""
+
+Id = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z_][A-Za-z0-9_]*)*$", max_length=64)
+]
+"""A name within the timeline: letters, digits, ``_`` and ``-`` (a letter after each hyphen)."""
+
+Text = Annotated[str, Field(max_length=20_000)]
+Ref = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+"""Name of a preset, a model or a provider."""
+
+MediaPath = Path
+"""A file of the project; the loader makes it absolute."""
+
+
+class AudioFormat(Spec):
+    """The programme's sound."""
+
+    rate: Literal[44100, 48000, 96000] = 48000
+    layout: Literal["mono", "stereo", "5.1"] = "stereo"
+
+
+class Canvas(Spec):
+    """Size, rate and sound of the programme."""
+
+    size: Size = (1920, 1080)
+    rate: Rate = Fraction(24)
+    audio: AudioFormat = AudioFormat()
+
+
+class Output(Spec):
+    """One delivery: a preset, and what differs from it."""
+
+    preset: Ref
+    path: MediaPath | None = None
+    size: Size | None = None
+    rate: Rate | None = None
+    mix: Ref | None = None
+    """Mix preset of this delivery, else the timeline's, else the delivery preset's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, raw: Any) -> Any:
+        return {"preset": raw} if isinstance(raw, str) else raw
+
+
+class Budget(Spec):
+    """A hard limit on what generation may cost."""
+
+    usd: Annotated[Decimal, Field(ge=0, max_digits=12, allow_inf_nan=False)]
+
+
+AudioMode = Literal["native", "off"]
+Resolution = Literal["480p", "512p", "540p", "580p", "720p", "768p", "1080p", "1440p", "2k", "4k"]
+Fit = Literal["contain", "cover", "stretch", "blur"]
+"""How another shape is laid on the canvas: bars, crop, distortion, or blurred bars."""
+
+
+class Defaults(Spec):
+    """Values for every segment that doesn't set its own."""
+
+    provider: Ref = "animatic"
+    model: Ref = "animatic"
+    resolution: Resolution | None = None
+    audio: AudioMode = "native"
+    takes: Annotated[int, Field(ge=1, le=20)] = 1
+    fit: Fit = "cover"
+    negative: Text | None = None
+    guidance: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+
+
+class Beat(Spec):
+    """What changes in the prompt from a time on (counted from the segment's start)."""
+
+    at: Duration
+    prompt: Text
+
+
+class Shot(Spec):
+    """One shot of a multi-shot generation."""
+
+    duration: Duration
+    prompt: Text
+
+
+class Avatar(Spec):
+    """A talking person made from a picture and a recording."""
+
+    model: Ref | None = None
+    image: MediaPath
+    audio: MediaPath
+    in_: Annotated[Duration | None, Field(alias="in")] = None
+    """Where in the recording the clip begins."""
+    prompt: Text | None = None
+
+
+class Layer(Spec):
+    """A segment shown over others instead of in their row."""
+
+    place: Literal[
+        "top-left", "top", "top-right", "left", "centre", "right",
+        "bottom-left", "bottom", "bottom-right", "full",
+    ] = "bottom-right"  # fmt: skip
+    width: Share = 0.3
+    margin: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = 0.04
+    """Distance from the canvas edge, as a part of its height."""
+    over: Id | None = None
+    """The segment whose start it shares; or use `on`."""
+    on: Place | None = None
+    shape: Literal["box", "rounded", "circle"] = "box"
+
+
+TRANSITIONS = (
+    "dissolve", "fade-black", "fade-white",
+    "wipe-left", "wipe-right", "wipe-up", "wipe-down",
+    "slide-left", "slide-right", "slide-up", "slide-down",
+    "smooth-left", "smooth-right", "smooth-up", "smooth-down",
+    "circle-open", "circle-close", "radial", "pixelize", "zoom-in",
+)  # fmt: skip
+"""Transitions by our name; the renderer maps them to ffmpeg's xfade."""
+
+
+class Join(Spec):
+    """How a segment follows the one before it."""
+
+    kind: Literal["handoff", "cut", "transition"] = "cut"
+    transition: str = "dissolve"
+    duration: Duration | None = None
+    """Length of a transition; centred on the cut, so that the programme keeps its length."""
+    j_cut: Duration | None = None
+    """The sound of this segment begins so much before its picture."""
+    l_cut: Duration | None = None
+    """The sound of the segment before goes on so much after this picture begins."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_words(cls, raw: Any) -> Any:
+        if isinstance(raw, str):
+            return {"kind": raw}
+        if not isinstance(raw, dict) or "kind" in raw:
+            return raw
+        out = {
+            k.replace("-", "_"): v
+            for k, v in raw.items()
+            if k in ("j-cut", "l-cut", "j_cut", "l_cut")
+        }
+        names = [k for k in raw if k not in ("j-cut", "l-cut", "j_cut", "l_cut")]
+        unknown = [k for k in names if k not in TRANSITIONS]
+        if unknown:
+            raise ValueError(
+                f"unknown join {unknown[0]!r}; one of handoff, cut, {', '.join(TRANSITIONS)}"
+            )
+        if len(names) > 1:
+            raise ValueError(f"one transition at a time, not {' and '.join(map(repr, names))}")
+        if names:
+            out |= {"kind": "transition", "transition": names[0], "duration": raw[names[0]]}
+        return out
+
+
+class SeamOverride(Spec):
+    """The author's word on a seam, above what the engine decides."""
+
+    preset: Ref | None = None
+    keep_until: Annotated[int, Field(ge=1)] | None = None
+    """Frames of the clip before that are kept."""
+    start_from: Annotated[int, Field(ge=0)] | None = None
+    """First frame of this clip that is used."""
+    colour: Literal["hold", "release", "glide", "off"] | None = None
+    geometry: Literal["on", "off"] | None = None
+    sharpness: Literal["on", "off"] | None = None
+    patch: Literal["auto", "off"] | None = None
+
+
+class Drift(Spec):
+    """How a chain is held to its first link."""
+
+    anchor: Literal["first", "off"] = "first"
+    limit: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] = 4.0
+    """Largest correction of a handoff image, in dE."""
+
+
+class NativeAudio(Spec):
+    """What becomes of the sound that clips bring along."""
+
+    level: Decibels = 0.0
+    match: bool = True
+    """Level clips to each other before the mix."""
+    mode: Literal["keep", "mute", "speech-only"] = "keep"
+
+
+class References(Spec):
+    """Material that a model may look at besides the end frames."""
+
+    images: tuple[MediaPath, ...] = ()
+    elements: tuple[Text, ...] = ()
+    video: MediaPath | None = None
+
+
+class Segment(Spec):
+    """A stretch of programme: generated, from a file or from a URL."""
+
+    id: Id
+    join: Join | None = None
+    continue_: Annotated[Id | None, Field(alias="continue")] = None
+    duration: Duration | None = None
+    prompt: Text | None = None
+    negative: Text | None = None
+    camera: Text | None = None
+    beats: Annotated[tuple[Beat, ...], Field(max_length=500)] = ()
+    shots: Annotated[tuple[Shot, ...], Field(max_length=50)] = ()
+    start: MediaPath | None = None
+    end: MediaPath | None = None
+    keyframe: MediaPath | None = None
+    """The frame it ends on, from which what follows can start at once; like `end`."""
+    references: References | None = None
+    avatar: Avatar | None = None
+    file: MediaPath | None = None
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=4096)] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    in_: Annotated[Duration | None, Field(alias="in")] = None
+    out: Duration | None = None
+    layer: Layer | None = None
+    provider: Ref | None = None
+    model: Ref | None = None
+    resolution: Resolution | None = None
+    audio: AudioMode | None = None
+    voices: tuple[Text, ...] = ()
+    takes: Annotated[int, Field(ge=1, le=20)] | None = None
+    guidance: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Passed to the provider as it is (each provider says what it takes)."""
+    fit: Fit | None = None
+    colour: Literal["auto", "tags", "bt601", "bt709"] = "auto"
+    """Which matrix the source's numbers were made with."""
+    native: NativeAudio | None = None
+    seam: SeamOverride | None = None
+    """The seam at this segment's start (and between its own links)."""
+    drift: Drift | None = None
+
+    @property
+    def kind(self) -> Literal["file", "url", "avatar", "generated"]:
+        """Where its frames come from."""
+        if self.file is not None:
+            return "file"
+        if self.url is not None:
+            return "url"
+        return "avatar" if self.avatar is not None else "generated"
+
+    @property
+    def end_image(self) -> Path | None:
+        """The picture it ends on, if that is known beforehand."""
+        return self.keyframe or self.end
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        sources = [k for k in ("file", "url", "avatar") if getattr(self, k) is not None]
+        if len(sources) > 1:
+            raise ValueError(f"segment {self.id} has {' and '.join(sources)}; it can have one")
+        if self.keyframe and self.end:
+            raise ValueError(f"segment {self.id} has `end` and `keyframe`; they mean the same")
+        if self.continue_ and self.start:
+            raise ValueError(f"segment {self.id} continues {self.continue_} and can't have `start`")
+        if not sources:
+            self._consistent_generated()
+        elif self.kind in ("file", "url") and (self.prompt or self.shots or self.beats):
+            raise ValueError(f"segment {self.id} is a {self.kind} and takes no prompt")
+        return self
+
+    def _consistent_generated(self) -> None:
+        if not (self.prompt or self.shots or self.beats or self.start):
+            raise ValueError(f"segment {self.id} needs a prompt, shots, a file, a url or an avatar")
+        if not self.shots and self.duration is None:
+            raise ValueError(f"segment {self.id} needs a duration")
+        if self.in_ is not None or self.out is not None:
+            raise ValueError(f"segment {self.id} is generated; `in` and `out` are for files")
+
+
+FadeCurve = Literal["linear", "equal-power", "exp", "log", "s"]
+
+
+class Fade(Spec):
+    """A fade of sound."""
+
+    duration: Duration
+    curve: FadeCurve = "equal-power"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_time(cls, raw: Any) -> Any:
+        return raw if isinstance(raw, dict) else {"duration": raw}
+
+
+Role = Literal["dialogue", "native", "voice", "music", "sfx"]
+
+
+class Duck(Spec):
+    """Lower this track while others speak."""
+
+    under: tuple[Role, ...] = ("voice", "dialogue")
+    by: Annotated[Decibels, Field(ge=0, le=60)] = 10.0
+
+
+class GainPoint(Spec):
+    """One point of a gain automation."""
+
+    at: Duration
+    gain: Decibels
+
+
+class Track(Spec):
+    """A lane of sound: a file at a place, in a role."""
+
+    id: Id
+    role: Role = "music"
+    file: MediaPath
+    on: Place = Place(None, Duration(Fraction(0), "s"))
+    in_: Annotated[Duration | None, Field(alias="in")] = None
+    out: Duration | None = None
+    until: Place | None = None
+    """Where in the programme it ends at the latest."""
+    level: Decibels = 0.0
+    points: Annotated[tuple[GainPoint, ...], Field(max_length=1000)] = ()
+    pan: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = 0.0
+    fade_in: Fade | None = None
+    fade_out: Fade | None = None
+    loop: bool = False
+    """Repeated to the end of the programme (or `until`)."""
+    duck: Duck | None = None
+    mute: bool = False
+    solo: bool = False
+
+
+class Captions(Spec):
+    """A caption file for the programme."""
+
+    file: MediaPath
+    burn: bool = False
+    on: Place = Place(None, Duration(Fraction(0), "s"))
+
+
+class Title(Spec):
+    """Words over the picture."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    style: Ref = "title"
+    on: Place
+    for_: Annotated[Duration, Field(alias="for")]
+
+
+class Timeline(Spec):
+    """A whole film."""
+
+    assembler: Literal[1]
+    title: Annotated[str, Field(max_length=500)] = ""
+    canvas: Canvas = Canvas()
+    output: Annotated[tuple[Output, ...], Field(min_length=1)] = (Output(preset="youtube-1080p"),)
+    budget: Budget | None = None
+    defaults: Defaults = Defaults()
+    segments: Annotated[tuple[Segment, ...], Field(min_length=1, max_length=20_000)]
+    tracks: Annotated[tuple[Track, ...], Field(max_length=1000)] = ()
+    native_audio: NativeAudio = NativeAudio()
+    mix: Ref | None = None
+    seam: SeamOverride = SeamOverride()
+    drift: Drift = Drift()
+    captions: Captions | None = None
+    titles: Annotated[tuple[Title, ...], Field(max_length=1000)] = ()
+    path: Annotated[Path, Field(exclude=True)] = Path("timeline.yaml")
+    """The file it was read from; set by the loader, never by the author."""
+
+    def segment(self, id_: str) -> Segment:
+        """The segment of that name."""
+        return next(s for s in self.segments if s.id == id_)

@@ -1,0 +1,248 @@
+"""Every command: one call of the library each."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal
+
+import click
+import typer
+
+from assembler.cli import output
+from assembler.cli.output import Style
+from assembler.errors import AssemblerError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="assembler",
+    help="Make films out of generated clips: plan, generate, stitch, mix and render one timeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Timeline = Annotated[Path, typer.Argument(help="The timeline file.", metavar="TIMELINE")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that assembler didn't make.")]
+Draft = Annotated[
+    bool, typer.Option("--draft", help="Free preview: animatic clips, half size, no provider.")
+]
+ProviderName = Annotated[
+    str | None, typer.Option(help="Use this provider for everything that is generated.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Work at a time; the cores by default.")]
+
+
+_style = Style()
+_cancel = threading.Event()
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    style = Style(json="--json" in args, quiet=bool({"-q", "--quiet"} & set(args)))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of segments may hold any character
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        code = typer.main.get_command(app).main(list(args), "assembler", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except AssemblerError as error:
+        if _cancel.is_set():
+            return _interrupted(style)
+        output.failure(style, error)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return _interrupted(style)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _interrupted(style)
+    except BrokenPipeError:
+        return 1
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """First Ctrl-C: stop in order. Second: at once."""
+    if _cancel.is_set():
+        raise KeyboardInterrupt
+    _cancel.set()
+
+
+def _interrupted(style: Style) -> int:
+    output.note(
+        style, "stopped; nothing is half-written. Run the same command again to go on from here."
+    )
+    return INTERRUPTED
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from assembler import __version__
+
+        output.result(Style(), __version__, {})
+        raise typer.Exit
+
+
+@app.command()
+def check(timeline: Timeline, json: Json = False, quiet: Quiet = False) -> None:
+    """Check a timeline: every mistake at once, with its place and how to fix it."""
+    from assembler.assemble.prepare import check as work
+
+    found = work(timeline)
+    output.result(Style(json, quiet), found.text(), found.data())
+
+
+@app.command()
+def plan(
+    timeline: Timeline,
+    draft: Draft = False,
+    provider: ProviderName = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what would be made: links, order, price, state and why. Writes and spends nothing."""
+    from assembler.assemble.prepare import plan as work
+
+    found = work(timeline, draft=draft, provider=provider)
+    output.result(Style(json, quiet), found.text(), found.data())
+
+
+@app.command()
+def render(
+    timeline: Timeline,
+    draft: Draft = False,
+    provider: ProviderName = None,
+    force: Force = False,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make the film: generate or fetch what is missing, match, mix and render."""
+    from assembler.assemble.film import render as work
+
+    style = Style(json, quiet or json, verbose)
+    with output.progress(style) as progress:
+        made = work(
+            timeline,
+            draft=draft,
+            provider=provider,
+            force=force,
+            workers=workers,
+            progress=progress,
+            cancel=_cancel,
+        )
+    for line in made.notes if verbose else made.warnings:
+        output.note(style, line)
+    output.result(Style(json, quiet), made.text(), made.data())
+
+
+@app.command()
+def stitch(
+    clips: Annotated[list[Path], typer.Argument(help="Files to join, in order.", metavar="A B …")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write.")],
+    join: Annotated[
+        Literal["handoff", "cut"], typer.Option(help="How each clip follows the one before.")
+    ] = "handoff",
+    preset: Annotated[str, typer.Option(help="Delivery preset.")] = "match-source",
+    seam: Annotated[str, typer.Option(help="Seam preset.")] = "invisible",
+    report: Annotated[
+        Path | None, typer.Option(help="Write the seam decisions to this JSON file.")
+    ] = None,
+    force: Force = False,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Join files without a timeline, so that the joins don't show."""
+    from assembler.assemble.stitch import stitch as work
+
+    style = Style(json, quiet or json, verbose)
+    with output.progress(style) as progress:
+        made = work(
+            clips,
+            out,
+            join=join,
+            preset=preset,
+            seam=seam,
+            report=report,
+            force=force,
+            workers=workers,
+            progress=progress,
+            cancel=_cancel,
+        )
+    for line in made.notes if verbose else made.warnings:
+        output.note(style, line)
+    output.result(Style(json, quiet), made.text(), made.data())
+
+
+@app.command()
+def seam(
+    a: Annotated[Path, typer.Argument(help="The clip before.")],
+    b: Annotated[Path, typer.Argument(help="The clip that follows.")],
+    strip: Annotated[
+        Path | None, typer.Option(help="Draw the join into this PNG file.")
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure one join: repeated frames, colour, size, and what would be done about it."""
+    from assembler.assemble.stitch import measure as work
+
+    found = work(a, b, strip=strip, force=force)
+    output.result(Style(json, quiet), found.text(), found.data())
+
+
+@app.command()
+def doctor(json: Json = False, quiet: Quiet = False) -> None:
+    """Show what is installed and whether anything is missing."""
+    from assembler.assemble.doctor import doctor as work
+
+    found = work()
+    output.result(Style(json, quiet), found.text(), found.data())
+    raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of timelines, for editors."""
+    from assembler.assemble.prepare import schema_text
+
+    output.result(Style(), schema_text(), {})
+
+
+@app.command()
+def example(
+    name: Annotated[str | None, typer.Argument(help="Which one; without a name, all are listed.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to put it; a folder of its name by default.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Copy an example timeline and its media, to render or to change."""
+    from assembler.assemble.example import copy_example, names
+
+    if name is None:
+        listed = names()
+        output.result(Style(json, quiet), "\n".join(listed), {"examples": list(listed)})
+        return
+    copied = copy_example(name, folder)
+    text = f"{copied}\nrender it with: assembler render {copied}"
+    output.result(Style(json, quiet), text, {"timeline": str(copied)})

@@ -1,0 +1,124 @@
+"""Results to standard output, progress and errors to standard error, as text or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from assembler.assemble.progress import Progress, Reading
+from assembler.errors import AssemblerError, SpecError
+
+_LINE_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How this run speaks."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def result(style: Style, text: str, data: dict[str, Any]) -> None:
+    """Print the result of a command."""
+    if style.json:
+        print(json.dumps({"ok": True, **data}, ensure_ascii=False, default=str, indent=1))  # noqa: T201
+    elif text and not style.quiet:
+        print(text)  # noqa: T201
+
+
+def failure(style: Style, error: AssemblerError) -> None:
+    """Print what went wrong: on standard error for people, on standard output for programs."""
+    if style.json:
+        print(json.dumps({"ok": False, "error": _as_data(error)}, ensure_ascii=False, indent=1))  # noqa: T201
+    else:
+        print(error, file=sys.stderr)  # noqa: T201
+
+
+def _as_data(error: AssemblerError) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "kind": type(error).__name__,
+        "exit_code": error.exit_code,
+        "what": error.what,
+        "where": error.where,
+        "fix": error.fix,
+    }
+    if isinstance(error, SpecError):
+        data["problems"] = [
+            {"file": p.file, "line": p.line, "column": p.column, "what": p.what, "fix": p.fix}
+            for p in error.problems
+        ]
+    return data
+
+
+def note(style: Style, text: str) -> None:
+    """Say something beside the result."""
+    if not style.quiet:
+        print(text, file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def progress(style: Style) -> Iterator[Progress | None]:
+    """A bar with ETA on a terminal, a line now and then elsewhere, nothing when quiet."""
+    if style.quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as shown:
+            yield shown
+    else:
+        yield Progress(_Lines().show)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress as Bar, TextColumn
+
+    columns = (
+        TextColumn("{task.description:<9}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0, left="")
+
+        def show(reading: Reading) -> None:
+            bar.update(
+                task, completed=reading.done, description=reading.stage, left=_left(reading.left_s)
+            )
+
+        yield Progress(show)
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} left"
+
+
+class _Lines:
+    """Progress for logs: one line when the stage changes and every few seconds."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def show(self, reading: Reading) -> None:
+        """Print the reading if it is time."""
+        now = time.monotonic()
+        with self._lock:
+            if reading.stage == self._stage and now < self._next:
+                return
+            self._stage, self._next = reading.stage, now + _LINE_EVERY_S
+        left = _left(reading.left_s)
+        print(f"{reading.stage}: {reading.done:4.0%} {left}".rstrip(), file=sys.stderr)  # noqa: T201

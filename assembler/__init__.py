@@ -1,3 +1,57 @@
-"""Post-production assembler and local stitching engine for films made of generated clips."""
+"""
+Post-production assembler and local stitching engine for films made of generated clips.
+
+    >>> import assembler
+    >>> film = assembler.render("timelines/first-film.yaml", draft=True)  # doctest: +SKIP
+
+Each verb of the command line is one function here. They raise `AssemblerError`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assembler.assemble.doctor import doctor
+    from assembler.assemble.film import render
+    from assembler.assemble.prepare import check, plan, schema
+    from assembler.assemble.stitch import measure as seam
+    from assembler.assemble.stitch import stitch
+    from assembler.cut.model import Cut
+    from assembler.errors import AssemblerError
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AssemblerError",
+    "Cut",
+    "__version__",
+    "check",
+    "doctor",
+    "plan",
+    "render",
+    "schema",
+    "seam",
+    "stitch",
+]
+
+_HOMES = {
+    "AssemblerError": ("assembler.errors", "AssemblerError"),
+    "Cut": ("assembler.cut.model", "Cut"),
+    "check": ("assembler.assemble.prepare", "check"),
+    "doctor": ("assembler.assemble.doctor", "doctor"),
+    "plan": ("assembler.assemble.prepare", "plan"),
+    "render": ("assembler.assemble.film", "render"),
+    "schema": ("assembler.assemble.prepare", "schema"),
+    "seam": ("assembler.assemble.stitch", "measure"),
+    "stitch": ("assembler.assemble.stitch", "stitch"),
+}
+
+
+def __getattr__(name: str) -> object:
+    # Imported on first use: `assembler --help` answers at once.
+    if name in _HOMES:
+        module, attribute = _HOMES[name]
+        return getattr(import_module(module), attribute)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

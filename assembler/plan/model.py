@@ -27,6 +27,11 @@ class Handoff:
 
     after: str
     """Id of that link, or of that file segment."""
+    frame: int | None = None
+    """
+    Which of that clip's own frames (from 0), where it is cut before its end; None is the last. The last
+    is taken too when the clip turns out shorter.
+    """
 
 
 FrameSource = ImageFile | Handoff

@@ -138,7 +138,9 @@ class Budget(Spec):
 
 
 AudioMode = Literal["native", "off"]
-Resolution = Literal["480p", "512p", "540p", "580p", "720p", "768p", "1080p", "1440p", "2k", "4k"]
+Resolution = Literal[
+    "180p", "360p", "480p", "512p", "540p", "580p", "720p", "768p", "1080p", "1440p", "2k", "4k"
+]
 Fit = Literal["contain", "cover", "stretch", "blur"]
 """How another shape is laid on the canvas: bars, crop, distortion, or blurred bars."""
 

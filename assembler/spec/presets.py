@@ -1,14 +1,34 @@
-"""Named presets of models, deliveries, mixes and seams; a user's own folder comes first."""
+"""
+Named presets of models, deliveries, mixes, seams and titles; a user's own folder comes first.
+
+    >>> model_preset("kling-3.0").lengths.max_s
+    15
+
+A preset is one YAML file, ``<folder>/<kind>/<name>.yaml``, whose `id` is its name. Folders are
+asked in this order: those in the environment variable ASSEMBLER_PRESETS, those given by the caller
+(`presets/` beside the timeline), the user's configuration folder, the package's own.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
+from assembler.errors import Problem, SpecError, UsageError
+from assembler.spec.data import data_folder
+from assembler.spec.flaw import did_you_mean, one_of, shown
 from assembler.spec.model import Rate, Ref, Resolution, Size, Spec
+from assembler.spec.yaml import Node, Source, read, value
+
+PresetKind = Literal["models", "delivery", "mix", "seam", "titles"]
+PRESETS_VARIABLE = "ASSEMBLER_PRESETS"
 
 GenerationKind = Literal[
     "text", "image", "reference", "motion", "edit", "avatar", "lip-sync", "extend"
@@ -47,6 +67,29 @@ class ImageLimits(Spec):
     formats: tuple[str, ...] = ("png", "jpg", "jpeg")
 
 
+class VideoLimits(Spec):
+    """What a motion, reference or source video must be."""
+
+    min_s: Fraction | None = None
+    max_s: Fraction | None = None
+    max_mb: float | None = None
+    min_px: int | None = None
+    max_px: int | None = None
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+    min_rate: Fraction | None = None
+    max_rate: Fraction | None = None
+    formats: tuple[str, ...] = ("mp4", "mov")
+
+
+class RecordingLimits(Spec):
+    """What the recording for an avatar or for lip-sync must be; `audio_max_s` holds too."""
+
+    min_s: Fraction | None = None
+    max_mb: float | None = None
+    formats: tuple[str, ...] = ("mp3", "wav")
+
+
 class ShotLimits(Spec):
     """Multi-shot in one generation."""
 
@@ -70,12 +113,29 @@ class Price(Spec):
     resolution: Resolution | None = None
     audio: bool | None = None
     kind: GenerationKind | None = None
+    video: bool | None = None
+    """Whether a video is among what the generation is given."""
+    voices: bool | None = None
+    """Whether voices of one's own are used."""
     usd_per_s: Decimal | None = None
+    step_s: Annotated[int, Field(ge=1)] = 1
+    """Seconds are charged in started steps of this length."""
+    usd_fixed: Decimal = Decimal(0)
+    """Charged once for each generation, on top."""
     usd_per_clip: dict[int, Decimal] = Field(default_factory=dict)
     """Price by length in seconds, where it isn't by the second."""
     model: str | None = None
     """The provider's own name of the model."""
     source: str = ""
+
+    def of(self, seconds: Fraction | int) -> Decimal | None:
+        """Price of a generation of that length in US dollars; None when this entry has none."""
+        steps = -(-Fraction(seconds) // self.step_s)
+        if self.usd_per_clip:
+            return self.usd_per_clip.get(steps * self.step_s)
+        if self.usd_per_s is None:
+            return None
+        return self.usd_fixed + self.usd_per_s * steps * self.step_s
 
 
 class ModelPreset(Spec):
@@ -85,7 +145,7 @@ class ModelPreset(Spec):
     title: str
     vendor: str
     known: Literal["full", "partly"] = "full"
-    """`partly`: some facts could not be confirmed; `notes` says which."""
+    """`partly`: what it takes, makes or costs could not be confirmed in full; `notes` says what."""
     notes: tuple[str, ...] = ()
     kinds: tuple[GenerationKind, ...]
     providers: tuple[Ref, ...]
@@ -118,6 +178,66 @@ class ModelPreset(Spec):
     audio_max_s: Fraction | None = None
     """Longest recording for avatar and lip-sync."""
     prices: tuple[Price, ...] = ()
+    lengths_by_kind: dict[GenerationKind, Lengths] = Field(default_factory=dict)
+    """Lengths where a kind has others than `lengths`; ask `lengths_for`."""
+    frames_by_kind: dict[GenerationKind, FrameCount] = Field(default_factory=dict)
+    """Frame counts where a kind has others than `frames`; ask `frames_for`."""
+    video: VideoLimits | None = None
+    recording: RecordingLimits | None = None
+    retired: bool = False
+    """No longer among the vendor's documented models; some resellers still offer it."""
+    differs: dict[Ref, dict[str, Any]] = Field(default_factory=dict)
+    """Fields that have another value at a provider; ask `at`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.default_resolution not in self.sizes:
+            raise ValueError(f"`sizes` lacks the default resolution {self.default_resolution}")
+        if self.known == "partly" and not self.notes:
+            raise ValueError("`known: partly` needs `notes` that say what is not known")
+        named = {p.provider for p in self.prices} | set(self.differs)
+        if unknown := sorted(named - set(self.providers)):
+            raise ValueError(f"{one_of(unknown)} is not among `providers`")
+        for provider in self.differs:
+            self.at(provider)
+        return self
+
+    def at(self, provider: str) -> ModelPreset:
+        """The model as *provider* offers it: `differs` laid over the rest."""
+        changes = self.differs.get(provider)
+        if not changes:
+            return self
+        own = {name: getattr(self, name) for name in self.model_fields_set - {"differs"}}
+        return ModelPreset.model_validate(own | changes)
+
+    def lengths_for(self, kind: GenerationKind) -> Lengths:
+        """Lengths that this kind of generation can have."""
+        return self.lengths_by_kind.get(kind, self.lengths)
+
+    def frames_for(self, kind: GenerationKind) -> FrameCount | None:
+        """How many frames come back for a length; None where nobody has counted."""
+        return self.frames_by_kind.get(kind, self.frames)
+
+    def price(
+        self,
+        provider: str,
+        seconds: Fraction | int,
+        *,
+        kind: GenerationKind,
+        resolution: str,
+        audio: bool,
+        video: bool = False,
+        voices: bool = False,
+    ) -> Decimal | None:
+        """What *provider* takes for one generation in US dollars; None when not known."""
+        asked = {"kind": kind, "resolution": resolution, "audio": audio}
+        asked |= {"video": video, "voices": voices}
+        for price in self.prices:
+            if price.provider != provider:
+                continue
+            if all(getattr(price, k) in (None, v) for k, v in asked.items()):
+                return price.of(seconds)
+        return None
 
 
 class VideoCodec(Spec):
@@ -130,6 +250,8 @@ class VideoCodec(Spec):
     """Encoder options by ffmpeg's names."""
     tag: str | None = None
     """Four-character code in the container, where players insist on one (hvc1)."""
+    gop_s: Annotated[Fraction, Field(gt=0, le=60)] | None = None
+    """Longest time between two keyframes; None leaves it to the encoder and `options`."""
 
 
 class AudioCodec(Spec):
@@ -158,6 +280,8 @@ class DeliveryPreset(Spec):
     mix: Ref = "web"
     match_source: bool = False
     """Copy spans that equal their source instead of encoding them."""
+    mux: dict[str, str | int | float] = Field(default_factory=dict)
+    """Muxer options by ffmpeg's names, for the final file."""
     burn_in: bool = False
     """Burn timecode and segment names into the picture (drafts)."""
 
@@ -191,3 +315,145 @@ class SeamPreset(Spec):
     sharpness: bool = True
     patch: bool = True
     max_dE: float = 12.0  # noqa: N815  (the unit's name)
+
+
+Preset = TypeVar("Preset", ModelPreset, DeliveryPreset, MixPreset, SeamPreset)
+
+
+def model_preset(name: str, folders: Sequence[Path] = ()) -> ModelPreset:
+    """
+    The model of that name.
+
+    Raises:
+        UsageError: If no preset has that name; the nearest is suggested.
+        SpecError: If the file is no model preset, with every problem at its place.
+    """
+    return _preset("models", name, ModelPreset, folders)
+
+
+def delivery_preset(name: str, folders: Sequence[Path] = ()) -> DeliveryPreset:
+    """The delivery of that name; raises as `model_preset`."""
+    return _preset("delivery", name, DeliveryPreset, folders)
+
+
+def mix_preset(name: str, folders: Sequence[Path] = ()) -> MixPreset:
+    """The mix of that name; raises as `model_preset`."""
+    return _preset("mix", name, MixPreset, folders)
+
+
+def seam_preset(name: str, folders: Sequence[Path] = ()) -> SeamPreset:
+    """The seam preset of that name; raises as `model_preset`."""
+    return _preset("seam", name, SeamPreset, folders)
+
+
+def names(kind: PresetKind, folders: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Names of all presets of a kind, sorted."""
+    found = (f.stem for folder in _folders(folders) for f in (folder / kind).glob("*.yaml"))
+    return tuple(sorted({name for name in found if _is_name(name)}))
+
+
+def preset_file(kind: PresetKind, name: str, folders: Sequence[Path] = ()) -> Path:
+    """
+    The file of a preset.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    if _is_name(name):
+        for folder in _folders(folders):
+            path = folder / kind / f"{name}.yaml"
+            if path.is_file():
+                return path
+    known = names(kind, folders)
+    word = kind.removesuffix("s")
+    listed = f"there are {one_of(known)}." if known else "there are none."
+    raise UsageError(
+        f"no {word} preset is called {shown(name)}", fix=did_you_mean(name, known, listed)
+    )
+
+
+def _preset(kind: PresetKind, name: str, model: type[Preset], folders: Sequence[Path]) -> Preset:
+    return load_preset(preset_file(kind, name, folders), model)
+
+
+def load_preset(path: Path, model: type[Preset]) -> Preset:
+    """
+    The preset in a file.
+
+    Raises:
+        SpecError: With every problem at its place.
+    """
+    node = read(Source(path.name, path))
+    if node.items is None:
+        raise SpecError([node.problem("a preset is a mapping", "begin it with `id:`.")])
+    try:
+        preset = model.model_validate(value(node))
+    except ValidationError as exc:
+        raise SpecError(list(_problems(node, model, exc))) from exc
+    if preset.id != path.stem:
+        what = f"the preset's id is {shown(preset.id)}, but its file is {shown(path.name)}"
+        at = node.items.get("id", node)
+        raise SpecError([at.problem(what, f"write `id: {path.stem}` or rename the file.")])
+    return preset
+
+
+def _folders(given: Sequence[Path]) -> Iterator[Path]:
+    yield from (Path(f) for f in os.environ.get(PRESETS_VARIABLE, "").split(os.pathsep) if f)
+    yield from given
+    import platformdirs
+
+    yield platformdirs.user_config_path("assembler", appauthor=False) / "presets"
+    yield data_folder("presets")
+
+
+def _is_name(name: str) -> bool:
+    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name) is not None
+
+
+def _problems(root: Node, model: type[Spec], exc: ValidationError) -> Iterator[Problem]:
+    for error in exc.errors(include_url=False):
+        loc = error["loc"]
+        if error["type"] == "extra_forbidden":
+            yield _unknown_key(root, model, loc)
+        else:
+            node = _deepest(root, loc)
+            yield node.problem(_sentence(error, node))
+
+
+def _sentence(error: Any, node: Node) -> str:
+    what = str(error["msg"]).removeprefix("Value error, ")
+    what = what[:1].lower() + what[1:]
+    if error["type"] == "missing":
+        return f"`{error['loc'][-1]}` is missing"
+    return f"{shown(node.text)}: {what}" if node.scalar and node.text is not None else what
+
+
+def _deepest(node: Node, loc: Iterable[int | str]) -> Node:
+    """The node at *loc*; steps that name no value (dictionary keys, union tags) are passed over."""
+    for step in loc:
+        node = node.child(step) or node
+    return node
+
+
+def _unknown_key(root: Node, model: type[Spec], loc: tuple[int | str, ...]) -> Problem:
+    node, key = _deepest(root, loc[:-1]), str(loc[-1])
+    known = list(_fields_at(model, loc[:-1]))
+    fix = did_you_mean(key, known, f"it takes {one_of(known)}." if known else "")
+    return node.problem(f"unknown key {shown(key)}", fix, key=key)
+
+
+def _fields_at(model: type[Spec], loc: Iterable[int | str]) -> Iterable[str]:
+    """Field names of the model at *loc* below *model*."""
+    kind: Any = model
+    for step in loc:
+        if isinstance(step, str) and isinstance(kind, type) and issubclass(kind, Spec):
+            field = kind.model_fields.get(step)
+            kind = _spec_in(field.annotation) if field else None
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, Spec) else ()
+
+
+def _spec_in(annotation: Any) -> type[Spec] | None:
+    """The model that an annotation like ``tuple[Price, ...] | None`` is about."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return annotation
+    return next((found for a in get_args(annotation) if (found := _spec_in(a))), None)

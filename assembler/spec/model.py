@@ -7,6 +7,7 @@ resolved by the loader against the file that names them and never leave the proj
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from assembler.spec.flaw import Flaw, FlawedValueError, did_you_mean, flawed, one_of, shown
+from assembler.spec.paths import Scalar, media_path, output_path
 from assembler.spec.time import Duration, Place
+from assembler.spec.yaml import resolved
 from assembler.timebase import parse_rate
 
 
@@ -27,48 +31,78 @@ class Spec(BaseModel):
 
 
 def _size(raw: object) -> object:
-    if isinstance(raw, str):
-        width, mark, height = raw.lower().replace("×", "x").partition("x")
-        if mark and width.strip().isdigit() and height.strip().isdigit():
-            return (int(width), int(height))
-        raise ValueError(f"{raw!r} is no size; write 1920x1080")
-    return raw
+    if not isinstance(raw, str):
+        return raw
+    match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", raw, re.ASCII)
+    if not match:
+        raise flawed(f"{shown(raw)} is no size", "write width x height: 1920x1080.")
+    return int(match[1]), int(match[2])
 
 
-def _even(size: tuple[int, int]) -> str:
+def _written_size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
 Side = Annotated[int, Field(ge=16, le=16384, multiple_of=2)]
 Size = Annotated[
     tuple[Side, Side],
-    BeforeValidator(_size, json_schema_input_type=str),
-    PlainSerializer(_even),
+    BeforeValidator(
+        _size, json_schema_input_type=Annotated[str, Field(pattern=r"^\s*\d+\s*[xX×]\s*\d+\s*$")]
+    ),
+    PlainSerializer(_written_size),
 ]
 """Width and height in pixels, both even, written ``1920x1080``."""
 
 
 def _rate(raw: object) -> Fraction:
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Fraction)):
-        raise ValueError(f"{raw!r} is no frame rate")
-    return parse_rate(raw)
+        raise flawed(f"{shown(raw)} is no frame rate", _RATE_HELP)
+    try:
+        return parse_rate(raw)
+    except (ValueError, ArithmeticError) as exc:
+        words = str(exc) if "lies between" in str(exc) else f"{shown(raw)} is no frame rate"
+        raise flawed(words, _RATE_HELP) from exc
 
 
+_RATE_HELP = "write frames a second: 24, 29.97 or 30000/1001."
+
+Positive = Annotated[float, Field(gt=0, le=1000)]
 Rate = Annotated[
-    Fraction, BeforeValidator(_rate, json_schema_input_type=float | str), PlainSerializer(str)
+    Fraction,
+    BeforeValidator(
+        _rate,
+        json_schema_input_type=Positive
+        | Annotated[str, Field(pattern=r"^\d+(\.\d+)?(/\d+)?\s*(fps)?$")],
+    ),
+    PlainSerializer(str),
 ]
 """Frames a second, exact; 23.976 means 24000/1001."""
 
 
+def _number(raw: object, unit: str, help_: str) -> object:
+    """A number with or without its unit; underscores, `nan` and `inf` are none."""
+    if not isinstance(raw, str):
+        return raw
+    match = re.fullmatch(rf"\s*({_DECIMAL})\s*(?:{unit})?\s*", raw, re.ASCII)
+    if not match:
+        raise flawed(f"{shown(raw)} is no {help_}")
+    return float(match[1])
+
+
+_DECIMAL = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
+
+
 def _decibels(raw: object) -> object:
-    if isinstance(raw, str):
-        return raw.strip().removesuffix("dB").removesuffix("db").strip()
-    return raw
+    return _number(raw, "[dD][bB]", "level; write decibels, such as -3dB")
 
 
 Decibels = Annotated[
     float,
-    BeforeValidator(_decibels, json_schema_input_type=float | str),
+    BeforeValidator(
+        _decibels,
+        json_schema_input_type=float
+        | Annotated[str, Field(pattern=r"^\s*[-+]?\d+(\.\d*)?\s*([dD][bB])?\s*$")],
+    ),
     Field(ge=-120, le=60, allow_inf_nan=False),
 ]
 """A gain, written ``-3dB`` or ``-3``."""
@@ -76,34 +110,107 @@ Decibels = Annotated[
 
 def _share(raw: object) -> object:
     if isinstance(raw, str) and raw.strip().endswith("%"):
-        return float(raw.strip()[:-1]) / 100
-    return raw
+        percent = _number(raw, "%", "share; write 30% or 0.3")
+        return percent / 100 if isinstance(percent, float) else percent
+    return _number(raw, "", "share; write 30% or 0.3")
 
 
 Share = Annotated[
     float,
-    BeforeValidator(_share, json_schema_input_type=float | str),
+    BeforeValidator(
+        _share,
+        json_schema_input_type=Annotated[float, Field(gt=0, le=1)]
+        | Annotated[str, Field(pattern=r"^\s*\d+(\.\d*)?\s*%\s*$")],
+    ),
     Field(gt=0, le=1, allow_inf_nan=False),
 ]
 """A part of a whole, written ``30%`` or 0.3."""
+
+
+def _plain_number(raw: object) -> object:
+    return _number(raw, "", "number")
+
+
+Number = Annotated[
+    float,
+    BeforeValidator(_plain_number, json_schema_input_type=float),
+    Field(allow_inf_nan=False),
+]
+"""A finite number."""
+
+
+def _whole(raw: object) -> object:
+    if isinstance(raw, bool):
+        raise flawed(f"{shown(raw)} is no whole number")
+    if isinstance(raw, str):
+        if not re.fullmatch(r"\s*[-+]?\d{1,18}\s*", raw, re.ASCII):
+            raise flawed(f"{shown(raw)} is no whole number")
+        return int(raw)
+    return raw
+
+
+Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
+"""A whole number, written in decimal digits."""
+
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _flag(raw: object) -> object:
+    if isinstance(raw, str) and raw.strip().lower() in _FLAGS:
+        return _FLAGS[raw.strip().lower()]
+    if not isinstance(raw, bool):
+        raise flawed(f"{shown(raw)} is neither true nor false", "write true or false.")
+    return raw
+
+
+Flag = Annotated[
+    bool,
+    BeforeValidator(_flag, json_schema_input_type=bool | Literal["yes", "no", "on", "off"]),
+]
+"""true or false; yes, no, on and off mean the same."""
+
+
+def _text(raw: object) -> object:
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+        return str(raw)
+    return raw
+
+
+Text = Annotated[
+    str,
+    BeforeValidator(_text, json_schema_input_type=str | float | bool),
+    Field(max_length=20_000),
+]
+"""Words; a number or a truth value written here is text too."""
 
 Id = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z_][A-Za-z0-9_]*)*$", max_length=64)
 ]
 """A name within the timeline: letters, digits, ``_`` and ``-`` (a letter after each hyphen)."""
 
-Text = Annotated[str, Field(max_length=20_000)]
 Ref = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 """Name of a preset, a model or a provider."""
 
-MediaPath = Path
+MediaPath = Annotated[Path, BeforeValidator(media_path, json_schema_input_type=str)]
 """A file of the project; the loader makes it absolute."""
+
+OutputPath = Annotated[Path, BeforeValidator(output_path, json_schema_input_type=str)]
+"""A file of the project that we write; the loader makes it absolute."""
+
+
+def _options(raw: object) -> object:
+    """Plain values of provider options; text of a YAML file is told from numbers here."""
+    if isinstance(raw, dict):
+        return {str(k): _options(v) for k, v in raw.items()}
+    if isinstance(raw, (list, tuple)):
+        return [_options(v) for v in raw]
+    return resolved(raw) if isinstance(raw, Scalar) else raw
 
 
 class AudioFormat(Spec):
     """The programme's sound."""
 
-    rate: Literal[44100, 48000, 96000] = 48000
+    rate: Annotated[Literal[44100, 48000, 96000], BeforeValidator(_whole)] = 48000
     layout: Literal["mono", "stereo", "5.1"] = "stereo"
 
 
@@ -119,7 +226,7 @@ class Output(Spec):
     """One delivery: a preset, and what differs from it."""
 
     preset: Ref
-    path: MediaPath | None = None
+    path: OutputPath | None = None
     size: Size | None = None
     rate: Rate | None = None
     mix: Ref | None = None
@@ -152,11 +259,11 @@ class Defaults(Spec):
     model: Ref = "animatic"
     resolution: Resolution | None = None
     audio: AudioMode = "native"
-    takes: Annotated[int, Field(ge=1, le=20)] = 1
+    takes: Annotated[Whole, Field(ge=1, le=20)] = 1
     fit: Fit = "cover"
     negative: Text | None = None
-    guidance: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    guidance: Annotated[Number, Field(ge=0, le=100)] | None = None
+    seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] | None = None
 
 
 class Beat(Spec):
@@ -192,7 +299,7 @@ class Layer(Spec):
         "bottom-left", "bottom", "bottom-right", "full",
     ] = "bottom-right"  # fmt: skip
     width: Share = 0.3
-    margin: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = 0.04
+    margin: Annotated[Number, Field(ge=0, le=0.5)] = 0.04
     """Distance from the canvas edge, as a part of its height."""
     over: Id | None = None
     """The segment whose start it shares; or use `on`."""
@@ -226,34 +333,57 @@ class Join(Spec):
     @classmethod
     def _from_words(cls, raw: Any) -> Any:
         if isinstance(raw, str):
-            return {"kind": raw}
+            return cls._from_word(raw)
         if not isinstance(raw, dict) or "kind" in raw:
             return raw
-        out = {
-            k.replace("-", "_"): v
-            for k, v in raw.items()
-            if k in ("j-cut", "l-cut", "j_cut", "l_cut")
-        }
-        names = [k for k in raw if k not in ("j-cut", "l-cut", "j_cut", "l_cut")]
-        unknown = [k for k in names if k not in TRANSITIONS]
-        if unknown:
-            raise ValueError(
-                f"unknown join {unknown[0]!r}; one of handoff, cut, {', '.join(TRANSITIONS)}"
-            )
-        if len(names) > 1:
-            raise ValueError(f"one transition at a time, not {' and '.join(map(repr, names))}")
+        out = {k.replace("-", "_"): v for k, v in raw.items() if k in _SPLIT_EDITS}
+        names = [k for k in raw if k not in _SPLIT_EDITS]
+        flaws = [_no_join(k, k) for k in names if k not in TRANSITIONS]
+        if not flaws and len(names) > 1:
+            both = " and ".join(map(repr, names))
+            flaws.append(Flaw(f"{both} can't be had at once", "keep one transition.", names[1]))
+        if flaws:
+            raise FlawedValueError(*flaws)
         if names:
             out |= {"kind": "transition", "transition": names[0], "duration": raw[names[0]]}
         return out
+
+    @classmethod
+    def _from_word(cls, word: str) -> dict[str, str]:
+        if word in TRANSITIONS:
+            fix = f"write {{{word}: 12f}}."
+            raise flawed(f"the transition {word!r} has no length", fix)
+        if word not in ("handoff", "cut"):
+            raise FlawedValueError(_no_join(word))
+        return {"kind": word}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.kind == "transition" and self.transition not in TRANSITIONS:
+            raise FlawedValueError(_no_join(self.transition, "transition"))
+        if self.kind == "transition" and self.duration is None:
+            raise flawed("a transition needs a length", "write {dissolve: 12f}.")
+        if self.kind != "transition" and self.duration is not None:
+            raise flawed(f"a {self.kind} has no length", "take it out.", "duration")
+        return self
+
+
+_SPLIT_EDITS = ("j-cut", "l-cut", "j_cut", "l_cut")
+
+
+def _no_join(name: str, key: str = "") -> Flaw:
+    known = ("handoff", "cut", *TRANSITIONS)
+    fix = did_you_mean(name, known, f"write {one_of(known)}.")
+    return Flaw(f"there is no join {shown(name)}", fix, key)
 
 
 class SeamOverride(Spec):
     """The author's word on a seam, above what the engine decides."""
 
     preset: Ref | None = None
-    keep_until: Annotated[int, Field(ge=1)] | None = None
+    keep_until: Annotated[Whole, Field(ge=1)] | None = None
     """Frames of the clip before that are kept."""
-    start_from: Annotated[int, Field(ge=0)] | None = None
+    start_from: Annotated[Whole, Field(ge=0)] | None = None
     """First frame of this clip that is used."""
     colour: Literal["hold", "release", "glide", "off"] | None = None
     geometry: Literal["on", "off"] | None = None
@@ -265,7 +395,7 @@ class Drift(Spec):
     """How a chain is held to its first link."""
 
     anchor: Literal["first", "off"] = "first"
-    limit: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] = 4.0
+    limit: Annotated[Number, Field(ge=0, le=20)] = 4.0
     """Largest correction of a handoff image, in dE."""
 
 
@@ -273,7 +403,7 @@ class NativeAudio(Spec):
     """What becomes of the sound that clips bring along."""
 
     level: Decibels = 0.0
-    match: bool = True
+    match: Flag = True
     """Level clips to each other before the mix."""
     mode: Literal["keep", "mute", "speech-only"] = "keep"
 
@@ -315,10 +445,10 @@ class Segment(Spec):
     resolution: Resolution | None = None
     audio: AudioMode | None = None
     voices: tuple[Text, ...] = ()
-    takes: Annotated[int, Field(ge=1, le=20)] | None = None
-    guidance: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
+    takes: Annotated[Whole, Field(ge=1, le=20)] | None = None
+    guidance: Annotated[Number, Field(ge=0, le=100)] | None = None
+    seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] | None = None
+    options: Annotated[dict[str, Any], BeforeValidator(_options)] = Field(default_factory=dict)
     """Passed to the provider as it is (each provider says what it takes)."""
     fit: Fit | None = None
     colour: Literal["auto", "tags", "bt601", "bt709"] = "auto"
@@ -344,27 +474,56 @@ class Segment(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        sources = [k for k in ("file", "url", "avatar") if getattr(self, k) is not None]
-        if len(sources) > 1:
-            raise ValueError(f"segment {self.id} has {' and '.join(sources)}; it can have one")
-        if self.keyframe and self.end:
-            raise ValueError(f"segment {self.id} has `end` and `keyframe`; they mean the same")
-        if self.continue_ and self.start:
-            raise ValueError(f"segment {self.id} continues {self.continue_} and can't have `start`")
-        if not sources:
-            self._consistent_generated()
-        elif self.kind in ("file", "url") and (self.prompt or self.shots or self.beats):
-            raise ValueError(f"segment {self.id} is a {self.kind} and takes no prompt")
+        flaws = [*self._source_flaws(), *self._frame_flaws()]
+        kind = self.kind
+        if kind == "generated":
+            flaws += self._generated_flaws()
+        elif kind != "avatar":
+            flaws += self._file_flaws(kind)
+        if flaws:
+            raise FlawedValueError(*flaws)
         return self
 
-    def _consistent_generated(self) -> None:
-        if not (self.prompt or self.shots or self.beats or self.start):
-            raise ValueError(f"segment {self.id} needs a prompt, shots, a file, a url or an avatar")
-        if not self.shots and self.duration is None:
-            raise ValueError(f"segment {self.id} needs a duration")
-        if self.in_ is not None or self.out is not None:
-            raise ValueError(f"segment {self.id} is generated; `in` and `out` are for files")
+    def _source_flaws(self) -> list[Flaw]:
+        sources = [k for k in ("file", "url", "avatar") if getattr(self, k) is not None]
+        if len(sources) > 1:
+            words = " and ".join(f"`{k}`" for k in sources)
+            return [Flaw(f"it has {words}, and can have one", "take the others out.", sources[1])]
+        if self.sha256 and not sources:
+            return [Flaw("`sha256` is for files and URLs", "take it out.", "sha256")]
+        return []
 
+    def _frame_flaws(self) -> list[Flaw]:
+        flaws = []
+        if self.keyframe and self.end:
+            flaws.append(Flaw("it has `end` and `keyframe`, which mean the same", _ONE, "end"))
+        if self.continue_ and self.start:
+            what = f"it starts on the end frame of {self.continue_!r} and can't have `start` too"
+            flaws.append(Flaw(what, _ONE, "start"))
+        return flaws
+
+    def _generated_flaws(self) -> list[Flaw]:
+        flaws = []
+        if not (self.prompt or self.shots or self.beats or self.start or self.continue_):
+            what = "it has neither a prompt nor shots, a file, a url or an avatar"
+            flaws.append(Flaw(what, "add `prompt:` or one of the others."))
+        if not self.shots and self.duration is None:
+            flaws.append(Flaw("'duration' is missing", "say how long it is: `duration: 10s`."))
+        for key, value in (("in", self.in_), ("out", self.out)):
+            if value is not None:
+                what = f"`{key}` is for files and URLs; this segment is generated"
+                flaws.append(Flaw(what, "say how long it is with `duration`.", key))
+        return flaws
+
+    def _file_flaws(self, kind: str) -> list[Flaw]:
+        what = f"`{{}}` is for generated segments; this one is a {kind}"
+        keys = ("prompt", "camera", "beats", "shots", "start", "end", "keyframe",
+                "references", "voices")  # fmt: skip
+        given = [k for k in keys if getattr(self, k)]
+        return [Flaw(what.format(k), "take it out.", k) for k in given]
+
+
+_ONE = "keep one of them."
 
 FadeCurve = Literal["linear", "equal-power", "exp", "log", "s"]
 
@@ -411,28 +570,28 @@ class Track(Spec):
     """Where in the programme it ends at the latest."""
     level: Decibels = 0.0
     points: Annotated[tuple[GainPoint, ...], Field(max_length=1000)] = ()
-    pan: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = 0.0
+    pan: Annotated[Number, Field(ge=-1, le=1)] = 0.0
     fade_in: Fade | None = None
     fade_out: Fade | None = None
-    loop: bool = False
+    loop: Flag = False
     """Repeated to the end of the programme (or `until`)."""
     duck: Duck | None = None
-    mute: bool = False
-    solo: bool = False
+    mute: Flag = False
+    solo: Flag = False
 
 
 class Captions(Spec):
     """A caption file for the programme."""
 
     file: MediaPath
-    burn: bool = False
+    burn: Flag = False
     on: Place = Place(None, Duration(Fraction(0), "s"))
 
 
 class Title(Spec):
     """Words over the picture."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    text: Annotated[Text, Field(min_length=1, max_length=2000)]
     style: Ref = "title"
     on: Place
     for_: Annotated[Duration, Field(alias="for")]
@@ -441,8 +600,8 @@ class Title(Spec):
 class Timeline(Spec):
     """A whole film."""
 
-    assembler: Literal[1]
-    title: Annotated[str, Field(max_length=500)] = ""
+    assembler: Annotated[Literal[1], BeforeValidator(_whole)]
+    title: Annotated[Text, Field(max_length=500)] = ""
     canvas: Canvas = Canvas()
     output: Annotated[tuple[Output, ...], Field(min_length=1)] = (Output(preset="youtube-1080p"),)
     budget: Budget | None = None

@@ -1,0 +1,431 @@
+"""
+What one value of a timeline says about another: ids, references, order, times.
+
+Looks only at what was written; whether a model can do it is the planner's question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from assembler.errors import Problem
+from assembler.spec.flaw import did_you_mean, one_of, shown
+from assembler.spec.model import Captions, Output, Segment, Timeline, Title, Track
+from assembler.spec.problems import Loc, at, subject
+from assembler.spec.time import Duration, Place
+from assembler.spec.yaml import Node
+
+CAPTION_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sbv", ".ttml")
+
+Report = Callable[..., None]
+"""``report(loc, what, fix="")`` notes a problem at *loc*."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """What of a timeline is sound by itself, by its place in the lists."""
+
+    node: Node
+    segments: Mapping[int, Segment]
+    tracks: Mapping[int, Track] = field(default_factory=dict)
+    titles: Mapping[int, Title] = field(default_factory=dict)
+    outputs: Mapping[int, Output] = field(default_factory=dict)
+    captions: Captions | None = None
+    ids: Mapping[int, str] = field(default_factory=dict)
+    """Ids of all segments, also of those that are not sound."""
+    rate: Fraction | None = Fraction(24)
+    """None where the canvas has no valid rate: timecodes can't be checked."""
+    complete: bool = True
+    """Whether every entry is sound."""
+    path: Path = Path()
+
+    @classmethod
+    def of(cls, timeline: Timeline, node: Node) -> Draft:
+        """All of a valid timeline."""
+        return cls(
+            node=node,
+            segments=dict(enumerate(timeline.segments)),
+            tracks=dict(enumerate(timeline.tracks)),
+            titles=dict(enumerate(timeline.titles)),
+            outputs=dict(enumerate(timeline.output)),
+            captions=timeline.captions,
+            ids={i: s.id for i, s in enumerate(timeline.segments)},
+            rate=timeline.canvas.rate,
+            path=timeline.path,
+        )
+
+
+def check(draft: Draft) -> list[Problem]:
+    """Every contradiction between the values of a timeline."""
+    problems: list[Problem] = []
+
+    def report(loc: Loc, what: str, fix: str = "") -> None:
+        about = subject(loc, draft.node)
+        problems.append(at(draft.node, loc).problem(about + what, fix))
+
+    _ids(draft, report)
+    _first(draft, report)
+    _continues(draft, report)
+    _places(draft, report)
+    _times(draft, report)
+    for index, segment in draft.segments.items():
+        _segment(("segments", index), segment, draft.rate, report)
+    for index, track in draft.tracks.items():
+        _span(("tracks", index), track.in_, track.out, draft.rate, report)
+    _outputs(draft, report)
+    _captions(draft, report)
+    return problems
+
+
+def check_names(
+    timeline: Timeline,
+    node: Node,
+    *,
+    models: Collection[str] | None = None,
+    providers: Collection[str] | None = None,
+    deliveries: Collection[str] | None = None,
+    mixes: Collection[str] | None = None,
+    seams: Collection[str] | None = None,
+    styles: Collection[str] | None = None,
+) -> list[Problem]:
+    """Names in a timeline that are in none of the lists given; a list that is None isn't asked."""
+    problems: list[Problem] = []
+    known = {
+        "model": models, "provider": providers, "output": deliveries,
+        "mix": mixes, "seam preset": seams, "title style": styles,
+    }  # fmt: skip
+    for kind, loc, name in _names(timeline):
+        names = known[kind]
+        if names is not None and name is not None and name not in names:
+            about = subject(loc, node)
+            fix = did_you_mean(name, names, f"known: {', '.join(sorted(names)[:40])}.")
+            what = f"{about}there is no {kind} {shown(name)}"
+            problems.append(at(node, loc).problem(what, fix))
+    return problems
+
+
+def _names(timeline: Timeline) -> Iterator[tuple[str, Loc, str | None]]:
+    yield "model", ("defaults", "model"), timeline.defaults.model
+    yield "provider", ("defaults", "provider"), timeline.defaults.provider
+    yield "mix", ("mix",), timeline.mix
+    yield "seam preset", ("seam", "preset"), timeline.seam.preset
+    for i, output in enumerate(timeline.output):
+        yield "output", ("output", i, "preset"), output.preset
+        yield "mix", ("output", i, "mix"), output.mix
+    for i, segment in enumerate(timeline.segments):
+        yield "model", ("segments", i, "model"), segment.model
+        yield "provider", ("segments", i, "provider"), segment.provider
+        if segment.avatar is not None:
+            yield "model", ("segments", i, "avatar", "model"), segment.avatar.model
+        if segment.seam is not None:
+            yield "seam preset", ("segments", i, "seam", "preset"), segment.seam.preset
+    for i, title in enumerate(timeline.titles):
+        yield "title style", ("titles", i, "style"), title.style
+
+
+def _ids(draft: Draft, report: Report) -> None:
+    _repeated("segments", draft.ids, draft, report)
+    _repeated("tracks", {i: t.id for i, t in draft.tracks.items()}, draft, report)
+
+
+def _repeated(key: str, ids: Mapping[int, str], draft: Draft, report: Report) -> None:
+    seen: dict[str, int] = {}
+    for index, id_ in ids.items():
+        first = seen.setdefault(id_.casefold(), index)
+        if first == index:
+            continue
+        place = at(draft.node, (key, first, "id"))
+        there = f"{place.source.name}:{place.line}"
+        if ids[first] == id_:
+            what = f"the id {id_!r} is already used in {there}"
+        else:
+            what = f"the id {id_!r} differs from {ids[first]!r} in {there} by case only"
+        report((key, index, "id"), what, "give it another id.")
+
+
+def _row(draft: Draft) -> list[int]:
+    """Segments that follow each other, layers left out."""
+    return [i for i, s in sorted(draft.segments.items()) if s.layer is None]
+
+
+def _first(draft: Draft, report: Report) -> None:
+    row = _row(draft)
+    if draft.complete and not row:
+        report(("segments",), "every segment is a layer", "leave one without `layer` under them.")
+    if not row or any(i not in draft.segments for i in range(row[0])):
+        return
+    join = draft.segments[row[0]].join
+    if join is None:
+        return
+    loc: Loc = ("segments", row[0], "join")
+    if join.kind != "cut":
+        name = join.transition if join.kind == "transition" else join.kind
+        report(loc, f"{name!r} needs a segment before it, and this is the first", "take it out.")
+    elif join.j_cut or join.l_cut:
+        report(loc, "its sound can't overlap a segment before it; it is the first", "take it out.")
+
+
+def _continues(draft: Draft, report: Report) -> None:
+    known = {id_: i for i, id_ in draft.ids.items()}
+    follows: dict[str, str] = {}
+    for index, segment in draft.segments.items():
+        wanted = segment.continue_
+        if wanted is None:
+            continue
+        loc: Loc = ("segments", index, "continue")
+        if wanted == segment.id:
+            report(loc, "it continues itself", "name the segment whose end frame it starts on.")
+        elif wanted not in known:
+            report(
+                loc, f"there is no segment {shown(wanted)} to continue", _ids_like(wanted, known)
+            )
+        else:
+            follows[segment.id] = wanted
+            _joined_elsewhere(index, segment, draft, report)
+    for chain in _cycles(follows):
+        names = " continues ".join([*chain, chain[0]])
+        loc = ("segments", known[chain[0]], "continue")
+        report(loc, f"the chain goes round: {names}", "let one of them begin without `continue`.")
+
+
+def _ids_like(name: str, known: Collection[str]) -> str:
+    few = ", ".join(list(known)[:12])
+    return did_you_mean(name, known, f"segments: {few}." if few else "")
+
+
+def _joined_elsewhere(index: int, segment: Segment, draft: Draft, report: Report) -> None:
+    """A handoff joins neighbours; what continues a segment farther off must say how it follows."""
+    if segment.layer is not None or (segment.join is not None and segment.join.kind != "handoff"):
+        return
+    before = next((i for i in range(index - 1, -1, -1) if not _is_layer(draft, i)), None)
+    if before is None or draft.ids.get(before) in (segment.continue_, None):
+        return
+    what = f"it continues {segment.continue_!r} but stands after {draft.ids[before]!r}"
+    report(("segments", index, "continue"), what, "write `join: cut`, or move it.")
+
+
+def _is_layer(draft: Draft, index: int) -> bool:
+    segment = draft.segments.get(index)
+    return segment is not None and segment.layer is not None
+
+
+def _cycles(follows: Mapping[str, str]) -> Iterator[list[str]]:
+    """Rings in a mapping of each name to the one it follows."""
+    done: set[str] = set()
+    for start in follows:
+        chain: dict[str, None] = {}
+        name: str | None = start
+        while name is not None and name not in done and name not in chain:
+            chain[name] = None
+            name = follows.get(name)
+        if name is not None and name in chain:
+            names = list(chain)
+            yield names[names.index(name) :]
+        done.update(chain)
+
+
+def _places(draft: Draft, report: Report) -> None:
+    known = {id_: i for i, id_ in draft.ids.items()}
+    for where, place in _places_of(draft):
+        if place.segment is not None and place.segment not in known:
+            fix = _ids_like(place.segment, known)
+            report(where, f"there is no segment {shown(place.segment)}", fix)
+    lies_on: dict[str, str] = {}
+    for index, segment in draft.segments.items():
+        layer = segment.layer
+        if layer is None:
+            continue
+        loc: Loc = ("segments", index, "layer")
+        if layer.over is not None and layer.on is not None:
+            report(loc, "a layer has `over` or `on`, not both", "keep `on`, it says more.")
+        if layer.over is not None and layer.over not in known:
+            fix = _ids_like(layer.over, known)
+            report((*loc, "over"), f"there is no segment {shown(layer.over)}", fix)
+        base = layer.over or (layer.on.segment if layer.on else None)
+        if base in known:
+            lies_on[segment.id] = base
+    for ring in _cycles(lies_on):
+        names = " lies on ".join([*ring, ring[0]])
+        report(("segments", known[ring[0]], "layer"), f"the layers go round: {names}")
+
+
+def _places_of(draft: Draft) -> Iterator[tuple[Loc, Place]]:
+    for i, segment in draft.segments.items():
+        if segment.layer is not None and segment.layer.on is not None:
+            yield ("segments", i, "layer", "on"), segment.layer.on
+    for i, track in draft.tracks.items():
+        yield ("tracks", i, "on"), track.on
+        if track.until is not None:
+            yield ("tracks", i, "until"), track.until
+    for i, title in draft.titles.items():
+        yield ("titles", i, "on"), title.on
+    if draft.captions is not None:
+        yield ("captions", "on"), draft.captions.on
+
+
+def _times(draft: Draft, report: Report) -> None:
+    """Timecodes that don't exist at the canvas rate, and lengths that come to no frame."""
+    if draft.rate is None:
+        return
+    for loc, time in _times_of(draft):
+        if time.unit == "tc":
+            try:
+                time.frames(draft.rate)
+            except ValueError as exc:
+                report(loc, str(exc), f"the canvas has {_rate(draft.rate)} frames a second.")
+    for loc, time in _lengths_of(draft):
+        if _frames(time, draft.rate) == 0:
+            what = f"{str(loc[-1])!r} is shorter than half a frame: {time}"
+            report(loc, what, f"one frame is {float(1 / draft.rate):.3g} s.")
+
+
+def _rate(rate: Fraction) -> str:
+    return f"{float(rate):.6g}"
+
+
+def _frames(time: Duration, rate: Fraction) -> int | None:
+    """Frames of a time, None for a timecode that doesn't exist."""
+    try:
+        return time.frames(rate)
+    except ValueError:
+        return None
+
+
+def _lengths_of(draft: Draft) -> Iterator[tuple[Loc, Duration]]:
+    for i, segment in draft.segments.items():
+        loc: Loc = ("segments", i)
+        if segment.duration is not None:
+            yield (*loc, "duration"), segment.duration
+        for n, shot in enumerate(segment.shots):
+            yield (*loc, "shots", n, "duration"), shot.duration
+        if segment.join is not None and segment.join.duration is not None:
+            yield (*loc, "join", segment.join.transition), segment.join.duration
+    for i, title in draft.titles.items():
+        yield ("titles", i, "for"), title.for_
+
+
+def _times_of(draft: Draft) -> Iterator[tuple[Loc, Duration]]:
+    yield from _lengths_of(draft)
+    for i, segment in draft.segments.items():
+        loc: Loc = ("segments", i)
+        for n, beat in enumerate(segment.beats):
+            yield (*loc, "beats", n, "at"), beat.at
+        if segment.join is not None:
+            yield from _given((*loc, "join"), j_cut=segment.join.j_cut, l_cut=segment.join.l_cut)
+        if segment.avatar is not None:
+            yield from _given((*loc, "avatar"), in_=segment.avatar.in_)
+        yield from _given(loc, in_=segment.in_, out=segment.out)
+    for i, track in draft.tracks.items():
+        loc = ("tracks", i)
+        yield from _given(loc, in_=track.in_, out=track.out)
+        for key, fade in (("fade_in", track.fade_in), ("fade_out", track.fade_out)):
+            if fade is not None:
+                yield (*loc, key, "duration"), fade.duration
+        for n, point in enumerate(track.points):
+            yield (*loc, "points", n, "at"), point.at
+    for loc, place in _places_of(draft):
+        yield loc, place.offset
+
+
+def _given(loc: Loc, **times: Duration | None) -> Iterator[tuple[Loc, Duration]]:
+    for key, time in times.items():
+        if time is not None:
+            yield (*loc, key.rstrip("_")), time
+
+
+def _segment(loc: Loc, segment: Segment, rate: Fraction | None, report: Report) -> None:
+    _span(loc, segment.in_, segment.out, rate, report)
+    if segment.in_ is not None and segment.out is not None and segment.duration is not None:
+        fix = "keep `in` with one of them."
+        report((*loc, "duration"), "`out` and `duration` both say where it ends", fix)
+    if rate is not None:
+        _beats(loc, segment, rate, report)
+        _shots(loc, segment, rate, report)
+
+
+def _span(
+    loc: Loc, in_: Duration | None, out: Duration | None, rate: Fraction | None, report: Report
+) -> None:
+    if out is None or rate is None:
+        return
+    start = _frames(in_, rate) if in_ is not None else 0
+    stop = _frames(out, rate)
+    if start is None or stop is None or start < stop:
+        return
+    before = f"`in` {in_}" if in_ is not None else "its start"
+    fix = "`out` is the first frame that is not shown."
+    report((*loc, "out"), f"`out` {out} is not after {before}", fix)
+
+
+def _beats(loc: Loc, segment: Segment, rate: Fraction, report: Report) -> None:
+    end = _frames(segment.duration, rate) if segment.duration is not None else None
+    before: int | None = None
+    for n, beat in enumerate(segment.beats):
+        frame = _frames(beat.at, rate)
+        if frame is None:
+            continue
+        here = (*loc, "beats", n, "at")
+        if before is not None and frame <= before:
+            fix = "put the beats in order of time."
+            report(here, f"the beat at {beat.at} is not after the one before it", fix)
+        if end is not None and frame >= end:
+            fix = "move it before the end, or make the segment longer."
+            report(here, f"the beat at {beat.at} lies after the end at {segment.duration}", fix)
+        before = frame
+
+
+def _shots(loc: Loc, segment: Segment, rate: Fraction, report: Report) -> None:
+    if not segment.shots or segment.duration is None:
+        return
+    try:
+        total = sum((s.duration.seconds(rate) for s in segment.shots), Fraction(0))
+        wanted = segment.duration.seconds(rate)
+    except ValueError:
+        return
+    if total != wanted:
+        what = f"its shots last {float(total):g} s together, not {segment.duration}"
+        report((*loc, "duration"), what, "take `duration` out; the shots say it.")
+
+
+def _outputs(draft: Draft, report: Report) -> None:
+    seen: dict[str, int] = {}
+    sources = {str(p).casefold() for p in _sources(draft)}
+    for index, output in draft.outputs.items():
+        loc: Loc = ("output", index)
+        form = str(output.path).casefold() if output.path is not None else f"<{output.preset}>"
+        if seen.setdefault(form, index) != index:
+            what = f"output {seen[form] + 1} already writes that file"
+            report((*loc, "path"), what, "give each output a `path` of its own.")
+        elif form in sources:
+            what = "the output would overwrite a file that the timeline uses"
+            report((*loc, "path"), what, "give it another name.")
+
+
+def _sources(draft: Draft) -> Iterator[Path]:
+    yield draft.path
+    for segment in draft.segments.values():
+        yield from _files(segment)
+    yield from (t.file for t in draft.tracks.values())
+    if draft.captions is not None:
+        yield draft.captions.file
+
+
+def _files(segment: Segment) -> Iterator[Path]:
+    own: Sequence[Path | None] = (segment.file, segment.start, segment.end, segment.keyframe)
+    yield from (p for p in own if p is not None)
+    if segment.avatar is not None:
+        yield from (segment.avatar.image, segment.avatar.audio)
+    if segment.references is not None:
+        yield from segment.references.images
+        if segment.references.video is not None:
+            yield segment.references.video
+
+
+def _captions(draft: Draft, report: Report) -> None:
+    captions = draft.captions
+    if captions is not None and captions.file.suffix.lower() not in CAPTION_SUFFIXES:
+        what = f"{shown(captions.file.name)} is no caption file by its ending"
+        report(("captions", "file"), what, f"give a {one_of(CAPTION_SUFFIXES)} file.")

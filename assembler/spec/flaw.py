@@ -1,0 +1,75 @@
+"""
+A value that is wrong, with how to fix it: what the models raise and the loader gives a place.
+
+    >>> did_you_mean("dissolv", ["cut", "dissolve"])
+    "did you mean 'dissolve'?"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NamedTuple
+
+SHOWN = 60
+"""Characters of a value that a message shows."""
+
+
+class Flaw(NamedTuple):
+    """One thing wrong with a value."""
+
+    what: str
+    fix: str = ""
+    key: str = ""
+    """Key inside the value that it is about; empty for the value itself."""
+
+
+class FlawedValueError(ValueError):
+    """A value has one flaw or more. A ValueError, so that pydantic collects it with its place."""
+
+    def __init__(self, *flaws: Flaw) -> None:
+        super().__init__(*flaws)
+        self.flaws = flaws
+
+    def __str__(self) -> str:
+        return "; ".join(f.what for f in self.flaws)
+
+
+def flawed(what: str, fix: str = "", key: str = "") -> FlawedValueError:
+    """The error of a value with a single flaw."""
+    return FlawedValueError(Flaw(what, fix, key))
+
+
+def shown(value: object) -> str:
+    """*value* as a message shows it: quoted and short."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = str(value)
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that *name* most likely means; case and hyphens don't count."""
+    by_form = {_form(k): k for k in reversed(list(known)) if len(k) <= 2 * SHOWN}
+    near = get_close_matches(_form(name[: 2 * SHOWN]), by_form, n=1, cutoff=0.6)
+    return by_form[near[0]] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str], else_: str = "") -> str:
+    """A question after the nearest known name, or *else_* when none is near."""
+    near = closest(name, known)
+    return f"did you mean {near!r}?" if near else else_
+
+
+def one_of(names: Iterable[str]) -> str:
+    """The names as a list in words."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _form(name: str) -> str:
+    return name.casefold().replace("_", "-").replace(" ", "-")

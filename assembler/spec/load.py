@@ -1,0 +1,127 @@
+"""
+A timeline file read, checked and placed: all its problems at once, each with file:line:col.
+
+    >>> loaded = load(Path("timelines/first-film.yaml"))    # doctest: +SKIP
+    >>> loaded.where("segments", 0, "duration")             # doctest: +SKIP
+    'timelines/first-film.yaml:13:15'
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from assembler.errors import Problem, SpecError
+from assembler.spec.check import Draft, check
+from assembler.spec.model import Canvas, Segment, Spec, Timeline, Title, Track
+from assembler.spec.parts import Assembled, assemble
+from assembler.spec.paths import ProjectFolder
+from assembler.spec.problems import at, problems_of, subject
+from assembler.spec.yaml import Node, Source, read
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A timeline, and where each of its values was written."""
+
+    timeline: Timeline
+    marks: Node
+    """Tree of the timeline with its parts put in."""
+
+    def where(self, *loc: str | int) -> str:
+        """``file:line:col`` of the value at *loc*, or of the nearest value around it."""
+        node = at(self.marks, loc)
+        return f"{node.source.name}:{node.line}:{node.column}"
+
+    def problem(self, what: str, fix: str = "", *loc: str | int) -> Problem:
+        """A problem with the value at *loc*, its segment or track named first."""
+        return at(self.marks, loc).problem(subject(loc, self.marks) + what, fix)
+
+
+def load_timeline(path: Path | str) -> Timeline:
+    """
+    The timeline of a YAML file.
+
+    Raises:
+        SpecError: With every problem of the file and of those that it includes.
+    """
+    return load(path).timeline
+
+
+def load(path: Path | str) -> Loaded:
+    """
+    The timeline of a YAML file, with the places of its values.
+
+    Raises:
+        SpecError: With every problem of the file and of those that it includes.
+    """
+    full = Path(path).absolute()
+    root = read(Source(os.fspath(path), full))
+    project = ProjectFolder(full.parent.resolve())
+    whole = assemble(root, project)
+    timeline, draft = _validated(whole, full)
+    problems = whole.problems + check(draft)
+    if problems or timeline is None:
+        raise SpecError(list(dict.fromkeys(problems)))
+    return Loaded(timeline, whole.node)
+
+
+def _validated(whole: Assembled, path: Path) -> tuple[Timeline | None, Draft]:
+    """The timeline if it is valid, and what can be checked further in any case."""
+    raw, node = whole.raw, whole.node
+    if "path" in raw:
+        whole.problems.append(
+            node.problem(
+                "unknown key 'path'", "an output has a path: `output: [{path: …}]`.", key="path"
+            )
+        )
+        raw = {k: v for k, v in raw.items() if k != "path"}
+    try:
+        timeline = Timeline.model_validate({**raw, "path": path})
+    except ValidationError as exc:
+        whole.problems += problems_of(exc, Timeline, node)
+        return None, _draft(raw, node)
+    return timeline, Draft.of(timeline, node)
+
+
+def _draft(raw: dict[str, Any], node: Node) -> Draft:
+    """The entries of a broken timeline that are sound, at their places in it."""
+    ids = {i: s.get("id") for i, s in enumerate(_listed(raw, "segments")) if isinstance(s, dict)}
+    return Draft(
+        node=node,
+        segments=_sound(Segment, raw, "segments"),
+        tracks=_sound(Track, raw, "tracks"),
+        titles=_sound(Title, raw, "titles"),
+        ids={i: str(id_) for i, id_ in ids.items() if isinstance(id_, str)},
+        rate=_rate(raw),
+        complete=False,
+    )
+
+
+def _listed(raw: dict[str, Any], key: str) -> list[Any]:
+    rows = raw.get(key)
+    return rows if isinstance(rows, list) else []
+
+
+M = TypeVar("M", bound=Spec)
+
+
+def _sound(model: type[M], raw: dict[str, Any], key: str) -> dict[int, M]:
+    sound = {}
+    for index, row in enumerate(_listed(raw, key)):
+        with suppress(ValidationError):
+            sound[index] = model.model_validate(row)
+    return sound
+
+
+def _rate(raw: dict[str, Any]) -> Fraction | None:
+    try:
+        return Canvas.model_validate(raw.get("canvas", {})).rate
+    except ValidationError:
+        return None

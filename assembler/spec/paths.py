@@ -1,0 +1,130 @@
+"""
+Paths of a timeline: relative to the file that names them, and never outside the project.
+
+The project is the folder of the timeline. A path is followed through `..` and links before it is
+judged, so that none can lead out.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assembler.spec.flaw import FlawedValueError, did_you_mean, flawed, shown
+
+MAX_PATH = 1024
+MAX_NAMES = 2000
+"""Names of a folder that a misspelt one is compared with."""
+
+_BRING_IN = "copy the file into the folder of the timeline, or below it."
+_CHECK = "check the name; paths start at the folder of the file that names them."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProjectFolder:
+    """The folder that paths stay in; remembers what it looked up, so it lives for one reading."""
+
+    root: Path
+    """Absolute, links followed."""
+    _real: dict[Path, Path] = field(default_factory=dict)
+    _names: dict[Path, tuple[str, ...] | None] = field(default_factory=dict)
+
+    def resolve(self, text: str, folder: Path) -> Path:
+        """
+        Absolute path of *text*, which starts at *folder*, with links followed.
+
+        Raises:
+            FlawedValueError: If it is empty, too long, or leads out of the project.
+        """
+        text = text.strip()
+        if not text:
+            raise flawed("the path is empty", "write the path of a file.")
+        if len(text) > MAX_PATH:
+            raise flawed(f"the path is longer than {MAX_PATH} characters")
+        if text.startswith("~"):
+            raise flawed(f"{shown(text)} begins with ~, which is not expanded", _BRING_IN)
+        if os.sep == "/":
+            text = text.replace("\\", "/")
+        lexical = Path(os.path.normpath(folder / text))
+        real = self._followed(lexical)
+        if not real.is_relative_to(self.root):
+            through = " through a link" if lexical.is_relative_to(self.root) else ""
+            raise flawed(f"{shown(text)} leads out of the project folder{through}", _BRING_IN)
+        return real
+
+    def names(self, folder: Path) -> tuple[str, ...] | None:
+        """Names in *folder*, None when it can't be read."""
+        if folder not in self._names:
+            try:
+                with os.scandir(folder) as found:
+                    names = tuple(e.name for _, e in zip(range(MAX_NAMES), found, strict=False))
+                self._names[folder] = names
+            except OSError:
+                self._names[folder] = None
+        return self._names[folder]
+
+    def shown(self, path: Path) -> str:
+        """*path* as the author would write it."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else "it"
+
+    def _followed(self, path: Path) -> Path:
+        if path.parent not in self._real:
+            self._real[path.parent] = Path(os.path.realpath(path.parent))
+        last = self._real[path.parent] / path.name
+        return Path(os.path.realpath(last)) if last.is_symlink() else last
+
+
+class Scalar(str):
+    """Text of a timeline that knows where paths in it start."""
+
+    __slots__ = ("folder", "project")
+
+    folder: Path
+    """Folder of the file that it stands in."""
+    project: ProjectFolder
+
+
+def media_path(raw: object) -> object:
+    """
+    Absolute path of a file that exists in the project; values of other types pass unchanged.
+
+    Raises:
+        FlawedValueError: If it leaves the project, doesn't exist, or is no file.
+    """
+    if not isinstance(raw, Scalar):
+        return raw
+    path = raw.project.resolve(raw, raw.folder)
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        raise _missing(raw, path) from None
+    if stat.S_ISDIR(mode):
+        raise flawed(f"{shown(raw)} is a folder", "name a file in it.")
+    if not stat.S_ISREG(mode):
+        raise flawed(f"{shown(raw)} is not a file")
+    return path
+
+
+def output_path(raw: object) -> object:
+    """
+    Absolute path of a file in the project that may not exist yet.
+
+    Raises:
+        FlawedValueError: If it leaves the project or is a folder.
+    """
+    if not isinstance(raw, Scalar):
+        return raw
+    path = raw.project.resolve(raw, raw.folder)
+    if raw.rstrip().endswith(("/", "\\")) or path.is_dir():
+        raise flawed(f"{shown(raw)} is a folder", "add the name of a file.")
+    return path
+
+
+def _missing(raw: Scalar, path: Path) -> FlawedValueError:
+    what = f"there is no file {shown(raw)}"
+    names = raw.project.names(path.parent)
+    if names is None:
+        return flawed(what, f"there is no folder {raw.project.shown(path.parent)!r} either.")
+    return flawed(what, did_you_mean(path.name, names, _CHECK))

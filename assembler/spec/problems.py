@@ -1,0 +1,232 @@
+"""
+What pydantic found wrong, in the words of a timeline's author, each at its place.
+
+An unknown key and a missing one that resemble each other become one question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from assembler.errors import Problem
+from assembler.spec.flaw import Flaw, FlawedValueError, closest, did_you_mean, one_of, shown
+from assembler.spec.yaml import Node
+
+MAX_PROBLEMS = 200
+"""Problems that are worded; the rest are counted."""
+
+Loc = tuple[str | int, ...]
+
+_MEANT = {
+    "clip": "file", "path": "file", "source": "file", "src": "file", "video": "file",
+    "length": "duration", "dur": "duration", "time": "duration", "for": "duration",
+    "transition": "join", "image": "start", "start_image": "start", "first_frame": "start",
+    "end_image": "end", "last_frame": "end", "name": "id", "text": "prompt",
+    "negative_prompt": "negative", "volume": "level", "gain": "level", "from": "in",
+    "at": "on", "position": "on", "start_at": "on", "fps": "rate", "resolution": "size",
+    "music": "tracks", "audio": "tracks", "clips": "segments", "outputs": "output",
+    "titels": "titles", "subtitles": "captions", "variables": "vars", "cfg_scale": "guidance",
+}  # fmt: skip
+"""Words that authors know from other programs."""
+
+
+def problems_of(exc: ValidationError, model: type[BaseModel], root: Node) -> list[Problem]:
+    """Every error of *exc* as a problem; *root* is the tree that was validated as *model*."""
+    errors = exc.errors(include_url=False)
+    taken = _misspelt(errors)
+    problems: list[Problem] = []
+    for error in errors[:MAX_PROBLEMS]:
+        if (error["type"], error["loc"]) not in taken:
+            problems += _worded(error, model, root, taken)
+    if len(errors) > MAX_PROBLEMS:
+        more = f"and {len(errors) - MAX_PROBLEMS:,} problems more"
+        problems.append(Problem(root.source.name, 10**9, 1, more))
+    return problems
+
+
+def subject(loc: Sequence[str | int], root: Node) -> str:
+    """What a problem is about: ``segment dawn: ``, by id where there is one, else by number."""
+    if len(loc) < 2 or not isinstance(loc[1], int) or loc[0] not in _SUBJECTS:
+        return ""
+    row = at(root, loc[:2])
+    name = row.items.get("id") if row.items else None
+    label = name.text if name and name.text and len(name.text) <= 64 else str(loc[1] + 1)
+    return f"{_SUBJECTS[str(loc[0])]} {label}: "
+
+
+_SUBJECTS = {"segments": "segment", "tracks": "track", "titles": "title"}
+
+
+def at(root: Node, loc: Sequence[str | int]) -> Node:
+    """The node at *loc*, or the deepest one on the way to it."""
+    node = root
+    for step in loc:
+        child = node.child(step)
+        if child is None and isinstance(step, str):
+            child = node.child(step.rstrip("_"))
+        if child is None:
+            break
+        node = child
+    return node
+
+
+def _misspelt(errors: Iterable[ErrorDetails]) -> dict[tuple[str, Loc], str]:
+    """Unknown keys and the missing keys that they stand for, both ways."""
+    missing: dict[Loc, list[str]] = {}
+    for error in errors:
+        if error["type"] == "missing":
+            missing.setdefault(error["loc"][:-1], []).append(str(error["loc"][-1]))
+    pairs: dict[tuple[str, Loc], str] = {}
+    for error in errors:
+        *parent, key = error["loc"] or ("",)
+        names = missing.get(tuple(parent)) if error["type"] == "extra_forbidden" else None
+        near = closest(str(key), names) if names else None
+        if names and near:
+            names.remove(near)
+            pairs["missing", (*parent, near)] = str(key)
+    return pairs
+
+
+def _worded(
+    error: ErrorDetails, model: type[BaseModel], root: Node, taken: dict[tuple[str, Loc], str]
+) -> list[Problem]:
+    loc = error["loc"]
+    about = subject(loc, root)
+    node = at(root, loc)
+    if error["type"] == "extra_forbidden":
+        key = str(loc[-1])
+        what = f"{about}unknown key {shown(key)}"
+        meant = next((m[1][-1] for m, k in taken.items() if k == key and m[1][:-1] == loc[:-1]), "")
+        fix = f"did you mean {meant!r}?" if meant else _known(key, model, loc[:-1])
+        return [at(root, loc[:-1]).problem(what, fix, key=key)]
+    if error["type"] == "missing":
+        key = str(loc[-1])
+        return [at(root, loc[:-1]).problem(f"{about}{key!r} is missing", _MISSING.get(key, ""))]
+    raised = error.get("ctx", {}).get("error")
+    if raised is not None:
+        flaws = raised.flaws if isinstance(raised, FlawedValueError) else (Flaw(str(raised)),)
+        return [_flaw(f, loc, about, node) for f in flaws]
+    what, fix = _constraint(error, _label(loc, root))
+    return [node.problem(f"{about}{what}", fix)]
+
+
+def _flaw(flaw: Flaw, loc: Loc, about: str, node: Node) -> Problem:
+    names = [s for s in loc if isinstance(s, str)]
+    label = f"{names[-1]}: " if len(loc) > 2 or (names and not about) else ""
+    target = (node.items or {}).get(flaw.key)
+    if target is not None and not target.scalar and node.keys:
+        return node.problem(f"{about}{label}{flaw.what}", flaw.fix, key=flaw.key)
+    return (target or node).problem(f"{about}{label}{flaw.what}", flaw.fix)
+
+
+def _label(loc: Loc, root: Node) -> str:
+    """A value's name: its key, and its number where it is an entry of a list."""
+    while loc and isinstance(loc[-1], int) and at(root, loc) is at(root, loc[:-1]):
+        loc = loc[:-1]
+    names = [s for s in loc if isinstance(s, str)]
+    name = repr(names[-1]) if names else "the timeline"
+    return f"entry {loc[-1] + 1} of {name}" if loc and isinstance(loc[-1], int) else name
+
+
+_MISSING = {
+    "assembler": "begin the file with `assembler: 1`.",
+    "segments": "add `segments:` and at least one entry under it.",
+    "id": "give it a short name, such as dawn.",
+}
+
+_PATTERNS = {
+    "http": "write an address that begins with http:// or https://.",
+    "fA-F": "write the 64 hexadecimal digits of the file's SHA-256.",
+    "A-Za-z_": "use letters, digits and _, and single hyphens with a letter after each.",
+    "a-z0-9": "use small letters, digits, `.`, `_` and `-`.",
+}
+
+_NUMBERS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "a number"),
+    **dict.fromkeys(("decimal_parsing", "decimal_type"), "a number"),
+    **dict.fromkeys(("model_type", "dict_type"), "a mapping of keys and values"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    "string_type": "text",
+    "path_type": "a path",
+}
+
+_LIMITS = {
+    "greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most"),
+    "greater_than": ("gt", "more than"), "less_than": ("lt", "less than"),
+    "multiple_of": ("multiple_of", "a multiple of"),
+}  # fmt: skip
+
+
+def _constraint(error: ErrorDetails, label: str) -> tuple[str, str]:
+    """What an error of pydantic's own says, and a fix."""
+    kind, given = error["type"], shown(error["input"])
+    ctx = error.get("ctx", {})
+    if kind == "literal_error":
+        choices = [a or b for a, b in re.findall(r"'([^']*)'|(\d+)", str(ctx["expected"]))]
+        fix = f"write {one_of(choices)}."
+        return f"{label} can't be {given}", did_you_mean(str(error["input"]), choices, fix)
+    if kind in _NUMBERS:
+        fix = "begin each entry with `- `, or write [a, b]." if _NUMBERS[kind] == "a list" else ""
+        return f"{label} must be {_NUMBERS[kind]}, not {given}", fix
+    if kind in _LIMITS:
+        name, words = _LIMITS[kind]
+        return f"{label} must be {words} {ctx[name]:,}, not {given}", ""
+    if kind == "string_pattern_mismatch":
+        fix = next((f for mark, f in _PATTERNS.items() if mark in str(ctx["pattern"])), "")
+        return f"{label} can't be {given}", fix
+    if kind == "string_too_long":
+        return f"{label} is longer than {ctx['max_length']:,} characters", ""
+    if kind in ("too_long", "too_short"):
+        limit = ctx["max_length" if kind == "too_long" else "min_length"]
+        words = "at most" if kind == "too_long" else "at least"
+        entries = "entry" if limit == 1 else "entries"
+        return f"{label} must have {words} {limit:,} {entries}", ""
+    if kind == "string_too_short":
+        return f"{label} is empty", "write something."
+    return f"{label}: {error['msg']}", ""
+
+
+def _known(key: str, model: type[BaseModel], loc: Loc) -> str:
+    names = keys_at(model, loc)
+    meant = _MEANT.get(key.casefold().replace("-", "_"), "")
+    if meant in names and closest(key, names) is None:
+        return f"did you mean {meant!r}?"
+    return did_you_mean(key, names, f"known keys: {', '.join(names)}." if names else "")
+
+
+def keys_at(model: type[BaseModel], loc: Loc) -> list[str]:
+    """Keys that the model at *loc* below *model* takes."""
+    for step in loc:
+        if isinstance(step, int):
+            continue
+        inner = _models(model).get(step)
+        if inner is None:
+            return []
+        model = inner
+    keys = [f.alias or name for name, f in model.model_fields.items() if not f.exclude]
+    return ["vars", *keys] if "segments" in keys else keys
+
+
+@cache
+def _models(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The models under a model's keys."""
+    found = {}
+    for name, info in model.model_fields.items():
+        inner = _model_in(info.annotation)
+        if inner is not None:
+            found[info.alias or name] = inner
+    return found
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inside = (_model_in(a) for a in get_args(annotation))
+    return next((m for m in inside if m is not None), None)

@@ -1,0 +1,180 @@
+"""
+JSON Schema of timelines, so that editors complete and check while one writes.
+
+Shorthand forms are part of it (`output: [youtube-1080p]`, `join: cut`, `fade_in: 1s`), and so is
+`${name}` wherever a value may come from `vars`. What fields say of themselves in `model.py` is what
+editors show.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from assembler.spec import model
+from assembler.spec.model import TRANSITIONS, Timeline
+from assembler.spec.parts import LISTS, PART_KEYS
+from assembler.spec.time import Duration, Place
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, Any]
+
+_VARIABLE: Schema = {
+    "description": "A value with variables in it: ${name}, from `vars`.",
+    "type": "string",
+    "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_-]*\}",
+}
+_VARS: Schema = {
+    "description": "Words used as ${name} anywhere below.",
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"},
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+_INCLUDE: Schema = {
+    "description": "Entries of another file, put in this place.",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["include"],
+    "properties": {
+        "include": {"description": "Path of the file, from this file.", "type": "string"},
+        "vars": _VARS,
+    },
+}
+_SHARED: dict[str, Schema] = {
+    "Time": TypeAdapter(Duration).json_schema(),
+    "Place": TypeAdapter(Place).json_schema(),
+}
+_OPEN = ({}, {"type": "string"})
+"""Schemas that `${name}` fits as it is."""
+
+
+def timeline_schema() -> Schema:
+    """JSON Schema (2020-12) of a timeline file."""
+    raw = Timeline.model_json_schema(by_alias=True, mode="validation")
+    raw["properties"].pop("path")
+    definitions = {name: _object(d, name) for name, d in raw.pop("$defs").items()}
+    whole = _object(raw, "Timeline")
+    whole["properties"] = {"vars": _VARS, **whole["properties"]}
+    for key in LISTS:
+        listed = whole["properties"][key]
+        listed["items"] = {"anyOf": [listed["items"], {"$ref": "#/$defs/Include"}]}
+    definitions["Join"] = _join(definitions["Join"])
+    definitions["Output"] = _or(definitions["Output"], whole_preset())
+    definitions["Fade"] = _or(definitions["Fade"], {"$ref": "#/$defs/Time"})
+    definitions |= _SHARED | {"Include": _INCLUDE, "Variable": _VARIABLE}
+    return {"$schema": DIALECT, "title": "assembler timeline", **whole, "$defs": definitions}
+
+
+def part_schema() -> Schema:
+    """JSON Schema (2020-12) of a file that timelines include."""
+    schema = timeline_schema()
+    return {
+        "$schema": DIALECT,
+        "title": "part of an assembler timeline",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {k: v for k, v in schema["properties"].items() if k in PART_KEYS},
+        "$defs": schema["$defs"],
+    }
+
+
+def whole_preset() -> Schema:
+    """An output that is a preset as it is."""
+    return {"description": "Name of a delivery preset.", "type": "string"}
+
+
+def _object(raw: Schema, name: str) -> Schema:
+    """A model's schema with its fields' docstrings, and without nulls and invented titles."""
+    told = _docstrings().get(name, {})
+    properties = {}
+    for key, value in raw.get("properties", {}).items():
+        value = _value(value)
+        if key in told:
+            value = {
+                "description": told[key],
+                **{k: v for k, v in value.items() if k != "description"},
+            }
+        properties[key] = value
+    return {**{k: v for k, v in raw.items() if k != "title"}, "properties": properties}
+
+
+def _value(raw: Schema) -> Schema:
+    """A field's schema: shared ones by name, no null, variables allowed."""
+    extra = {k: raw[k] for k in ("description", "default") if _plain(raw, k)}
+    inner = {k: v for k, v in raw.items() if k not in ("description", "default", "title")}
+    forms = _forms(raw, inner)
+    forms = [{**f, "items": _value(f["items"])} if "items" in f else f for f in forms]
+    if any(f not in _OPEN and "$ref" not in f and f.get("type") != "array" for f in forms) or any(
+        f.get("$ref", "").endswith(("/Time", "/Place")) for f in forms
+    ):
+        forms.append({"$ref": "#/$defs/Variable"})
+    return {**extra, **(forms[0] if len(forms) == 1 else {"anyOf": forms})}
+
+
+def _plain(raw: Schema, key: str) -> bool:
+    return isinstance(raw.get(key), (str, int, float)) and raw.get(key) is not None
+
+
+def _forms(raw: Schema, inner: Schema) -> list[Schema]:
+    """The alternatives of a schema, nested ones unfolded, null left out."""
+    for name, shared in _SHARED.items():
+        if raw.get("anyOf") == shared["anyOf"]:
+            return [{"$ref": f"#/$defs/{name}"}]
+    if "anyOf" not in inner:
+        return [] if inner == {"type": "null"} else [inner]
+    rest = {k: v for k, v in inner.items() if k != "anyOf"}
+    unfolded: list[Schema] = []
+    for form in inner["anyOf"]:
+        bare = {k: v for k, v in form.items() if k not in ("description", "title", "default")}
+        unfolded += [{**f, **rest} if "type" in f else f for f in _forms(form, bare)]
+    return unfolded
+
+
+def _or(shape: Schema, short: Schema) -> Schema:
+    told = {k: v for k, v in shape.items() if k == "description"}
+    return {**told, "anyOf": [short, shape]}
+
+
+def _join(shape: Schema) -> Schema:
+    time = {"$ref": "#/$defs/Time"}
+    told = {k: v for k, v in shape["properties"].items() if k in ("j_cut", "l_cut")}
+    split = {k.replace("_", "-"): v for k, v in told.items()}
+    named: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            **{t: {"description": "Length of the transition.", **time} for t in TRANSITIONS},
+            **split,
+            **told,
+        },
+    }
+    word = {"enum": ["handoff", "cut"]}
+    full = {**shape, "required": ["kind"]}
+    forms = [word, named, full, {"$ref": "#/$defs/Variable"}]
+    return {"description": shape["description"], "anyOf": forms}
+
+
+def _docstrings() -> dict[str, dict[str, str]]:
+    """What the fields of each model say of themselves, by the key that authors write."""
+    try:
+        tree = ast.parse(inspect.getsource(model))
+    except OSError:
+        return {}
+    told: dict[str, dict[str, str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            pairs = zip(node.body, node.body[1:], strict=False)
+            told[node.name] = {
+                field.target.id.rstrip("_"): " ".join(text.value.value.split())
+                for field, text in pairs
+                if isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+                and isinstance(text.value.value, str)
+            }
+    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,6 +44,7 @@ class VideoStream:
     rotation: Literal[0, 90, 180, 270]
     """Clockwise turn that shows it upright."""
     mirrored: bool
+    """Flipped left to right after the turn."""
     pix_fmt: str
     bit_depth: int
     alpha: bool
@@ -59,6 +61,8 @@ class VideoStream:
     b_frames: bool
     last_duration: int
     """Of the last frame, in `time_base`."""
+    ordered: bool = True
+    """Whether decoded frames carry their own stamps; else they are only counted from the start."""
 
     @property
     def frames(self) -> int:
@@ -74,6 +78,28 @@ class VideoStream:
     def duration_s(self) -> Fraction:
         """From the first frame's start to the last frame's end."""
         return (self.pts[-1] - self.pts[0] + self.last_duration) * self.time_base
+
+    def frames_at(self, rate: Fraction) -> int:
+        """Number of frames it gives at *rate*: the last begins before the source ends."""
+        if not self.vfr:
+            return max(1, -(-self.frames * rate // self.rate))
+        return max(1, -(-self.duration_s * rate // 1))
+
+    def shown_at(self, frame: int, rate: Fraction) -> int:
+        """
+        Position in `pts` of what is shown as frame number *frame* at *rate*.
+
+        That is what the source shows at frame / rate seconds after its first frame begins. A
+        constant rate is taken at its nominal value, so that rounded time stamps repeat and lose
+        nothing; at a varying rate one tick of the clock counts as on time. Past the end the last
+        frame stays.
+        """
+        if not self.vfr:
+            position = frame * self.rate // rate
+        else:
+            ticks = frame / (rate * self.time_base)
+            position = bisect_right(self.pts, self.pts[0] + ticks + 1) - 1
+        return max(0, min(int(position), self.frames - 1))
 
     @property
     def display_size(self) -> tuple[int, int]:

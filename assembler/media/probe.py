@@ -1,0 +1,640 @@
+"""
+Everything known about a media file, read once.
+
+    info = probe(Path("clip.mp4"))
+    print(info.video.frames, info.video.rate, *info.notes)
+
+Packets are scanned for their time stamps; only the first frame is decoded. What the notes say is
+meant for the user.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import av.logging
+from av.audio.stream import AudioStream as AvAudio
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream as AvVideo
+
+from assembler.errors import MediaError
+from assembler.media.info import AudioStream, Colour, Matrix, MediaInfo, VideoStream
+from assembler.timebase import nearest_standard
+
+MOST_PACKETS = 20_000_000
+"""More than a day of picture and sound has; a file with more is refused."""
+
+MOST_PIXELS = 16384 * 16384
+_LONGEST_S = 24 * 3600
+_FIRST_FRAME_PACKETS = 600
+"""Packets tried until the first frame comes out."""
+
+_ORDER_FRAMES = 48
+"""Frames looked at where the order of time stamps is in doubt."""
+
+_SECONDS_BASE = 60.0
+_SECONDS_PER_BYTE = 1 / 20e6
+
+_MATRICES: dict[int, Matrix] = {
+    0: "rgb",
+    1: "bt709",
+    5: "bt601",
+    6: "bt601",
+    9: "bt2020",
+}
+"""AVColorSpace; the others are so rare that they count as not said."""
+
+_PRIMARIES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+    22: "jedec-p22",
+}
+_TRANSFERS = {
+    1: "bt709",
+    4: "gamma22",
+    5: "gamma28",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    11: "iec61966-2-4",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    18: "arib-std-b67",
+}
+_CHROMA: dict[str, Literal["left", "center", "topleft", "top"]] = {
+    "left": "left",
+    "center": "center",
+    "topleft": "topleft",
+    "top": "top",
+}
+_FIELDS: dict[int, Literal["tff", "bff"]] = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
+"""AVFieldOrder: the second of two letters tells the order of display, and so does ours."""
+
+_STILL_CODECS = {"png", "mjpeg", "webp", "bmp", "tiff", "gif", "jpeg2000", "jpegxl", "targa", "exr"}
+_STILL_CONTAINERS = ("_pipe", "image2")
+
+
+def probe(path: Path) -> MediaInfo:
+    """
+    Everything known about the file at *path*.
+
+    Raises:
+        MediaError: If it is no media file, is damaged beyond reading, or can't be decoded.
+    """
+    stat = _stat(path)
+    deadline = time.monotonic() + _SECONDS_BASE + stat.st_size * _SECONDS_PER_BYTE
+    with opened(path) as container:
+        scan = _scan(container, path, deadline)
+        video = _video(container, path, scan)
+        audio = tuple(_audios(container, path, scan))
+        if video is None and not audio:
+            raise _nothing_in(path, container)
+        still = video is not None and _is_still(container, video, audio)
+        return MediaInfo(
+            path=path,
+            size_bytes=stat.st_size,
+            mtime_ns=stat.st_mtime_ns,
+            container=container.format.name,
+            video=video,
+            audio=audio,
+            still=still,
+            timecode=_timecode(container),
+            notes=tuple(dict.fromkeys(scan.notes)),
+        )
+
+
+def _stat(path: Path) -> Any:
+    try:
+        stat = path.stat()
+    except OSError as exc:
+        raise MediaError(
+            f"can't be read: {exc.strerror or exc}", str(path), "check the path and its rights."
+        ) from exc
+    if path.is_dir():
+        raise MediaError("is a folder, not a media file", str(path), "name a file in it.")
+    if stat.st_size == 0:
+        raise MediaError("is empty (0 bytes)", str(path), "fetch or export it again.")
+    return stat
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """
+    The file opened by libavformat; errors of libav become MediaError.
+
+    Only plain files are opened: a playlist inside the project can't reach the network.
+    """
+    try:
+        container = av.open(
+            str(path.absolute()),
+            "r",
+            options={"protocol_whitelist": "file,crypto,data"},
+            metadata_errors="replace",
+            timeout=(60.0, 60.0),
+        )
+    except (av.FFmpegError, ValueError, OSError) as exc:
+        raise _unreadable(path, exc) from exc
+    try:
+        yield container
+    except av.FFmpegError as exc:
+        raise _unreadable(path, exc) from exc
+    finally:
+        container.close()
+
+
+def _unreadable(path: Path, exc: Exception) -> MediaError:
+    what, fix = _claim(path)
+    reason = getattr(exc, "strerror", None) or str(exc)
+    return MediaError(what or f"is no media file that can be read ({reason})", str(path), fix)
+
+
+_RETRY = "fetch or export it again."
+
+
+def _claim(path: Path) -> tuple[str, str]:
+    """What an unreadable file really is, and the fix; empty when unknown."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")) or b"<html" in text[:1024]:
+        return "is an HTML page, not media", "use the link of the file itself; it may need a login."
+    if text.startswith((b"{", b"[")):
+        return "is JSON text, not media", "use the link of the file itself, not of its description."
+    if text.startswith(b"<?xml"):
+        return "is XML text, not media", "use the link of the file itself; it may have expired."
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+        return _claim_mp4(path)
+    return "", "check that it plays elsewhere, or convert it to MP4 (H.264)."
+
+
+def _claim_mp4(path: Path) -> tuple[str, str]:
+    boxes, whole = _boxes(path)
+    if "moov" not in boxes and whole:
+        return "is an MP4 file without an index (moov)", _RETRY
+    if "moov" not in boxes:
+        return "is cut off: its index (moov) is missing", _RETRY
+    if not whole:
+        return "is an MP4 file whose boxes are damaged or cut off", _RETRY
+    return "is an MP4 file whose index can't be read", _RETRY
+
+
+def _boxes(path: Path) -> tuple[list[str], bool]:
+    """Names of the first top-level boxes (ISO/IEC 14496-12 §4.2), and whether all are whole."""
+    names: list[str] = []
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        position = 0
+        while position < size and len(names) < 1000:
+            file.seek(position)
+            head = file.read(16)
+            if len(head) < 8:
+                return names, False
+            length, name = struct.unpack(">I4s", head[:8])
+            if length == 1 and len(head) == 16:
+                (length,) = struct.unpack(">Q", head[8:])
+            elif length == 0:
+                length = size - position
+            if length < 8 or position + length > size:
+                return names, False
+            names.append(name.decode("latin-1"))
+            position += length
+    return names, True
+
+
+@dataclass(slots=True)
+class _Track:
+    """What the packets of one stream say."""
+
+    pts: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    """Time stamps of keyframes."""
+    durations: dict[int, int] = field(default_factory=dict)
+    """By time stamp, of the last few packets only."""
+    first: int | None = None
+    last_end: int | None = None
+    discarded: int = 0
+    unstamped: int = 0
+    corrupt: int = 0
+    reordered: bool = False
+    """Time stamps are not in decoding order, as B-frames make them."""
+    packets: int = 0
+
+
+@dataclass(slots=True)
+class _Scan:
+    tracks: dict[int, _Track]
+    notes: list[str]
+    broken: str = ""
+    """Why reading stopped before the end."""
+
+
+def _scan(container: InputContainer, path: Path, deadline: float) -> _Scan:
+    """Time stamps of all packets; a damaged end only ends the scan."""
+    scan = _Scan({s.index: _Track() for s in container.streams}, [])
+    streams = [s for s in container.streams if s.type in ("video", "audio")]
+    if not streams:
+        return scan
+    count = 0
+    try:
+        for packet in container.demux(streams):
+            if not packet.size:
+                continue
+            count += 1
+            _check_bounds(count, deadline, path)
+            _note_packet(scan.tracks[packet.stream_index], packet)
+    except av.FFmpegError as exc:
+        scan.broken = exc.strerror or str(exc)
+        scan.notes.append(f"the file is damaged: reading stopped early ({scan.broken}).")
+    return scan
+
+
+def _check_bounds(count: int, deadline: float, path: Path) -> None:
+    if count > MOST_PACKETS:
+        raise MediaError("has more packets than a day of film", str(path), "cut it first.")
+    if count % 256 == 0 and time.monotonic() > deadline:
+        raise MediaError("takes too long to read", str(path), "copy it to a faster disk.")
+
+
+def _note_packet(track: _Track, packet: Any) -> None:
+    track.packets += 1
+    track.corrupt += packet.is_corrupt
+    if packet.stream.type == "video" and not _shows(packet):
+        return
+    pts = packet.pts
+    if pts is None:
+        track.unstamped += 1
+        pts = packet.dts
+        if pts is None:
+            return
+    if packet.is_discard:
+        track.discarded += 1
+        return
+    duration = packet.duration or 0
+    if packet.stream.type == "video":
+        if track.pts and pts < track.pts[-1]:
+            track.reordered = True
+        track.pts.append(pts)
+        if packet.is_keyframe:
+            track.keys.append(pts)
+        if len(track.durations) > 64:
+            track.durations.pop(min(track.durations))
+        track.durations[pts] = duration
+    track.first = pts if track.first is None else min(track.first, pts)
+    end = pts + duration
+    track.last_end = end if track.last_end is None else max(track.last_end, end)
+
+
+def _shows(packet: Any) -> bool:
+    """Whether a packet holds a frame that is shown; VP8 and VP9 have hidden reference frames."""
+    name = _codec_name(packet.stream)
+    if name.endswith("vp9"):
+        return _vp9_shows(bytes(packet)[:1], bytes(packet)[-1:])
+    if name.endswith("vp8"):
+        return bool(bytes(packet)[0] & 0x10)  # RFC 6386 §9.1: show_frame
+    return True
+
+
+def _codec_name(stream: Any) -> str:
+    """Name of the decoder; empty when libav has none and the stream no context."""
+    return getattr(stream.codec_context, "name", None) or ""
+
+
+def _vp9_shows(first: bytes, last: bytes) -> bool:
+    """VP9 bitstream specification, annex B and §6.2: superframes show one; else show_frame."""
+    if last and last[0] & 0xE0 == 0xC0:
+        return True
+    bits = first[0]
+    profile = (bits >> 5 & 1) | (bits >> 4 & 1) << 1
+    shift = 3 if profile < 3 else 2
+    if bits >> shift & 1:  # show_existing_frame
+        return True
+    return bool(bits >> (shift - 2) & 1) if shift >= 2 else True
+
+
+def _video(container: InputContainer, path: Path, scan: _Scan) -> VideoStream | None:
+    stream = _best_video(container, scan)
+    if stream is None:
+        return None
+    track = scan.tracks[stream.index]
+    if not _codec_name(stream):
+        raise _undecodable(path, stream)
+    doubtful = _may_be_disordered(stream, track)
+    frames = _first_frames(path, stream.index, _ORDER_FRAMES if doubtful else 1)
+    if not frames:
+        raise _undecodable(path, stream)
+    frame = frames[0]
+    if frame.width * frame.height > MOST_PIXELS:
+        raise MediaError(
+            f"has pictures of {frame.width}x{frame.height}", str(path), "scale it down first."
+        )
+    ordered = not track.unstamped and (not doubtful or _ascends(frames))
+    if not ordered:
+        scan.notes.append("its time stamps don't follow its frames; they are put in order.")
+    return _described(container, stream, frame, track, scan, ordered)
+
+
+def _may_be_disordered(stream: AvVideo, track: _Track) -> bool:
+    """Whether B-frames are announced but stamps only ascend: they may be in decoding order."""
+    return bool(stream.codec_context.has_b_frames) and not track.reordered
+
+
+def _ascends(frames: Sequence[av.VideoFrame]) -> bool:
+    stamps = [f.pts for f in frames if f.pts is not None]
+    return all(a < b for a, b in pairwise(stamps))
+
+
+def _best_video(container: InputContainer, scan: _Scan) -> AvVideo | None:
+    """The largest decodable stream with frames; cover art and thumbnails are none."""
+    real = [s for s in container.streams.video if not _is_cover(s)]
+    if len(real) < len(container.streams.video):
+        scan.notes.append("a cover picture is left out.")
+    filled = [s for s in real if scan.tracks[s.index].pts]
+    if real and not filled:
+        scan.notes.append("its video track is empty.")
+    if not filled:
+        return None
+    best = max(filled, key=lambda s: (_is_default(s), _pixels(s), -s.index))
+    if len(filled) > 1:
+        sizes = ", ".join(f"{s.index}: {_size(s)}" for s in filled)
+        scan.notes.append(f"it has {len(filled)} video streams ({sizes}); {best.index} is used.")
+    elif len(real) > 1:
+        scan.notes.append(f"it has {len(real) - 1} empty video streams beside the one used.")
+    return best
+
+
+def _pixels(stream: AvVideo) -> int:
+    return stream.width * stream.height if _codec_name(stream) else 0
+
+
+def _size(stream: AvVideo) -> str:
+    return f"{stream.width}x{stream.height}" if _codec_name(stream) else "unknown codec"
+
+
+def _is_cover(stream: AvVideo) -> bool:
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _is_default(stream: AvVideo) -> bool:
+    return bool(stream.disposition & Disposition.default)
+
+
+def _first_frames(path: Path, index: int, wanted: int) -> list[av.VideoFrame]:
+    """The first frames that come out of the decoder, which tell what packets can't."""
+    found: list[av.VideoFrame] = []
+    with opened(path) as container, suppress(av.FFmpegError):
+        stream = container.streams[index]
+        for tried, packet in enumerate(container.demux(stream)):
+            if tried > _FIRST_FRAME_PACKETS:
+                break
+            with suppress(av.FFmpegError):
+                found += [f for f in packet.decode() if isinstance(f, av.VideoFrame)]
+            if len(found) >= wanted:
+                break
+    return found
+
+
+def _undecodable(path: Path, stream: AvVideo) -> MediaError:
+    tag = getattr(stream.codec_context, "codec_tag", "")
+    name = _codec_name(stream) or tag or "of an unknown codec, perhaps Dolby Vision or encrypted"
+    return MediaError(
+        f"its picture ({name}) can't be decoded", str(path), "export it as H.264, HEVC or ProRes."
+    )
+
+
+def _nothing_in(path: Path, container: InputContainer) -> MediaError:
+    kinds = ", ".join(sorted({str(s.type) for s in container.streams})) or "no streams"
+    return MediaError(f"has neither picture nor sound (only {kinds})", str(path), _RETRY)
+
+
+def _described(
+    container: InputContainer,
+    stream: AvVideo,
+    frame: av.VideoFrame,
+    track: _Track,
+    scan: _Scan,
+    ordered: bool,
+) -> VideoStream:
+    pts = _shown(track, frame, scan)
+    time_base = stream.time_base or Fraction(1, 90000)
+    rate, vfr = _rate(pts, time_base, stream)
+    rotation, mirrored = _orientation(frame)
+    keys = set(track.keys)
+    return VideoStream(
+        index=stream.index,
+        codec=stream.codec_context.name,
+        width=frame.width,
+        height=frame.height,
+        sar=_sar(stream, scan),
+        rotation=rotation,
+        mirrored=mirrored,
+        pix_fmt=frame.format.name,
+        bit_depth=frame.format.components[0].bits,
+        alpha=_has_alpha(stream, frame),
+        interlaced=_interlaced(stream, frame),
+        colour=_colour(container, stream, frame),
+        rate=rate,
+        vfr=vfr,
+        time_base=time_base,
+        pts=pts,
+        keyframes=tuple(i for i, p in enumerate(pts) if p in keys),
+        b_frames=track.reordered or bool(stream.codec_context.has_b_frames),
+        last_duration=_last_duration(pts, track, rate, time_base),
+        ordered=ordered and len(set(pts)) == len(pts),
+    )
+
+
+def _shown(track: _Track, frame: av.VideoFrame, scan: _Scan) -> tuple[int, ...]:
+    """Time stamps of the frames that are shown, ascending."""
+    pts = sorted(track.pts)
+    first = frame.pts if frame.pts is not None else pts[0]
+    lost = sum(p < first for p in pts)
+    if lost:
+        scan.notes.append(f"its first {lost} frames can't be decoded and are left out.")
+    pts = [p for p in pts if p >= first] or [first]
+    doubled = len(pts) - len(set(pts))
+    if doubled:
+        scan.notes.append(f"{doubled} frames share a time stamp with another.")
+    if track.unstamped:
+        scan.notes.append(f"{track.unstamped} frames have no time stamp.")
+    if track.discarded:
+        scan.notes.append(f"its edit list leaves out {track.discarded} frames.")
+    return tuple(pts)
+
+
+def _rate(pts: Sequence[int], time_base: Fraction, stream: AvVideo) -> tuple[Fraction, bool]:
+    """Nominal rate, and whether frames leave its grid."""
+    if len(pts) < 2 or pts[-1] == pts[0]:
+        return nearest_standard(_claimed_rate(stream)), False
+    average = (len(pts) - 1) / ((pts[-1] - pts[0]) * time_base)
+    # One tick of rounding at both ends, so short clips with coarse clocks still find their rate.
+    tolerance = max(Fraction(1, 2000), Fraction(1, pts[-1] - pts[0]))
+    for rate in (nearest_standard(average, tolerance), _claimed_rate(stream)):
+        if 0 < rate <= 1000 and _on_grid(pts, time_base, rate):
+            return nearest_standard(rate), False
+    return nearest_standard(average, tolerance), True
+
+
+def _claimed_rate(stream: AvVideo) -> Fraction:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return Fraction(rate)
+    return Fraction(25)
+
+
+def _on_grid(pts: Sequence[int], time_base: Fraction, rate: Fraction) -> bool:
+    """Whether every frame lies within a quarter of a frame of its place, or one tick of it."""
+    step = 1 / (rate * time_base)
+    slack = max(step / 4, Fraction(1))
+    offset = pts[0]
+    return all(abs(p - offset - i * step) <= slack for i, p in enumerate(pts))
+
+
+def _last_duration(pts: Sequence[int], track: _Track, rate: Fraction, time_base: Fraction) -> int:
+    """Length of the last frame; one frame at the nominal rate when the file doesn't say."""
+    nominal = max(1, round(1 / (rate * time_base)))
+    said = track.durations.get(pts[-1], 0)
+    return said if 0 < said * time_base < _LONGEST_S else nominal
+
+
+def _orientation(frame: av.VideoFrame) -> tuple[Literal[0, 90, 180, 270], bool]:
+    """Clockwise turn and then mirroring that the display matrix asks for."""
+    matrix = next((bytes(d) for d in _side_data(frame) if "DISPLAYMATRIX" in str(d.type)), b"")
+    if len(matrix) != 36:
+        return 0, False
+    a, b, _, c, d = struct.unpack("<5i", matrix[:20])
+    mirrored = a * d - b * c < 0
+    x, y = (-a, b) if mirrored else (a, b)
+    turn = round(math.degrees(math.atan2(y, x)) / 90) % 4
+    return (0, 90, 180, 270)[turn], mirrored
+
+
+def _side_data(frame: av.VideoFrame) -> list[Any]:
+    data: Any = frame.side_data  # indexed by number too, which its stub doesn't say
+    return [data[i] for i in range(len(data))]
+
+
+def _sar(stream: AvVideo, scan: _Scan) -> Fraction:
+    sar = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not sar or sar <= 0:
+        return Fraction(1)
+    if not Fraction(1, 8) <= sar <= 8:
+        scan.notes.append(f"its pixel shape {sar} makes no sense; square pixels are assumed.")
+        return Fraction(1)
+    return Fraction(sar)
+
+
+def _has_alpha(stream: AvVideo, frame: av.VideoFrame) -> bool:
+    tagged = {k.lower(): v for k, v in stream.metadata.items()}.get("alpha_mode") == "1"
+    return tagged or any(c.is_alpha for c in frame.format.components)
+
+
+def _interlaced(stream: AvVideo, frame: av.VideoFrame) -> Literal["tff", "bff"] | None:
+    order = _FIELDS.get(int(stream.codec_context.field_order or 0))
+    return order or ("tff" if frame.interlaced_frame else None)
+
+
+def _colour(container: InputContainer, stream: AvVideo, frame: av.VideoFrame) -> Colour:
+    context = stream.codec_context
+    name = frame.format.name
+    matrix = _MATRICES.get(int(frame.colorspace)) or _MATRICES.get(int(context.colorspace))
+    if frame.format.is_rgb:
+        matrix = "rgb"
+    elif matrix == "rgb":
+        matrix = None
+    ranges = {1: False, 2: True}
+    full = ranges.get(int(frame.color_range), ranges.get(int(context.color_range)))
+    if name.startswith("yuvj"):
+        full = True
+    return Colour(
+        matrix=matrix,
+        full_range=full,
+        primaries=_PRIMARIES.get(int(frame.color_primaries or context.color_primaries)),
+        transfer=_TRANSFERS.get(int(frame.color_trc or context.color_trc)),
+        chroma=_chroma(container, stream),
+    )
+
+
+_LOG_LEVEL = threading.Lock()
+
+
+def _chroma(
+    container: InputContainer, stream: AvVideo
+) -> Literal["left", "center", "topleft", "top"] | None:
+    """Chroma location, which libav tells only in the line that describes a stream."""
+    with _LOG_LEVEL:
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.VERBOSE)
+        try:
+            text = str(getattr(container, "dumps_format", str)())
+        finally:
+            av.logging.set_level(level)
+    mark = f"Stream #0:{stream.index}"
+    line = next((x for x in text.splitlines() if x.strip().startswith(mark)), "")
+    inside = line.partition("(")[2]
+    words = inside.replace("(", ",").replace(")", ",").split(",")
+    return next((_CHROMA[w.strip()] for w in words if w.strip() in _CHROMA), None)
+
+
+def _is_still(container: InputContainer, video: VideoStream, audio: Sequence[AudioStream]) -> bool:
+    image = container.format.name.endswith(_STILL_CONTAINERS[0]) or (
+        container.format.name.startswith(_STILL_CONTAINERS[1])
+    )
+    return video.frames == 1 and not audio and (image or video.codec in _STILL_CODECS)
+
+
+def _timecode(container: InputContainer) -> str | None:
+    holders: list[dict[str, str]] = [s.metadata for s in container.streams]
+    holders.append(container.metadata)
+    return next((m["timecode"] for m in holders if m.get("timecode")), None)
+
+
+def _audios(container: InputContainer, path: Path, scan: _Scan) -> Iterator[AudioStream]:
+    for stream in container.streams.audio:
+        found = _audio(stream, scan)
+        if found is not None:
+            yield found
+
+
+def _audio(stream: AvAudio, scan: _Scan) -> AudioStream | None:
+    track = scan.tracks[stream.index]
+    context = stream.codec_context
+    usable = _codec_name(stream) and context.sample_rate and context.channels
+    if not usable or track.first is None or track.last_end is None:
+        why = "is empty" if usable else "can't be decoded"
+        scan.notes.append(f"audio stream {stream.index} {why} and is left out.")
+        return None
+    time_base = stream.time_base or Fraction(1, context.sample_rate)
+    start = track.first * time_base
+    if stream.start_time is not None:
+        start = max(start, stream.start_time * time_base)
+    return AudioStream(
+        index=stream.index,
+        codec=context.name,
+        hz=context.sample_rate,
+        channels=context.channels,
+        layout=context.layout.name,
+        start_s=start,
+        duration_s=max(Fraction(0), track.last_end * time_base - start),
+    )

@@ -14,9 +14,27 @@ from assembler.errors import AssemblerError
 from assembler.media import ffmpeg
 from assembler.spec.data import data_folder
 
-PACKAGES = ("av", "ffmpeg-python", "moviepy", "numpy", "opencv-python-headless", "httpx", "pydantic")
+PACKAGES = (
+    "av",
+    "ffmpeg-python",
+    "moviepy",
+    "numpy",
+    "opencv-python-headless",
+    "httpx",
+    "pydantic",
+)
 FILTERS = ("zscale", "tonemap", "xfade", "lut3d", "subtitles", "overlay", "tpad")
-ENCODERS = ("libx264", "libx265", "libsvtav1", "prores_ks", "dnxhd", "ffv1", "aac", "libopus", "flac")
+ENCODERS = (
+    "libx264",
+    "libx265",
+    "libsvtav1",
+    "prores_ks",
+    "dnxhd",
+    "ffv1",
+    "aac",
+    "libopus",
+    "flac",
+)
 LEAST_FREE_GB = 2.0
 
 
@@ -45,7 +63,8 @@ class Findings:
         """A line each."""
         mark = {"ok": "ok     ", "missing": "MISSING", "warning": "note   "}
         lines = [
-            f"{mark[row.state]} {row.name}: {row.detail}" + (f"\n  fix: {row.fix}" if row.fix else "")
+            f"{mark[row.state]} {row.name}: {row.detail}"
+            + (f"\n  fix: {row.fix}" if row.fix else "")
             for row in self.rows
         ]
         return "\n".join(lines)
@@ -99,5 +118,7 @@ KINDS = ("models", "delivery", "mix", "seam")
 def _disk(folder: Path) -> Finding:
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < LEAST_FREE_GB:
-        return Finding("disk", "warning", f"{free_gb:.1f} GB free here", "make room before rendering")
+        return Finding(
+            "disk", "warning", f"{free_gb:.1f} GB free here", "make room before rendering"
+        )
     return Finding("disk", "ok", f"{free_gb:.0f} GB free here")

@@ -23,9 +23,9 @@ class Reading:
 
 class Progress:
     """
-    Adds up the work of all stages; each stage announces its work before the run and reports it done.
+    Adds up the work of all stages; each announces its work beforehand and reports it done.
 
-    Work is counted in rendered programme frames: a stage that is cheaper or dearer weighs its units.
+    Work is counted in rendered programme frames; a cheaper or dearer stage weighs its units.
     """
 
     def __init__(

@@ -195,9 +195,7 @@ def stitch(
 def seam(
     a: Annotated[Path, typer.Argument(help="The clip before.")],
     b: Annotated[Path, typer.Argument(help="The clip that follows.")],
-    strip: Annotated[
-        Path | None, typer.Option(help="Draw the join into this PNG file.")
-    ] = None,
+    strip: Annotated[Path | None, typer.Option(help="Draw the join into this PNG file.")] = None,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -229,7 +227,9 @@ def schema() -> None:
 
 @app.command()
 def example(
-    name: Annotated[str | None, typer.Argument(help="Which one; without a name, all are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Which one; without a name, all are listed.")
+    ] = None,
     folder: Annotated[
         Path | None, typer.Argument(help="Where to put it; a folder of its name by default.")
     ] = None,

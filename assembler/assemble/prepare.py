@@ -1,0 +1,258 @@
+"""From a timeline file to a plan with states: what `check` and `plan` show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from assembler.assemble.stock import Stock, take_stock
+from assembler.errors import AssemblerError, Problem, SpecError
+from assembler.plan.build import build, with_states
+from assembler.plan.explain import PlanRow, rows, table
+from assembler.plan.model import Plan
+from assembler.plan.project import Project
+from assembler.spec.load import Loaded, load
+from assembler.spec.model import Output
+from assembler.spec.presets import (
+    DeliveryPreset,
+    MixPreset,
+    ModelPreset,
+    SeamPreset,
+    delivery_preset,
+    mix_preset,
+    model_preset,
+    seam_preset,
+)
+from assembler.spec.schema import timeline_schema
+
+_T = TypeVar("_T")
+
+DRAFT = "draft"
+"""Delivery preset of drafts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file to deliver."""
+
+    path: Path
+    preset: DeliveryPreset
+    mix: MixPreset
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A timeline, everything it names, and the plan."""
+
+    loaded: Loaded
+    project: Project
+    stock: Stock
+    plan: Plan
+    deliveries: tuple[Delivery, ...]
+    seams: Mapping[str, SeamPreset]
+    """Seam preset by segment id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A timeline without mistakes."""
+
+    loaded: Loaded
+    plan: Plan
+
+    def text(self) -> str:
+        """One line for people."""
+        timeline = self.loaded.timeline
+        counts = f"{_count(timeline.segments, 'segment')}, {_count(self.plan.steps, 'link')}"
+        return f"{timeline.path.name}: no mistakes ({counts})"
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "segments": len(self.loaded.timeline.segments),
+            "links": len(self.plan.steps),
+            "notes": list(self.plan.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What would be made."""
+
+    prepared: Prepared
+    rows: tuple[PlanRow, ...]
+
+    def text(self) -> str:
+        """A table for people."""
+        return table(self.rows, self.prepared.plan)
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        plan = self.prepared.plan
+        return {
+            "links": [row.data() for row in self.rows],
+            "price_usd": str(plan.price_usd),
+            "notes": list(plan.notes),
+            "outputs": [str(d.path) for d in self.prepared.deliveries],
+        }
+
+
+def _count(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}" + ("" if len(things) == 1 else "s")
+
+
+def check(timeline: Path | str) -> Checked:
+    """
+    Check a timeline, its presets, its files and what its models can do. Writes nothing.
+
+    Raises:
+        SpecError: With every mistake.
+        PlanError: With everything that its models can't do.
+    """
+    prepared = prepare(timeline)
+    return Checked(prepared.loaded, prepared.plan)
+
+
+def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = None) -> Planned:
+    """
+    Links, order, price, state and why. Writes and spends nothing.
+
+    Raises:
+        SpecError: With every mistake.
+        PlanError: With everything that its models can't do.
+    """
+    prepared = prepare(timeline, draft=draft, provider=provider)
+    return Planned(prepared, rows(prepared.plan))
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of timelines."""
+    return timeline_schema()
+
+
+def schema_text() -> str:
+    """JSON Schema of timelines, as text."""
+    return json.dumps(timeline_schema(), indent=1, ensure_ascii=False)
+
+
+def prepare(
+    timeline: Path | str,
+    *,
+    draft: bool = False,
+    provider: str | None = None,
+    write: bool = False,
+) -> Prepared:
+    """
+    Everything that is known before work begins.
+
+    Args:
+        timeline: The timeline file.
+        draft: Plan an animatic of it.
+        provider: Generate everything with this one.
+        write: Whether probes and hashes may be remembered on disk.
+    """
+    loaded = load(timeline)
+    return prepare_loaded(
+        loaded, Project(loaded.timeline.path), draft=draft, provider=provider, write=write
+    )
+
+
+def prepare_loaded(
+    loaded: Loaded,
+    project: Project,
+    *,
+    draft: bool = False,
+    provider: str | None = None,
+    write: bool = False,
+) -> Prepared:
+    """The same, from a timeline that is loaded already."""
+    named = _Presets(loaded, (project.root / "presets",))
+    models = named.models(draft)
+    deliveries = named.deliveries(draft)
+    seams = named.seams()
+    named.report()
+    stock = take_stock(loaded, project.cache, write=write)
+    built = build(loaded, stock.media, models, hashes=stock.hashes, provider=provider, draft=draft)
+    done = {
+        step.link.key for step in built.steps if (project.takes / f"{step.link.key}.mp4").exists()
+    }
+    return Prepared(loaded, project, stock, with_states(built, done), deliveries, seams)
+
+
+class _Presets:
+    """Presets that a timeline names; every unknown name is collected with its place."""
+
+    def __init__(self, loaded: Loaded, folders: tuple[Path, ...]) -> None:
+        self._loaded = loaded
+        self._folders = folders
+        self._problems: list[Problem] = []
+
+    def report(self) -> None:
+        """Raise what was collected."""
+        if self._problems:
+            raise SpecError(self._problems)
+
+    def models(self, draft: bool) -> dict[str, ModelPreset]:
+        timeline = self._loaded.timeline
+        wanted: dict[str, tuple[str | int, ...]] = {}
+        for n, segment in enumerate(timeline.segments):
+            if segment.kind in ("generated", "avatar"):
+                name = segment.model or timeline.defaults.model
+                loc = ("segments", n, "model") if segment.model else ("defaults", "model")
+                if segment.avatar and segment.avatar.model:
+                    name, loc = segment.avatar.model, ("segments", n, "avatar", "model")
+                wanted.setdefault(name, loc)
+        if draft:
+            wanted.setdefault("animatic", ())
+        found = {name: self._find(model_preset, name, loc) for name, loc in wanted.items()}
+        return {name: preset for name, preset in found.items() if preset}
+
+    def deliveries(self, draft: bool) -> tuple[Delivery, ...]:
+        outputs = self._loaded.timeline.output
+        if draft:
+            outputs = (Output(preset=DRAFT),)
+        made = [self._delivery(n, output, draft) for n, output in enumerate(outputs)]
+        return tuple(delivery for delivery in made if delivery)
+
+    def _delivery(self, n: int, output: Output, draft: bool) -> Delivery | None:
+        timeline = self._loaded.timeline
+        loc = () if draft else ("output", n)
+        preset = self._find(delivery_preset, output.preset, loc)
+        if preset is None:
+            return None
+        changes = {"size": output.size, "rate": output.rate}
+        preset = preset.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        mix = self._find(mix_preset, output.mix or timeline.mix or preset.mix, loc)
+        path = output.path or timeline.path.parent / "out" / (
+            f"{timeline.path.stem}-{preset.id}.{preset.container}"
+        )
+        return Delivery(path, preset, mix) if mix else None
+
+    def seams(self) -> dict[str, SeamPreset]:
+        timeline = self._loaded.timeline
+        found: dict[str, SeamPreset] = {}
+        for n, segment in enumerate(timeline.segments):
+            own = segment.seam.preset if segment.seam else None
+            name = own or timeline.seam.preset or "invisible"
+            loc = ("segments", n, "seam", "preset") if own else ("seam", "preset")
+            preset = self._find(seam_preset, name, loc)
+            if preset:
+                found[segment.id] = preset
+        return found
+
+    def _find(
+        self,
+        find: Callable[[str, Sequence[Path]], _T],
+        name: str,
+        loc: tuple[str | int, ...],
+    ) -> _T | None:
+        try:
+            return find(name, self._folders)
+        except SpecError as error:  # a preset file that is broken
+            self._problems += error.problems
+        except AssemblerError as error:
+            self._problems.append(self._loaded.problem(error.what, error.fix, *loc))
+        return None

@@ -1,0 +1,223 @@
+"""Reads both sides of every handoff, lets the engine decide, and remembers what it decided."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from assembler.match import engine
+from assembler.match.apply import corrected
+from assembler.match.decision import SeamDecision, decision_from_json, decision_to_json
+from assembler.media.files import publish
+from assembler.media.frames import read_frames
+from assembler.media.info import Colour, MediaInfo
+from assembler.plan.keys import content_key
+from assembler.spec.model import Fit, SeamOverride
+from assembler.spec.presets import SeamPreset
+
+Frames = NDArray[np.float32]
+
+ANALYSIS_PX = 480
+"""Longer side of the pictures that are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A clip at a seam; frames count at the programme's rate from the clip's first frame."""
+
+    id: str
+    key: str
+    info: MediaInfo
+    colour: Colour
+    fit: Fit
+    first: int
+    """First frame that may be used."""
+    stop: int
+    """First frame that may not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Two clips that should continue each other."""
+
+    a: Side
+    b: Side
+    preset: SeamPreset
+    override: SeamOverride
+
+    @property
+    def id(self) -> str:
+        """Name of the seam."""
+        return f"{self.a.id}>{self.b.id}"
+
+
+def decide_all(
+    seams: Sequence[Seam],
+    *,
+    size: tuple[int, int],
+    rate: Fraction,
+    cache: Path,
+    workers: int,
+    on_done: Callable[[], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> dict[str, SeamDecision]:
+    """
+    Decision by seam id; decided ones are read from *cache*.
+
+    Seams of one chain are decided in order, because a clip is matched to the one before as that one
+    will be shown: corrected to the chain's first clip. Chains run in parallel.
+    """
+
+    def chain(run: Sequence[Seam]) -> list[SeamDecision]:
+        made: list[SeamDecision] = []
+        for seam in run:
+            if cancel and cancel.is_set():
+                raise KeyboardInterrupt
+            made.append(_cached(seam, made[-1] if made else None, size, rate, cache / "seams"))
+            if on_done:
+                on_done()
+        return made
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return {d.seam: d for run in pool.map(chain, _chains(seams)) for d in run}
+
+
+def _chains(seams: Sequence[Seam]) -> list[list[Seam]]:
+    runs: list[list[Seam]] = []
+    for seam in seams:
+        if runs and runs[-1][-1].b.id == seam.a.id:
+            runs[-1].append(seam)
+        else:
+            runs.append([seam])
+    return runs
+
+
+def _cached(
+    seam: Seam,
+    before: SeamDecision | None,
+    size: tuple[int, int],
+    rate: Fraction,
+    folder: Path,
+) -> SeamDecision:
+    path = folder / f"{_key(seam, before, size, rate)}.json"
+    try:
+        found = decision_from_json(json.loads(path.read_text(encoding="utf-8")))
+        return replace(found, seam=seam.id)
+    except (OSError, ValueError, KeyError, TypeError):  # absent or damaged: decided anew
+        decision = decide(seam, before, size=size, rate=rate)
+    with publish(path) as part:
+        part.write_text(json.dumps(decision_to_json(decision)), encoding="utf-8")
+    return decision
+
+
+def _key(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction) -> str:
+    """Hash of everything that decides the decision."""
+    return content_key(
+        stage=engine.VERSION,
+        sides=[[s.key, s.first, s.stop, s.fit, asdict(s.colour)] for s in (seam.a, seam.b)],
+        shape=str(Fraction(*size)),
+        rate=str(rate),
+        preset=seam.preset.model_dump(mode="json"),
+        override=seam.override.model_dump(mode="json"),
+        before=decision_to_json(replace(before, seam="")) if before else None,
+    )
+
+
+def decide(
+    seam: Seam, before: SeamDecision | None, *, size: tuple[int, int], rate: Fraction
+) -> SeamDecision:
+    """
+    Measure both sides at analysis size and decide; frame numbers are those of the clips.
+
+    Args:
+        seam: The two clips.
+        before: Decision of the seam at A's own start, whose correction A is shown with.
+        size: Of the canvas.
+        rate: Of the programme.
+    """
+    tail, head = sides(seam, before, size=size, rate=rate)
+    found = engine.decide(
+        tail,
+        head,
+        a_frames=seam.a.stop,
+        rate=rate,
+        preset=seam.preset,
+        override=seam.override,
+    )
+    first = seam.b.first
+    return replace(
+        found,
+        seam=seam.id,
+        start_from=found.start_from + first,
+        skipped=tuple(n + first for n in found.skipped),
+    )
+
+
+def sides(
+    seam: Seam, before: SeamDecision | None, *, size: tuple[int, int], rate: Fraction
+) -> tuple[Frames, Frames]:
+    """A's last and B's first frames, laid on the canvas at analysis size."""
+    small = _analysis_size(size)
+    a, b = seam.a, seam.b
+    tail_from = max(a.first, a.stop - engine.TAIL_FRAMES)
+    head_stop = min(b.stop, b.first + engine.HEAD_FRAMES)
+    tail = _read(a, tail_from, a.stop, rate, small)
+    if before and not before.correction.neutral:
+        used = tail_from - before.start_from
+        tail = np.stack(
+            [corrected(f, before.correction, max(0, used + n)) for n, f in enumerate(tail)]
+        )
+    return tail, _read(b, b.first, head_stop, rate, small)
+
+
+def _analysis_size(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, ANALYSIS_PX / max(size))
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _read(side: Side, start: int, stop: int, rate: Fraction, size: tuple[int, int]) -> Frames:
+    # Twice the analysis size leaves the last step of scaling to one filter for both sides.
+    frames = read_frames(
+        side.info,
+        start=start,
+        stop=stop,
+        rate=rate,
+        colour=side.colour,
+        max_size=(size[0] * 2, size[1] * 2),
+    )
+    return np.stack([fitted(frame, size, side.fit) for frame in frames])
+
+
+def fitted(rgb: Frames, size: tuple[int, int], fit: Fit) -> Frames:
+    """A picture laid on a canvas of *size* the way the renderer does it."""
+    height, width = rgb.shape[:2]
+    across, down = size[0] / width, size[1] / height
+    if fit == "stretch":
+        return _scaled(rgb, across, down, size)
+    scale = max(across, down) if fit == "cover" else min(across, down)
+    return _scaled(rgb, scale, scale, size)
+
+
+def _scaled(rgb: Frames, across: float, down: float, size: tuple[int, int]) -> Frames:
+    if min(across, down) < 1:
+        inner = (max(1, round(rgb.shape[1] * across)), max(1, round(rgb.shape[0] * down)))
+        rgb = np.asarray(cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA), np.float32)
+        across = down = 1.0
+    height, width = rgb.shape[:2]
+    move = np.array(
+        [
+            [across, 0, (size[0] - width * across) / 2 + (across - 1) / 2],
+            [0, down, (size[1] - height * down) / 2 + (down - 1) / 2],
+        ]
+    )
+    moved = cv2.warpAffine(rgb, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(moved, np.float32)

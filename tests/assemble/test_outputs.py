@@ -1,0 +1,56 @@
+"""Files in the way, and files that are finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assembler.assemble.outputs import Records, guard
+from assembler.errors import OutputExistsError
+
+
+def test_a_file_of_the_users_is_not_replaced(tmp_path: Path) -> None:
+    """Whatever lies at the output's place and isn't ours stops the run before any work."""
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"holiday")
+    with pytest.raises(OutputExistsError, match=r"film\.mp4 exists"):
+        guard([out], Records(tmp_path / "reports"), force=False)
+
+
+def test_force_lets_the_output_be_replaced(tmp_path: Path) -> None:
+    """--force says that the file may go."""
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"holiday")
+    guard([out], None, force=True)
+    assert out.read_bytes() == b"holiday"
+
+
+def test_our_own_output_may_be_replaced(tmp_path: Path) -> None:
+    """A second render writes over the first."""
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"first cut")
+    records = Records(tmp_path / "reports")
+    records.write(out, "key", {"frames": 24})
+    guard([out], records, force=False)
+    assert records.finished(out, "key") == {"frames": 24}
+
+
+def test_our_output_that_was_changed_is_not_ours_any_more(tmp_path: Path) -> None:
+    """Somebody graded it in another program: it stays."""
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"first cut")
+    records = Records(tmp_path / "reports")
+    records.write(out, "key", {})
+    out.write_bytes(b"graded by hand")
+    with pytest.raises(OutputExistsError):
+        guard([out], records, force=False)
+
+
+def test_another_key_is_not_finished(tmp_path: Path) -> None:
+    """What was made from something else must be made again."""
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"first cut")
+    records = Records(tmp_path / "reports")
+    records.write(out, "key", {})
+    assert records.finished(out, "other") is None

@@ -42,8 +42,8 @@ _REPACKED = {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "yvyu422": "yuv422p", "
 # Biorthogonal low-pass filters that invert the linear upsampling of chroma, so that a picture
 # decoded and encoded again keeps its chroma: LeGall 5/3 where samples coincide, bior3.3 where a
 # sample lies between two (Cohen, Daubechies, Feauveau 1992, table 6.1).
-_DOWN_COSITED = np.array([-1, 2, 6, 2, -1], np.float32) / 8
-_DOWN_BETWEEN = np.array([3, -9, -7, 45, 45, -7, -9, 3], np.float32) / 64
+_DOWN_COSITED: Floats = np.array([-1, 2, 6, 2, -1], np.float32) / np.float32(8)
+_DOWN_BETWEEN: Floats = np.array([3, -9, -7, 45, 45, -7, -9, 3], np.float32) / np.float32(64)
 
 
 def assumed(colour: Colour, width: int, height: int) -> Colour:

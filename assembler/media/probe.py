@@ -89,6 +89,11 @@ _CHROMA: dict[str, Literal["left", "center", "topleft", "top"]] = {
     "topleft": "topleft",
     "top": "top",
 }
+_CHROMA_BY_CODEC: dict[str, Literal["center"]] = {
+    "mjpeg": "center",
+    "mpeg1video": "center",
+    "theora": "center",
+}
 _FIELDS: dict[int, Literal["tff", "bff"]] = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
 """AVFieldOrder: the second of two letters tells the order of display, and so does ours."""
 
@@ -572,7 +577,7 @@ def _colour(container: InputContainer, stream: AvVideo, frame: av.VideoFrame) ->
         full_range=full,
         primaries=_PRIMARIES.get(int(frame.color_primaries or context.color_primaries)),
         transfer=_TRANSFERS.get(int(frame.color_trc or context.color_trc)),
-        chroma=_chroma(container, stream),
+        chroma=_chroma(container, stream) or _CHROMA_BY_CODEC.get(context.name),
     )
 
 
@@ -586,9 +591,11 @@ def _chroma(
     with _LOG_LEVEL:
         level = av.logging.get_level()
         av.logging.set_level(av.logging.VERBOSE)
+        av.logging.set_libav_level(av.logging.VERBOSE)
         try:
             text = str(getattr(container, "dumps_format", str)())
         finally:
+            av.logging.set_libav_level(av.logging.INFO)
             av.logging.set_level(level)
     mark = f"Stream #0:{stream.index}"
     line = next((x for x in text.splitlines() if x.strip().startswith(mark)), "")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import NamedTuple
 
 NTSC = Fraction(1000, 1001)
@@ -56,7 +57,12 @@ def parse_rate(value: str | int | float | Fraction) -> Fraction:
         text = value.strip().removesuffix("fps").strip()
         if not re.fullmatch(r"\d{1,7}(\.\d{1,6})?(/\d{1,7})?", text):
             raise ValueError(f"{value!r} is no frame rate")
-        rate = Fraction(text) if "/" not in text else Fraction(*map(Fraction, text.split("/")))
+        above, _, below = text.partition("/")
+        if below and not int(below):
+            raise ValueError(f"{value!r} is no frame rate")
+        rate = Fraction(above) / Fraction(below or 1)
+    elif not isfinite(value):
+        raise ValueError(f"{value!r} is no frame rate")
     else:
         rate = Fraction(value).limit_denominator(1_000_000)
     return _checked(nearest_standard(rate))
@@ -106,12 +112,22 @@ class Timecode:
     """A label that counts frames at the nominal rate (SMPTE ST 12-1); not a clock."""
 
     frame: int
+    """Frames since 00:00:00:00; labels start again after 24 hours."""
     rate: Fraction
     drop: bool = False
 
+    def __post_init__(self) -> None:
+        if self.drop and not _can_drop(self.rate):
+            raise ValueError(_NO_DROP)
+
     @classmethod
     def from_frames(cls, frame: int, rate: Fraction, *, drop: bool = False) -> Timecode:
-        """Timecode of the given frame count."""
+        """
+        Timecode of the given frame count.
+
+        Raises:
+            ValueError: If drop-frame is asked for at a rate that has none.
+        """
         return cls(frame, rate, drop)
 
     @classmethod
@@ -123,16 +139,16 @@ class Timecode:
             ValueError: If the label is malformed, its frame number doesn't exist at this rate, or
                 drop-frame is asked for at a rate that has none.
         """
-        match = re.fullmatch(r"(\d{2}):(\d{2}):(\d{2})([:;])(\d{2,3})", label)
+        match = re.fullmatch(r"(\d{2}):(\d{2}):(\d{2})([:;])(\d{2,3})", label, re.ASCII)
         if not match:
             raise ValueError(f"{label!r} is no timecode; write HH:MM:SS:FF")
         hours, minutes, seconds, frames = (int(match[i]) for i in (1, 2, 3, 5))
         drop = match[4] == ";"
         nominal = round(rate)
-        if minutes > 59 or seconds > 59 or frames >= nominal:
+        if hours > 23 or minutes > 59 or seconds > 59 or frames >= nominal:
             raise ValueError(f"{label!r} doesn't exist at {nominal} frames a second")
         if drop and not _can_drop(rate):
-            raise ValueError(f"{label!r} is drop-frame, which exists only at 29.97 and 59.94")
+            raise ValueError(f"{label!r}: {_NO_DROP}")
         dropped = nominal // 15
         if drop and frames < dropped and seconds == 0 and minutes % 10:
             raise ValueError(f"{label!r} is one of the labels that drop-frame leaves out")
@@ -144,14 +160,21 @@ class Timecode:
 
     def __str__(self) -> str:
         nominal = round(self.rate)
-        count = self.frame
+        count = self.frame % _frames_a_day(nominal, drop=self.drop)
         if self.drop:
             count += _dropped_before(count, nominal)
         seconds, frames = divmod(count, nominal)
         minutes, seconds = divmod(seconds, 60)
         hours, minutes = divmod(minutes, 60)
         mark = ";" if self.drop else ":"
-        return f"{hours % 24:02d}:{minutes:02d}:{seconds:02d}{mark}{frames:02d}"
+        return f"{hours:02d}:{minutes:02d}:{seconds:02d}{mark}{frames:02d}"
+
+
+_NO_DROP = "drop-frame exists only at 29.97 and 59.94 frames a second"
+
+
+def _frames_a_day(nominal: int, *, drop: bool) -> int:
+    return 24 * 3600 * nominal - (24 * 54 * (nominal // 15) if drop else 0)
 
 
 def _can_drop(rate: Fraction) -> bool:

@@ -275,15 +275,11 @@ def _times(draft: Draft, report: Report) -> None:
             try:
                 time.frames(draft.rate)
             except ValueError as exc:
-                report(loc, str(exc), f"the canvas has {_rate(draft.rate)} frames a second.")
+                report(loc, str(exc), f"the frames go from 00 to {round(draft.rate) - 1:02d}.")
     for loc, time in _lengths_of(draft):
         if _frames(time, draft.rate) == 0:
             what = f"{str(loc[-1])!r} is shorter than half a frame: {time}"
             report(loc, what, f"one frame is {float(1 / draft.rate):.3g} s.")
-
-
-def _rate(rate: Fraction) -> str:
-    return f"{float(rate):.6g}"
 
 
 def _frames(time: Duration, rate: Fraction) -> int | None:

@@ -52,10 +52,10 @@ def shown(value: object) -> str:
     return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name that *name* most likely means; case and hyphens don't count."""
     by_form = {_form(k): k for k in reversed(list(known)) if len(k) <= 2 * SHOWN}
-    near = get_close_matches(_form(name[: 2 * SHOWN]), by_form, n=1, cutoff=0.6)
+    near = get_close_matches(_form(name[: 2 * SHOWN]), by_form, n=1, cutoff=cutoff)
     return by_form[near[0]] if near else None
 
 

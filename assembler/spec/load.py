@@ -19,7 +19,17 @@ from pydantic import ValidationError
 
 from assembler.errors import Problem, SpecError
 from assembler.spec.check import Draft, check
-from assembler.spec.model import Canvas, Segment, Spec, Timeline, Title, Track
+from assembler.spec.model import (
+    PARTIAL,
+    Canvas,
+    Captions,
+    Output,
+    Segment,
+    Spec,
+    Timeline,
+    Title,
+    Track,
+)
 from assembler.spec.parts import Assembled, assemble
 from assembler.spec.paths import ProjectFolder
 from assembler.spec.problems import at, problems_of, subject
@@ -86,11 +96,11 @@ def _validated(whole: Assembled, path: Path) -> tuple[Timeline | None, Draft]:
         timeline = Timeline.model_validate({**raw, "path": path})
     except ValidationError as exc:
         whole.problems += problems_of(exc, Timeline, node)
-        return None, _draft(raw, node)
+        return None, _draft(raw, node, path)
     return timeline, Draft.of(timeline, node)
 
 
-def _draft(raw: dict[str, Any], node: Node) -> Draft:
+def _draft(raw: dict[str, Any], node: Node, path: Path) -> Draft:
     """The entries of a broken timeline that are sound, at their places in it."""
     ids = {i: s.get("id") for i, s in enumerate(_listed(raw, "segments")) if isinstance(s, dict)}
     return Draft(
@@ -98,8 +108,11 @@ def _draft(raw: dict[str, Any], node: Node) -> Draft:
         segments=_sound(Segment, raw, "segments"),
         tracks=_sound(Track, raw, "tracks"),
         titles=_sound(Title, raw, "titles"),
+        outputs=_sound(Output, raw, "output"),
+        captions=_left(Captions, raw["captions"]) if "captions" in raw else None,
         ids={i: str(id_) for i, id_ in ids.items() if isinstance(id_, str)},
         rate=_rate(raw),
+        path=path,
         complete=False,
     )
 
@@ -113,15 +126,30 @@ M = TypeVar("M", bound=Spec)
 
 
 def _sound(model: type[M], raw: dict[str, Any], key: str) -> dict[int, M]:
-    sound = {}
-    for index, row in enumerate(_listed(raw, key)):
-        with suppress(ValidationError):
-            sound[index] = model.model_validate(row)
-    return sound
+    left = ((i, _left(model, row)) for i, row in enumerate(_listed(raw, key)))
+    return {index: entry for index, entry in left if entry is not None}
+
+
+def _left(model: type[M], row: Any) -> M | None:
+    """What is left of an entry without its wrong values, if that can be judged at all."""
+    try:
+        return model.model_validate(row, context=PARTIAL)
+    except ValidationError as exc:
+        if not isinstance(row, dict):
+            return None
+        wrong = {e["loc"][0] for e in exc.errors(include_url=False) if e["loc"]}
+    with suppress(ValidationError):
+        rest = {k: v for k, v in row.items() if k not in wrong}
+        return model.model_validate({**_STANDINS.get(model, {}), **rest}, context=PARTIAL)
+    return None
+
+
+_STANDINS: dict[type[Spec], dict[str, str]] = {Segment: {"id": "_"}}
+"""Values that entries must have, for those that have none: what else they say is checked too."""
 
 
 def _rate(raw: dict[str, Any]) -> Fraction | None:
-    try:
-        return Canvas.model_validate(raw.get("canvas", {})).rate
-    except ValidationError:
-        return None
+    canvas = raw.get("canvas", {})
+    left = _left(Canvas, canvas)
+    broken = left is None or ("rate" in canvas and "rate" not in left.model_fields_set)
+    return None if broken or left is None else left.rate

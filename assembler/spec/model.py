@@ -13,13 +13,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 
 from assembler.spec.flaw import Flaw, FlawedValueError, did_you_mean, flawed, one_of, shown
 from assembler.spec.paths import Scalar, media_path, output_path
 from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import resolved
 from assembler.timebase import parse_rate
+
+PARTIAL = "partial"
+"""Validation context of what is left of a broken entry: what keys say of each other isn't asked."""
 
 
 class Spec(BaseModel):
@@ -323,7 +334,10 @@ class Join(Spec):
     kind: Literal["handoff", "cut", "transition"] = "cut"
     transition: str = "dissolve"
     duration: Duration | None = None
-    """Length of a transition; centred on the cut, so that the programme keeps its length."""
+    """
+    Length of a transition, half a second when not said; centred on the cut, so that the programme
+    keeps its length.
+    """
     j_cut: Duration | None = None
     """The sound of this segment begins so much before its picture."""
     l_cut: Duration | None = None
@@ -351,8 +365,7 @@ class Join(Spec):
     @classmethod
     def _from_word(cls, word: str) -> dict[str, str]:
         if word in TRANSITIONS:
-            fix = f"write {{{word}: 12f}}."
-            raise flawed(f"the transition {word!r} has no length", fix)
+            return {"kind": "transition", "transition": word}
         if word not in ("handoff", "cut"):
             raise FlawedValueError(_no_join(word))
         return {"kind": word}
@@ -361,8 +374,6 @@ class Join(Spec):
     def _consistent(self) -> Self:
         if self.kind == "transition" and self.transition not in TRANSITIONS:
             raise FlawedValueError(_no_join(self.transition, "transition"))
-        if self.kind == "transition" and self.duration is None:
-            raise flawed("a transition needs a length", "write {dissolve: 12f}.")
         if self.kind != "transition" and self.duration is not None:
             raise flawed(f"a {self.kind} has no length", "take it out.", "duration")
         return self
@@ -473,7 +484,9 @@ class Segment(Spec):
         return self.keyframe or self.end
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
+        if info.context is PARTIAL:
+            return self
         flaws = [*self._source_flaws(), *self._frame_flaws()]
         kind = self.kind
         if kind == "generated":

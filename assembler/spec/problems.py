@@ -86,7 +86,7 @@ def _misspelt(errors: Iterable[ErrorDetails]) -> dict[tuple[str, Loc], str]:
     for error in errors:
         *parent, key = error["loc"] or ("",)
         names = missing.get(tuple(parent)) if error["type"] == "extra_forbidden" else None
-        near = closest(str(key), names) if names else None
+        near = closest(str(key), names, cutoff=0.5) if names else None
         if names and near:
             names.remove(near)
             pairs["missing", (*parent, near)] = str(key)
@@ -131,6 +131,8 @@ def _label(loc: Loc, root: Node) -> str:
         loc = loc[:-1]
     names = [s for s in loc if isinstance(s, str)]
     name = repr(names[-1]) if names else "the timeline"
+    if len(loc) == 2 and loc[0] in _SUBJECTS:
+        return "it"
     return f"entry {loc[-1] + 1} of {name}" if loc and isinstance(loc[-1], int) else name
 
 
@@ -171,13 +173,17 @@ def _constraint(error: ErrorDetails, label: str) -> tuple[str, str]:
     if kind == "literal_error":
         choices = [a or b for a, b in re.findall(r"'([^']*)'|(\d+)", str(ctx["expected"]))]
         fix = f"write {one_of(choices)}."
-        return f"{label} can't be {given}", did_you_mean(str(error["input"]), choices, fix)
+        names = [c for c in choices if not c.isdigit()]
+        return f"{label} can't be {given}", did_you_mean(str(error["input"]), names, fix)
     if kind in _NUMBERS:
         fix = "begin each entry with `- `, or write [a, b]." if _NUMBERS[kind] == "a list" else ""
         return f"{label} must be {_NUMBERS[kind]}, not {given}", fix
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
-        return f"{label} must be {words} {ctx[name]:,}, not {given}", ""
+        fix = ""
+        if kind == "multiple_of":
+            fix = f"write {int(error['input']) // ctx[name] * ctx[name]}."
+        return f"{label} must be {words} {ctx[name]:,}, not {given}", fix
     if kind == "string_pattern_mismatch":
         fix = next((f for mark, f in _PATTERNS.items() if mark in str(ctx["pattern"])), "")
         return f"{label} can't be {given}", fix

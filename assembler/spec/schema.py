@@ -48,8 +48,6 @@ _SHARED: dict[str, Schema] = {
     "Time": TypeAdapter(Duration).json_schema(),
     "Place": TypeAdapter(Place).json_schema(),
 }
-_OPEN = ({}, {"type": "string"})
-"""Schemas that `${name}` fits as it is."""
 
 
 def timeline_schema() -> Schema:
@@ -63,7 +61,7 @@ def timeline_schema() -> Schema:
         listed = whole["properties"][key]
         listed["items"] = {"anyOf": [listed["items"], {"$ref": "#/$defs/Include"}]}
     definitions["Join"] = _join(definitions["Join"])
-    definitions["Output"] = _or(definitions["Output"], whole_preset())
+    definitions["Output"] = _or(definitions["Output"], _preset())
     definitions["Fade"] = _or(definitions["Fade"], {"$ref": "#/$defs/Time"})
     definitions |= _SHARED | {"Include": _INCLUDE, "Variable": _VARIABLE}
     return {"$schema": DIALECT, "title": "assembler timeline", **whole, "$defs": definitions}
@@ -82,7 +80,7 @@ def part_schema() -> Schema:
     }
 
 
-def whole_preset() -> Schema:
+def _preset() -> Schema:
     """An output that is a preset as it is."""
     return {"description": "Name of a delivery preset.", "type": "string"}
 
@@ -108,11 +106,20 @@ def _value(raw: Schema) -> Schema:
     inner = {k: v for k, v in raw.items() if k not in ("description", "default", "title")}
     forms = _forms(raw, inner)
     forms = [{**f, "items": _value(f["items"])} if "items" in f else f for f in forms]
-    if any(f not in _OPEN and "$ref" not in f and f.get("type") != "array" for f in forms) or any(
-        f.get("$ref", "").endswith(("/Time", "/Place")) for f in forms
-    ):
+    if _needs_variable(forms):
         forms.append({"$ref": "#/$defs/Variable"})
     return {**extra, **(forms[0] if len(forms) == 1 else {"anyOf": forms})}
+
+
+def _needs_variable(forms: list[Schema]) -> bool:
+    """Whether `${name}` must be named as a form: for single values that aren't any text."""
+    if any(f.get("type") == "string" and not f.keys() & {"pattern", "enum"} for f in forms):
+        return False
+    shared = {f"#/$defs/{name}" for name in _SHARED}
+    return any(f.get("type") in _SINGLE or f.get("$ref") in shared for f in forms)
+
+
+_SINGLE = ("string", "number", "integer", "boolean")
 
 
 def _plain(raw: Schema, key: str) -> bool:
@@ -125,13 +132,32 @@ def _forms(raw: Schema, inner: Schema) -> list[Schema]:
         if raw.get("anyOf") == shared["anyOf"]:
             return [{"$ref": f"#/$defs/{name}"}]
     if "anyOf" not in inner:
-        return [] if inner == {"type": "null"} else [inner]
+        named = {_LIMITS.get(k, k): v for k, v in inner.items()}
+        return [] if inner == {"type": "null"} else [named]
     rest = {k: v for k, v in inner.items() if k != "anyOf"}
     unfolded: list[Schema] = []
     for form in inner["anyOf"]:
         bare = {k: v for k, v in form.items() if k not in ("description", "title", "default")}
-        unfolded += [{**f, **rest} if "type" in f else f for f in _forms(form, bare)]
+        unfolded += [f | _fitting(rest, f) for f in _forms(form, bare)]
     return unfolded
+
+
+_LIMITS = {
+    "ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}  # fmt: skip
+"""pydantic's names of limits that it leaves untranslated behind a validator of ours."""
+
+
+def _fitting(limits: Schema, form: Schema) -> Schema:
+    """Of the limits those that say something of a form's type."""
+    named = {_LIMITS.get(k, k): v for k, v in limits.items()}
+    of_text = {k for k in named if k in ("maxLength", "minLength", "pattern")}
+    if form.get("type") == "string":
+        return {k: named[k] for k in of_text}
+    if form.get("type") in ("number", "integer"):
+        return {k: v for k, v in named.items() if k not in of_text}
+    return {}
 
 
 def _or(shape: Schema, short: Schema) -> Schema:
@@ -152,7 +178,7 @@ def _join(shape: Schema) -> Schema:
             **told,
         },
     }
-    word = {"enum": ["handoff", "cut"]}
+    word = {"enum": ["handoff", "cut", *TRANSITIONS]}
     full = {**shape, "required": ["kind"]}
     forms = [word, named, full, {"$ref": "#/$defs/Variable"}]
     return {"description": shape["description"], "anyOf": forms}

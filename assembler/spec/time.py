@@ -12,25 +12,35 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from assembler.spec.flaw import flawed, shown
 from assembler.timebase import Timecode, frames_in, seconds_at
 
 LONGEST_S = 24 * 3600
 """No time in a timeline may pass one day."""
 
-_NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
-_TIME = re.compile(rf"(?:({_NUMBER})\s*(s|ms|f|m|h)?|(\d{{2}}:\d{{2}}:\d{{2}}[:;]\d{{2,3}}))")
+LONGEST_FRAMES = LONGEST_S * 120
+
+_NUMBER = r"\d{1,9}(?:\.\d{1,12})?|\.\d{1,12}"
+_TIME = re.compile(rf"({_NUMBER})\s*(s|ms|f|m|h)?|(\d\d:\d\d:\d\d[:;]\d\d\d?)", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
 _PLACE = re.compile(
-    r"(?P<segment>[A-Za-z_][\w.]*(?:-[A-Za-z_][\w.]*)*)?\s*(?:(?P<sign>[+-])?\s*(?P<time>\d.*))?"
+    r"(?P<segment>[A-Za-z_]\w*(?:-[A-Za-z_]\w*)*)?\s*(?:(?P<sign>[+-])?\s*(?P<time>[\d.].*))?",
+    re.ASCII,
 )
 _SECONDS = {"s": Fraction(1), "ms": Fraction(1, 1000), "m": Fraction(60), "h": Fraction(3600)}
 
+_SCHEMA_TIME = r"(\d+(\.\d+)?|\.\d+)\s*(s|ms|f|m|h)?|\d\d:\d\d:\d\d[:;]\d\d\d?"
+_SCHEMA_ID = r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z_][A-Za-z0-9_]*)*"
+
 TIME_HELP = "write seconds (2.5s), frames (12f) or timecode (00:00:10:00)"
+PLACE_HELP = "write a segment's id, id+1.5s, or a time from the start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +61,37 @@ class Duration:
         if isinstance(raw, cls):
             return raw
         if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Fraction)):
-            raise ValueError(f"{raw!r} is no time; {TIME_HELP}")
+            raise flawed(f"{shown(raw)} is no time", f"{TIME_HELP}.")
+        if not isinstance(raw, str):
+            return cls._from_number(raw)
         text = str(raw).strip()
         match = _TIME.fullmatch(text)
         if not match:
-            raise ValueError(f"{text[:40]!r} is no time; {TIME_HELP}")
+            raise flawed(f"{shown(text)} is no time", _time_fix(text))
         number, unit, label = match.groups()
         if label:
             return cls(label, "tc")
         if unit == "f":
-            if "." in number:
-                raise ValueError(f"{text!r}: frames are whole numbers")
-            return cls(Fraction(number), "f")
-        seconds = Fraction(number) * _SECONDS[unit or "s"]
-        if seconds > LONGEST_S:
-            raise ValueError(f"{text!r} is longer than a day")
-        return cls(seconds, "s")
+            return cls._from_frames(number)
+        return cls._from_number(Fraction(number) * _SECONDS[unit or "s"])
+
+    @classmethod
+    def _from_number(cls, seconds: float | Fraction) -> Duration:
+        if not isfinite(seconds) or seconds < 0:
+            fix = "a time is finite and not negative."
+            raise flawed(f"{shown(seconds)} is no time", fix)
+        exact = Fraction(str(seconds)) if isinstance(seconds, float) else Fraction(seconds)
+        if exact > LONGEST_S:
+            raise flawed(f"{float(exact):g} s is longer than a day")
+        return cls(exact, "s")
+
+    @classmethod
+    def _from_frames(cls, number: str) -> Duration:
+        if "." in number:
+            raise flawed(f"'{number}f' is no time", "frames are whole numbers.")
+        if int(number) > LONGEST_FRAMES:
+            raise flawed(f"{int(number):,} frames are longer than a day")
+        return cls(Fraction(number), "f")
 
     def frames(self, rate: Fraction) -> int:
         """Nearest frame position at *rate*."""
@@ -84,7 +109,7 @@ class Duration:
     def __str__(self) -> str:
         if self.unit == "tc":
             return str(self.value)
-        return f"{float(Fraction(self.value)):g}{self.unit}"
+        return f"{_decimal(Fraction(self.value))}{self.unit}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -100,10 +125,26 @@ class Duration:
             "description": f"A time: {TIME_HELP}.",
             "anyOf": [
                 {"type": "number", "minimum": 0},
-                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(s|ms|f|m|h)?$"},
-                {"type": "string", "pattern": r"^\d\d:\d\d:\d\d[:;]\d\d\d?$"},
+                {"type": "string", "pattern": rf"^\s*({_SCHEMA_TIME})\s*$"},
             ],
         }
+
+
+def _time_fix(text: str) -> str:
+    """How to write what *text* most likely means."""
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        hours, minutes, seconds = (Fraction(part or 0) for part in clock.groups())
+        return f"write {_decimal(hours * 3600 + minutes * 60 + seconds)}s, or HH:MM:SS:FF."
+    if text.startswith("-"):
+        return "a time can't be negative."
+    return f"{TIME_HELP}."
+
+
+def _decimal(value: Fraction) -> str:
+    """*value* in decimal digits: exact where it has 12 or fewer after the point."""
+    digits = f"{value.numerator * 10**12 // value.denominator:013d}"
+    return f"{digits[:-12]}.{digits[-12:]}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +165,18 @@ class Place:
         """
         if isinstance(raw, cls):
             return raw
-        zero = Duration(Fraction(0), "s")
-        if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+        if isinstance(raw, (int, float, Fraction)) and not isinstance(raw, bool):
             return cls(None, Duration.parse(raw))
         text = str(raw).strip() if isinstance(raw, str) else ""
-        match = _PLACE.fullmatch(text)
-        if not text or not match:
-            raise ValueError(f"{raw!r} is no place; write a segment's id, id+1.5s, or a time")
+        match = _PLACE.fullmatch(text) if text else None
+        if not match:
+            raise flawed(f"{shown(raw)} is no place", f"{PLACE_HELP}.")
         segment, sign, time = match["segment"], match["sign"], match["time"]
         if segment is None and sign == "-":
-            raise ValueError(f"{text!r} lies before the programme's start")
+            raise flawed(f"{shown(text)} lies before the programme's start", f"{PLACE_HELP}.")
         if segment and time and not sign:
-            raise ValueError(f"{text!r} is no place; write id+1.5s")
-        offset = Duration.parse(time) if time else zero
+            raise flawed(f"{shown(text)} is no place", f"write {segment}+{time}.")
+        offset = Duration.parse(time) if time else Duration(Fraction(0), "s")
         return cls(segment, offset, -1 if sign == "-" else 1)
 
     def __str__(self) -> str:
@@ -156,6 +196,13 @@ class Place:
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {
-            "description": "A place: a segment's id, id+1.5s, id-12f, or a time from the start.",
-            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
+            "description": f"A place: {PLACE_HELP}.",
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": rf"^\s*\+?\s*({_SCHEMA_TIME})\s*$"},
+                {
+                    "type": "string",
+                    "pattern": rf"^\s*{_SCHEMA_ID}(\s*[+-]\s*({_SCHEMA_TIME}))?\s*$",
+                },
+            ],
         }

@@ -1,0 +1,202 @@
+"""
+Timeline, plan, takes and seam decisions to the programme in frames and samples.
+
+    cut = resolve(loaded, plan, takes, seams, media, mix=preset, hashes=hashes)
+
+Nothing is read or measured here: equal arguments give equal cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+from assembler.cut.model import Clip, Cue, Cut, Marker, PictureLayer, Sound
+from assembler.cut.over import (
+    Starts,
+    captions_of,
+    layer_start,
+    picture_layers,
+    titles_of,
+)
+from assembler.cut.picture import Shown, clips_of, shown
+from assembler.cut.pieces import Material, Run, TakeLike, handoffs, override_of, row_of, runs_of
+from assembler.cut.sound import Clock, layer_sounds, native_sounds, track_sounds
+from assembler.match.decision import SeamDecision
+from assembler.media.info import MediaInfo
+from assembler.plan.model import Plan
+from assembler.plan.problems import Loaded
+from assembler.plan.row import Joint, Place
+from assembler.spec.model import SeamOverride
+from assembler.spec.presets import MixPreset
+
+__all__ = ["handoffs", "resolve"]
+
+
+def resolve(
+    loaded: Loaded,
+    plan: Plan,
+    takes: Mapping[str, TakeLike],
+    seams: Mapping[str, SeamDecision],
+    media: Mapping[Path, MediaInfo],
+    *,
+    mix: MixPreset,
+    hashes: Mapping[Path, str],
+    captions: Sequence[Cue] = (),
+) -> Cut:
+    """
+    The resolved programme.
+
+    Args:
+        loaded: The timeline.
+        plan: Its plan.
+        takes: The chosen take of every link, by link id.
+        seams: Decisions by seam id (``dawn.1>dawn.2``); without one, one repeated frame is assumed.
+        media: Facts of the files that tracks name.
+        mix: Gives the lengths of crossfades at seams and fades at cuts.
+        hashes: SHA-256 of the files that tracks name.
+        captions: Cues of the caption file, in the file's own time.
+
+    Raises:
+        GenerateError: If a link has no take.
+        MediaError: If the clip of a segment isn't there.
+    """
+    material = Material.of(loaded, plan, takes)
+    return _Resolver(material, plan, seams).cut(media, mix, hashes, captions)
+
+
+@dataclass(slots=True)
+class _Resolver:
+    material: Material
+    plan: Plan
+    seams: Mapping[str, SeamDecision]
+
+    def cut(
+        self,
+        media: Mapping[Path, MediaInfo],
+        mix: MixPreset,
+        hashes: Mapping[Path, str],
+        captions: Sequence[Cue],
+    ) -> Cut:
+        timeline, canvas = self.material.timeline, self.material.timeline.canvas
+        notes = [
+            *self.plan.notes,
+            *(n for take in self.material.takes.values() for n in take.notes),
+        ]
+        clips = self.clips(notes)
+        frames = clips[-1].record.stop if clips else 0
+        starts, layers = self.layers(clips, frames, notes)
+        clock = Clock.of(timeline, frames, mix)
+        sounds = self.sounds(clips, layers, clock, notes)
+        sounds += track_sounds(timeline, media, hashes, starts.seconds, clock, notes)
+        shift = starts.seconds(timeline.captions.on) if timeline.captions else Fraction(0)
+        used = [f"{a.id}>{b.id}" for a, b in pairwise(clips)]
+        return Cut(
+            title=timeline.title or timeline.path.stem,
+            size=canvas.size,
+            rate=canvas.rate,
+            hz=canvas.audio.rate,
+            layout=canvas.audio.layout,
+            clips=clips,
+            layers=tuple(layer for layer, _ in layers),
+            titles=titles_of(timeline, starts, frames, notes),
+            sounds=sounds,
+            captions=captions_of(captions, shift, frames / canvas.rate),
+            burn_captions=bool(timeline.captions and timeline.captions.burn),
+            seams=tuple(self.seams[seam] for seam in used if seam in self.seams),
+            markers=_markers(clips),
+            notes=tuple(dict.fromkeys(notes)),
+        )
+
+    def clips(self, notes: list[str]) -> tuple[Clip, ...]:
+        row = row_of(self.material)
+        overrides = self.overrides()
+        resolved: list[tuple[Joint, list[Shown]]] = []
+        last: Shown | None = None
+        for n, (place, runs) in enumerate(row):
+            after = row[n + 1][1] if n + 1 < len(row) else ()
+            pieces = self.segment(runs, last, after, overrides, notes)
+            last = pieces[-1] if pieces else last
+            resolved.append((place.joint, pieces))
+        return clips_of(resolved, notes)
+
+    def overrides(self) -> dict[str, SeamOverride]:
+        timeline = self.material.timeline
+        return {segment.id: override_of(segment, timeline) for segment in timeline.segments}
+
+    def segment(
+        self,
+        runs: Sequence[Run],
+        last: Shown | None,
+        after: Sequence[Run],
+        overrides: Mapping[str, SeamOverride],
+        notes: list[str],
+    ) -> list[Shown]:
+        """Shown pieces of one segment."""
+        found: list[Shown] = []
+        following = [run.pieces[0] for run in (*runs[1:], *after[:1])]
+        for n, run in enumerate(runs):
+            then = following[n] if n < len(following) else None
+            before = found[-1] if found else last
+            found += shown(run, before, then, self.seams, overrides, notes)
+        return found
+
+    def layers(
+        self, clips: Sequence[Clip], frames: int, notes: list[str]
+    ) -> tuple[Starts, list[tuple[PictureLayer, str]]]:
+        """Where every segment starts, and the layers with their segments."""
+        timeline = self.material.timeline
+        rate = timeline.canvas.rate
+        begins: dict[str, int] = {}
+        for clip in clips:
+            begins.setdefault(clip.segment, clip.record.start)
+        waiting = [p for p in self.material.places.values() if p.segment.layer is not None]
+        overrides = self.overrides()
+        found: list[tuple[PictureLayer, str]] = []
+        while waiting:
+            place = next((p for p in waiting if _placed(p, begins)), waiting[0])
+            waiting.remove(place)
+            layer = place.segment.layer
+            assert layer is not None
+            start = layer_start(layer, Starts(begins, rate))
+            begins[place.segment.id] = start
+            runs = runs_of(place, self.material)
+            pieces = self.segment(runs, None, (), overrides, notes)
+            laid = picture_layers(layer, pieces, start, frames, timeline.canvas.size)
+            if not laid:
+                notes.append(f"layer {place.segment.id}: it lies outside the programme")
+            found += [(one, place.segment.id) for one in laid]
+        order = {segment.id: n for n, segment in enumerate(timeline.segments)}
+        found.sort(key=lambda pair: order[pair[1]])
+        return Starts(begins, rate), found
+
+    def sounds(
+        self,
+        clips: Sequence[Clip],
+        layers: Sequence[tuple[PictureLayer, str]],
+        clock: Clock,
+        notes: list[str],
+    ) -> tuple[Sound, ...]:
+        """The clips' own sound; silent while a track is soloed."""
+        timeline = self.material.timeline
+        if any(track.solo for track in timeline.tracks):
+            return ()
+        own = native_sounds(timeline, clips, self.material.places, clock, notes)
+        return own + layer_sounds(timeline, layers, self.material.places, clock, notes)
+
+
+def _placed(place: Place, begins: Mapping[str, int]) -> bool:
+    layer = place.segment.layer
+    assert layer is not None
+    on = layer.on.segment if layer.on else layer.over
+    return on is None or on in begins
+
+
+def _markers(clips: Sequence[Clip]) -> tuple[Marker, ...]:
+    found: dict[str, Marker] = {}
+    for clip in clips:
+        found.setdefault(clip.segment, Marker(clip.record.start, clip.segment))
+    return tuple(found.values())

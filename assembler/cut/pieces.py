@@ -1,0 +1,265 @@
+"""Takes and files as pieces of the programme: which of their frames may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, Protocol
+
+from assembler.cut.model import Source
+from assembler.errors import GenerateError, MediaError
+from assembler.media.info import Colour, MediaInfo
+from assembler.plan.clips import frames_at, programme_frame
+from assembler.plan.model import FileClip, Handoff, Link, Plan
+from assembler.plan.problems import Loaded
+from assembler.plan.row import Place, places
+from assembler.spec.model import Fit, SeamOverride, Segment, Timeline
+
+Join = Literal["start", "handoff", "cut", "transition"]
+
+
+class TakeLike(Protocol):
+    """A take on disk, as `generate.base.Take` has it."""
+
+    @property
+    def key(self) -> str:
+        """Content key."""
+
+    @property
+    def path(self) -> Path:
+        """The clip."""
+
+    @property
+    def info(self) -> MediaInfo:
+        """What is known of it."""
+
+    @property
+    def colour(self) -> Colour:
+        """How its numbers are read."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A clip before it has its place: frames count at the programme's rate from its first frame."""
+
+    id: str
+    """Link or segment id."""
+    segment: str
+    source: Source
+    fit: Fit
+    first: int
+    """First frame that may be shown within the segment."""
+    stop: int
+    """First frame that may not."""
+    frames: int
+    """All that the clip has; a still has no end."""
+    repeat: int
+    """Frames that show its own first frame."""
+    join: Join
+    link: Link | None
+
+    @property
+    def has_end(self) -> bool:
+        """Whether its frames run out."""
+        return not self.source.still
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Pieces of a segment that hand over to one another, and the frames they fill together."""
+
+    pieces: tuple[Piece, ...]
+    target: int | None
+    """Frames of the programme; None takes what is left after the seams."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffSides:
+    """Two pieces that should continue each other."""
+
+    seam: str
+    """Ids of both: ``dawn.1>dawn.2``."""
+    a: Piece
+    b: Piece
+    override: SeamOverride
+    """The author's word: the segment's over the timeline's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a timeline's segments are made of, by segment."""
+
+    timeline: Timeline
+    places: Mapping[str, Place]
+    files: Mapping[str, FileClip]
+    links: Mapping[str, tuple[Link, ...]]
+    takes: Mapping[str, TakeLike]
+
+    @classmethod
+    def of(cls, loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> Material:
+        """Material of a plan and its takes."""
+        links: dict[str, list[Link]] = {}
+        for step in plan.steps:
+            links.setdefault(step.link.segment, []).append(step.link)
+        return cls(
+            loaded.timeline,
+            places(loaded.timeline),
+            {clip.segment: clip for clip in plan.files},
+            {name: tuple(sorted(own, key=lambda one: one.number)) for name, own in links.items()},
+            takes,
+        )
+
+
+def runs_of(place: Place, material: Material) -> tuple[Run, ...]:
+    """
+    Runs of a segment in playing order; all but the first begin with a cut.
+
+    Raises:
+        GenerateError: If a link has no take.
+        MediaError: If a file is missing from the plan.
+    """
+    segment, timeline = place.segment, material.timeline
+    rate = timeline.canvas.rate
+    fit = segment.fit or timeline.defaults.fit
+    if segment.kind in ("file", "url"):
+        clip = material.files.get(segment.id)
+        if clip is None:
+            what = f"segment {segment.id}: {segment.url or segment.file} isn't there yet"
+            raise MediaError(what, fix="fetch it first")
+        return (_file_run(place, clip, fit, rate),)
+    return tuple(_link_runs(place, material, fit, rate))
+
+
+def _file_run(place: Place, clip: FileClip, fit: Fit, rate: Fraction) -> Run:
+    segment, video = place.segment, clip.info.video
+    assert video is not None
+    still = clip.info.still
+    held = still or segment.out is not None or segment.duration is not None
+    piece = Piece(
+        id=segment.id,
+        segment=segment.id,
+        source=Source(clip.key, clip.path, clip.info, clip.colour, still),
+        fit=fit,
+        first=clip.in_frame,
+        stop=clip.out_frame,
+        frames=clip.out_frame if still else frames_at(video, rate),
+        repeat=0 if still else programme_frame(video, 1, rate),
+        join=place.joint.kind,
+        link=None,
+    )
+    return Run((piece,), clip.out_frame - clip.in_frame if held else None)
+
+
+def _link_runs(place: Place, material: Material, fit: Fit, rate: Fraction) -> Iterator[Run]:
+    pieces: list[Piece] = []
+    target = 0
+    for link in material.links[place.segment.id]:
+        handed = link.start == Handoff(f"{link.segment}.{link.number - 1}")
+        if pieces and not handed:
+            yield Run(tuple(pieces), target)
+            pieces, target = [], 0
+        join: Join = "handoff" if handed else "cut" if link.number > 1 else place.joint.kind
+        pieces.append(_link_piece(place.segment, link, material.takes, fit, rate, join))
+        target += link.wanted_frames - link.head_frames - link.tail_frames
+    yield Run(tuple(pieces), target)
+
+
+def _link_piece(
+    segment: Segment,
+    link: Link,
+    takes: Mapping[str, TakeLike],
+    fit: Fit,
+    rate: Fraction,
+    join: Join,
+) -> Piece:
+    take = takes.get(link.id)
+    if take is None or take.info.video is None:
+        raise GenerateError(f"link {link.id} has no take", link.where, "render or generate first")
+    video = take.info.video
+    frames = frames_at(video, rate)
+    return Piece(
+        id=link.id,
+        segment=segment.id,
+        source=Source(take.key, take.path, take.info, _colour(segment, take)),
+        fit=fit,
+        first=min(link.head_frames, frames - 1),
+        stop=frames,
+        frames=frames,
+        repeat=programme_frame(video, 1, rate),
+        join=join,
+        link=link,
+    )
+
+
+def _colour(segment: Segment, take: TakeLike) -> Colour:
+    assert take.info.video is not None
+    match segment.colour:
+        case "auto":
+            return take.colour
+        case "tags":
+            return take.info.video.colour
+        case matrix:
+            return replace(take.colour, matrix=matrix)
+
+
+def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
+    """Segments of the row with their runs; a clip that is cut at its handoff ends there."""
+    row = [
+        (place, runs_of(place, material))
+        for place in material.places.values()
+        if place.segment.layer is None
+    ]
+    for n, (before, after) in enumerate(pairwise(list(row))):
+        row[n] = (
+            before[0],
+            _ended(row[n][1], after[1][0].pieces[0], material.timeline.canvas.rate),
+        )
+    return tuple(row)
+
+
+def _ended(runs: tuple[Run, ...], following: Piece, rate: Fraction) -> tuple[Run, ...]:
+    """*runs* with the last clip stopped at the frame on which *following* starts."""
+    piece = runs[-1].pieces[-1]
+    start = following.link.start if following.link else None
+    if following.join != "handoff" or not isinstance(start, Handoff) or start.frame is None:
+        return runs
+    video = piece.source.info.video
+    assert video is not None
+    stop = min(piece.stop, programme_frame(video, start.frame + 1, rate))
+    last = Run((*runs[-1].pieces[:-1], replace(piece, stop=stop)), runs[-1].target)
+    return (*runs[:-1], last)
+
+
+def override_of(segment: Segment, timeline: Timeline) -> SeamOverride:
+    """What the author says of a segment's seams: its own values over the timeline's."""
+    if segment.seam is None:
+        return timeline.seam
+    own = {name: getattr(segment.seam, name) for name in segment.seam.model_fields_set}
+    return timeline.seam.model_copy(update=own)
+
+
+def handoffs(loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> tuple[HandoffSides, ...]:
+    """Every handoff of the programme, in playing order; layers' own ones come last."""
+    material = Material.of(loaded, plan, takes)
+    row = row_of(material)
+    chains = [[piece for _, runs in row for run in runs for piece in run.pieces]]
+    chains += [
+        [piece for run in runs_of(place, material) for piece in run.pieces]
+        for place in material.places.values()
+        if place.segment.layer is not None
+    ]
+    return tuple(
+        HandoffSides(
+            f"{a.id}>{b.id}", a, b, override_of(material.places[b.segment].segment, loaded.timeline)
+        )
+        for chain in chains
+        for a, b in pairwise(chain)
+        if b.join == "handoff"
+    )

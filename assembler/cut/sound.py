@@ -1,0 +1,451 @@
+"""The clips' own sound and the tracks, placed to the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+
+from assembler.cut.model import Clip, GainRamp, PictureLayer, Sound
+from assembler.media.info import AudioStream, MediaInfo
+from assembler.plan.row import START, Joint
+from assembler.plan.row import Place as RowPlace
+from assembler.spec.model import Fade as SpecFade
+from assembler.spec.model import NativeAudio, Role, Segment, Timeline, Track
+from assembler.spec.presets import MixPreset
+from assembler.spec.time import Place
+from assembler.timebase import SampleRange, round_half_up, samples_at
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Rate of the picture, rate of the sound, and the lengths of fades that nobody asked for."""
+
+    rate: Fraction
+    hz: int
+    frames: int
+    """Of the programme."""
+    seam: int
+    """Samples of a crossfade at a seam."""
+    micro: int
+    """Samples of a fade at a cut."""
+
+    @classmethod
+    def of(cls, timeline: Timeline, frames: int, preset: MixPreset) -> Clock:
+        """The clock of a timeline's programme."""
+        hz = timeline.canvas.audio.rate
+
+        def samples(ms: float) -> int:
+            return round_half_up(Fraction(ms) * hz / 1000)
+
+        seam, micro = samples(preset.seam_crossfade_ms), samples(preset.cut_fade_ms)
+        return cls(timeline.canvas.rate, hz, frames, seam, micro)
+
+    def at(self, frame: int) -> int:
+        """First sample of a frame."""
+        return samples_at(frame, self.rate, self.hz)
+
+    @property
+    def samples(self) -> int:
+        """Length of the programme."""
+        return self.at(self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Source frames that play without a gap."""
+
+    record: int
+    """Programme frame at which it begins."""
+    source: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A clip whose own sound is used."""
+
+    id: str
+    segment: str
+    path: Path
+    key: str
+    info: MediaInfo
+    stream: AudioStream
+    role: Role
+    native: NativeAudio
+    stretches: tuple[_Stretch, ...]
+
+    def time(self, source_frame: int, rate: Fraction) -> Fraction:
+        """Time of one of its frames on the file's clock."""
+        assert self.info.video is not None
+        return self.info.video.start_s + source_frame / rate
+
+    @property
+    def start(self) -> int:
+        return self.stretches[0].record
+
+    @property
+    def stop(self) -> int:
+        return self.stretches[-1].record + self.stretches[-1].frames
+
+    def spare_before(self, clock: Clock) -> int:
+        """Samples that its file has before its first frame here."""
+        begin = self.time(self.stretches[0].source, clock.rate)
+        return max(0, floor((begin - self.stream.start_s) * clock.hz))
+
+    def spare_after(self, clock: Clock) -> int:
+        """Samples that its file has after its last frame here."""
+        last = self.stretches[-1]
+        end = self.time(last.source + last.frames, clock.rate)
+        return max(0, floor((self.stream.start_s + self.stream.duration_s - end) * clock.hz))
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """How two neighbours' sounds meet: samples beyond the cut on both sides, and the fades."""
+
+    a_extends: int = 0
+    """A's sound ends so many samples after the cut (before it when negative)."""
+    b_extends: int = 0
+    """B's sound begins so many samples before the cut (after it when negative)."""
+    fade: int = 0
+    """Samples over which they cross; 0 when nothing fades."""
+
+
+def native_sounds(
+    timeline: Timeline,
+    clips: Sequence[Clip],
+    segments: Mapping[str, RowPlace],
+    clock: Clock,
+    notes: list[str],
+) -> tuple[Sound, ...]:
+    """Sound of the row's clips, cut and faded with the picture."""
+    heard = [_heard(timeline, segments[clip.segment].segment, clip, notes) for clip in clips]
+    edges = [_Edge(fade=clock.micro)]
+    for n in range(1, len(clips)):
+        edges.append(_edge(heard[n - 1], heard[n], clips[n - 1], clips[n], segments, clock, notes))
+    edges.append(_Edge(fade=clock.micro))
+    sounds: list[Sound] = []
+    for n, one in enumerate(heard):
+        if one is not None:
+            sounds += _sounds(one, edges[n], edges[n + 1], clock)
+    return tuple(sounds)
+
+
+def layer_sounds(
+    timeline: Timeline,
+    layers: Sequence[tuple[PictureLayer, str]],
+    segments: Mapping[str, RowPlace],
+    clock: Clock,
+    notes: list[str],
+) -> tuple[Sound, ...]:
+    """Sound of picture layers; each comes with its segment's id."""
+    edge = _Edge(fade=clock.micro)
+    sounds: list[Sound] = []
+    for layer, segment in layers:
+        clip = Clip(layer.id, segment, layer.source, layer.record, layer.source_in)
+        one = _heard(timeline, segments[segment].segment, clip, notes)
+        if one is not None:
+            sounds += _sounds(one, edge, edge, clock)
+    return tuple(sounds)
+
+
+def _heard(timeline: Timeline, segment: Segment, clip: Clip, notes: list[str]) -> _Heard | None:
+    info = clip.source.info
+    native = segment.native or timeline.native_audio
+    if not info.audio or clip.source.still or native.mode == "mute" or _off(segment, timeline):
+        return None
+    if native.mode == "speech-only":
+        notes.append("native audio `speech-only`: speech isn't separated yet; all of it is kept")
+    return _Heard(
+        id=clip.id,
+        segment=clip.segment,
+        path=clip.source.path,
+        key=clip.source.key,
+        info=info,
+        stream=info.audio[0],
+        role="dialogue" if segment.avatar else "native",
+        native=native,
+        stretches=_stretches(clip),
+    )
+
+
+def _off(segment: Segment, timeline: Timeline) -> bool:
+    """Whether the author wants a segment silent; defaults are about what is generated."""
+    if segment.audio is not None or segment.kind != "generated":
+        return segment.audio == "off"
+    return timeline.defaults.audio == "off"
+
+
+def _stretches(clip: Clip) -> tuple[_Stretch, ...]:
+    found = []
+    record, source = clip.record.start, clip.source_in
+    for gap in (*clip.skipped, clip.source_out):
+        if gap > source:
+            found.append(_Stretch(record, source, gap - source))
+            record += gap - source
+        source = gap + 1
+    return tuple(found)
+
+
+def _edge(
+    a: _Heard | None,
+    b: _Heard | None,
+    a_clip: Clip,
+    b_clip: Clip,
+    segments: Mapping[str, RowPlace],
+    clock: Clock,
+    notes: list[str],
+) -> _Edge:
+    first = a_clip.segment != b_clip.segment
+    joint = segments[b_clip.segment].joint if first else START
+    if joint.j_cut or joint.l_cut:
+        return _split(a, b, joint, clock, notes)
+    if b_clip.transition is not None:
+        cut = clock.at(b_clip.record.start)
+        before = cut - clock.at(b_clip.record.start - b_clip.transition.before_frames)
+        after = clock.at(b_clip.record.start + b_clip.transition.after_frames) - cut
+        after = min(after, a.spare_after(clock)) if a else after
+        before = min(before, b.spare_before(clock)) if b else before
+        return _crossing(after, before, clock)
+    if b_clip.join == "handoff" and a and b:
+        return _crossing(*_overlap(a, b, clock), clock)
+    if a and b and _goes_on(a, b):
+        return _Edge()
+    return _Edge(fade=clock.micro)
+
+
+def _crossing(after: int, before: int, clock: Clock) -> _Edge:
+    return _Edge(after, before, after + before or clock.micro)
+
+
+def _goes_on(a: _Heard, b: _Heard) -> bool:
+    """Whether B is the same file's next frame: no edit for the ear."""
+    last = a.stretches[-1]
+    same = a.key == b.key and a.path == b.path and a.native == b.native
+    return same and b.stretches[0].source == last.source + last.frames
+
+
+def _overlap(a: _Heard, b: _Heard, clock: Clock) -> tuple[int, int]:
+    """
+    Samples of A after the seam and of B before it that cross.
+
+    Both halves are equal where both files have the sound; what one lacks the other gives.
+    """
+    has_after = min(a.spare_after(clock), clock.at(b.stop) - clock.at(b.start))
+    has_before = min(b.spare_before(clock), clock.at(a.stop) - clock.at(a.start))
+    after = min(clock.seam // 2, has_after)
+    before = min(clock.seam - after, has_before)
+    return min(clock.seam - before, has_after), before
+
+
+def _split(
+    a: _Heard | None, b: _Heard | None, joint: Joint, clock: Clock, notes: list[str]
+) -> _Edge:
+    """A cut of the sound at another place than that of the picture (J-cut, L-cut)."""
+    early = _samples(joint.j_cut, clock)
+    late = _samples(joint.l_cut, clock)
+    if b:
+        early = _limited(early, b.spare_before(clock), f"{b.id}: its j-cut", clock, notes)
+    if a:
+        late = _limited(late, a.spare_after(clock), f"{a.id}: the l-cut after it", clock, notes)
+    if early and late:
+        return _Edge(late, early, early + late)
+    if late:
+        return _Edge(late, -late, clock.micro)
+    return _Edge(-early, early, clock.micro)
+
+
+def _samples(frames: int, clock: Clock) -> int:
+    return samples_at(frames, clock.rate, clock.hz)
+
+
+def _limited(wanted: int, has: int, what: str, clock: Clock, notes: list[str]) -> int:
+    if wanted <= has:
+        return wanted
+    ms = 1000 / clock.hz
+    notes.append(f"{what} has {has * ms:.0f} ms instead of {wanted * ms:.0f}; the clip has no more")
+    return has
+
+
+def _sounds(one: _Heard, begin: _Edge, end: _Edge, clock: Clock) -> list[Sound]:
+    """One sound for each stretch; where frames were left out the stretches cross like at a seam."""
+    found = []
+    half = clock.seam // 2
+    last = len(one.stretches) - 1
+    for n, stretch in enumerate(one.stretches):
+        cross = min(half, *(_samples(s.frames, clock) // 2 for s in one.stretches))
+        start = clock.at(stretch.record) - (begin.b_extends if n == 0 else cross)
+        stop = clock.at(stretch.record + stretch.frames) + (end.a_extends if n == last else cross)
+        start, stop = max(0, start), min(stop, clock.samples)
+        if start >= stop:
+            continue
+        shown_at = Fraction(start, clock.hz) - stretch.record / clock.rate
+        sound = Sound(
+            id=one.id if last == 0 else f"{one.id}/{n + 1}",
+            role=one.role,
+            path=one.path,
+            key=one.key,
+            stream=one.stream.index,
+            source_start_s=one.time(stretch.source, clock.rate) + shown_at,
+            record=SampleRange(start, stop),
+            gain_db=one.native.level,
+            level_to_mix=one.native.match,
+            segment=one.segment,
+        )
+        fades = (begin.fade if n == 0 else 2 * cross, end.fade if n == last else 2 * cross)
+        found.append(_faded(sound, *fades))
+    return found
+
+
+def _faded(sound: Sound, fade_in: int, fade_out: int) -> Sound:
+    """With fades that fit its length."""
+    length = sound.record.samples
+    if fade_in + fade_out > length:
+        whole = fade_in + fade_out
+        fade_in = fade_in * length // whole
+        fade_out = length - fade_in if fade_out else 0
+    return replace(sound, fade_in=fade_in, fade_out=fade_out)
+
+
+PlaceTime = Callable[[Place], Fraction]
+"""Seconds of a place in the programme."""
+
+
+def track_sounds(
+    timeline: Timeline,
+    media: Mapping[Path, MediaInfo],
+    hashes: Mapping[Path, str],
+    time_of: PlaceTime,
+    clock: Clock,
+    notes: list[str],
+) -> tuple[Sound, ...]:
+    """Sound of all tracks that are to be heard, each within the programme."""
+    solo = any(track.solo for track in timeline.tracks)
+    sounds: list[Sound] = []
+    for track in timeline.tracks:
+        if track.mute or (solo and not track.solo):
+            continue
+        info = media[track.file]
+        if not info.audio:
+            notes.append(f"track {track.id}: {track.file.name} has no sound")
+            continue
+        found = _Lane(track, info, hashes[track.file], time_of, clock).sounds()
+        if not found:
+            notes.append(f"track {track.id}: nothing of it lies within the programme")
+        sounds += found
+    return tuple(sounds)
+
+
+class _Lane:
+    """One track on its way to sounds; all positions in samples of the programme."""
+
+    def __init__(
+        self, track: Track, info: MediaInfo, key: str, time_of: PlaceTime, clock: Clock
+    ) -> None:
+        self.track = track
+        self.clock = clock
+        self.key = key
+        self.stream = info.audio[0]
+        zero = info.video.start_s if info.video and not info.still else self.stream.start_s
+        self.begin_s = zero + (track.in_.seconds(clock.rate) if track.in_ else 0)
+        """Where on the file's clock it begins."""
+        ends = [self.stream.start_s + self.stream.duration_s]
+        if track.out:
+            ends.append(zero + track.out.seconds(clock.rate))
+        self.length = max(0, self.count(min(ends) - self.begin_s))
+        self.start = self.count(time_of(track.on))
+        until = [clock.samples] + ([self.count(time_of(track.until))] if track.until else [])
+        self.stop = min(until)
+
+    def count(self, seconds: Fraction) -> int:
+        return round_half_up(seconds * self.clock.hz)
+
+    def sounds(self) -> list[Sound]:
+        if self.length == 0:
+            return []
+        if not self.track.loop:
+            stretches = [(self.start, min(self.stop, self.start + self.length), False)]
+        elif self.track.out is None:
+            stretches = self.endless()
+        else:
+            stretches = self.repeated()
+        found = [self.sound(*s) for s in stretches if s[1] > max(0, s[0])]
+        return self.faded(found)
+
+    def endless(self) -> list[tuple[int, int, bool]]:
+        """One looped stretch; what begins before the programme needs its cut round apart."""
+        if self.start >= 0:
+            return [(self.start, self.stop, True)]
+        rounds = -self.start // self.length
+        cut = self.start + rounds * self.length
+        if cut == 0:
+            return [(0, self.stop, True)]
+        whole = cut + self.length
+        return [(cut, min(whole, self.stop), False), (whole, self.stop, True)]
+
+    def repeated(self) -> list[tuple[int, int, bool]]:
+        """Rounds from `in` to `out`."""
+        first = max(0, -self.start // self.length)
+        count = ceil(Fraction(self.stop - self.start, self.length))
+        starts = [self.start + n * self.length for n in range(first, count)]
+        return [(at, min(at + self.length, self.stop), False) for at in starts]
+
+    def sound(self, start: int, stop: int, loop: bool) -> Sound:
+        cut = max(0, -start)
+        track = self.track
+        return Sound(
+            id=track.id,
+            role=track.role,
+            path=track.file,
+            key=self.key,
+            stream=self.stream.index,
+            source_start_s=self.begin_s + Fraction(cut, self.clock.hz),
+            record=SampleRange(start + cut, stop),
+            gain_db=track.level,
+            pan=track.pan,
+            points=self.points(start + cut),
+            loop=loop,
+            duck_db=track.duck.by if track.duck else 0.0,
+            duck_under=track.duck.under if track.duck else (),
+        )
+
+    def points(self, start: int) -> tuple[GainRamp, ...]:
+        """Automation counted from a sound's own start."""
+        moved = self.start - start
+        rate = self.clock.rate
+        return tuple(
+            GainRamp(self.count(point.at.seconds(rate)) + moved, point.gain)
+            for point in sorted(self.track.points, key=lambda p: p.at.seconds(rate))
+        )
+
+    def faded(self, sounds: list[Sound]) -> list[Sound]:
+        """The author's fades at both ends; a short one where the file is cut into."""
+        if not sounds:
+            return []
+        track, micro = self.track, self.clock.micro
+        first, last = sounds[0], sounds[-1]
+        at_start = first.source_start_s <= self.stream.start_s
+        ended_early = track.loop or last.record.stop < self.start + self.length or track.out
+        fade_in = self.samples(track.fade_in) if track.fade_in else 0 if at_start else micro
+        fade_out = self.samples(track.fade_out) if track.fade_out else micro if ended_early else 0
+        sounds = [*sounds[:-1], _faded(last, 0, fade_out)]
+        head = _faded(sounds[0], fade_in, sounds[0].fade_out)
+        sounds = [head, *sounds[1:]]
+        return [self.curved(sound, micro, len(sounds) > 1) for sound in sounds]
+
+    def samples(self, fade: SpecFade) -> int:
+        return self.count(fade.duration.seconds(self.clock.rate))
+
+    def curved(self, sound: Sound, micro: int, rounds: bool) -> Sound:
+        track = self.track
+        short = min(micro, sound.record.samples // 2) if rounds else 0
+        return replace(
+            sound,
+            fade_in=sound.fade_in or short,
+            fade_out=sound.fade_out or short,
+            fade_in_curve=track.fade_in.curve if track.fade_in else "equal-power",
+            fade_out_curve=track.fade_out.curve if track.fade_out else "equal-power",
+        )

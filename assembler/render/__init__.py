@@ -1,0 +1,1 @@
+"""A cut becomes a finished file."""

@@ -1,0 +1,207 @@
+"""
+Spans joined by stream copy, with the programme's sound, into the final file.
+
+    join(paths, lengths, sound, part, cut=cut, delivery=delivery)
+
+Packets keep their bytes; their time stamps become positions in the programme, exact in frames.
+Sound is encoded on the way. Memory doesn't grow with the length.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from assembler.cut.model import Cut
+from assembler.errors import RenderError
+from assembler.spec.presets import AudioCodec, DeliveryPreset
+from assembler.timebase import samples_at
+
+if TYPE_CHECKING:
+    import av
+    from av.container import OutputContainer
+
+_FORMATS = {"mkv": "matroska"}
+_READ_SAMPLES = 4096
+
+
+class Part(NamedTuple):
+    """One span's file."""
+
+    path: Path
+    frames: int
+
+
+def join(
+    parts: Sequence[Part],
+    sound: Path | None,
+    out: Path,
+    *,
+    cut: Cut,
+    delivery: DeliveryPreset,
+    on_frames: Callable[[int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> None:
+    """
+    Write the final file.
+
+    Args:
+        parts: Files of all spans, in order.
+        sound: The mixed programme as WAV; None makes a silent film.
+        out: Written at once; give a temporary name.
+        cut: Its rate, length and title.
+        delivery: Container and sound codec.
+        on_frames: Told how many frames are written.
+        cancel: Ends the work when set.
+
+    Raises:
+        RenderError: If spans don't fit together, or the work is cancelled.
+    """
+    import av
+
+    form = _FORMATS.get(delivery.container, delivery.container)
+    options = {key: str(value) for key, value in delivery.mux.items()}
+    with av.open(str(out), "w", format=form, container_options=options) as container:
+        container.metadata["title"] = cut.title
+        with av.open(str(parts[0].path)) as first:
+            picture = container.add_stream_from_template(first.streams.video[0], opaque=True)
+        picture.time_base = 1 / cut.rate
+        if delivery.video.tag:
+            picture.codec_context.codec_tag = delivery.video.tag
+        voice = _Sound(container, sound, cut, delivery.audio) if sound is not None else None
+        tracks = [_picture_packets(parts, picture, cut.rate)]
+        if voice is not None:
+            tracks.append(voice.packets())
+        written = 0
+        for _, _, packet in heapq.merge(*tracks, key=lambda item: item[:2]):
+            if cancel is not None and cancel.is_set():
+                raise RenderError("cancelled", "joining spans")
+            container.mux(packet)
+            if packet.stream is picture:
+                written += 1
+                if on_frames is not None and written % 100 == 0:
+                    on_frames(written)
+    if on_frames is not None:
+        on_frames(written)
+
+
+Timed = tuple[Fraction, int, Any]
+"""Decoding time in seconds, number of the stream, packet."""
+
+
+def _picture_packets(parts: Sequence[Part], stream: Any, rate: Fraction) -> Iterator[Timed]:
+    """Packets of all spans with continuous time stamps in frames."""
+    import av
+
+    start, headers = 0, stream.codec_context.extradata
+    for part in parts:
+        with av.open(str(part.path)) as container:
+            own = container.streams.video[0]
+            if own.codec_context.extradata != headers:
+                raise RenderError(
+                    "its encoder headers differ from the first span's", str(part.path)
+                )
+            shift = _delay(part, own, rate)
+            found = 0
+            for packet in container.demux(own):
+                if packet.size == 0:
+                    continue
+                pts = start + _frame(packet.pts, own.time_base or 1 / rate, rate, part.path)
+                dts = start + found - shift
+                found += 1
+                packet.pts, packet.dts, packet.duration = pts, dts, 1
+                packet.time_base = 1 / rate
+                packet.stream = stream
+                yield dts / rate, 0, packet
+        if found != part.frames:
+            raise RenderError(f"{found} frames instead of {part.frames}", str(part.path))
+        start += part.frames
+
+
+def _delay(part: Part, stream: Any, rate: Fraction) -> int:
+    """Frames by which decoding runs ahead of showing: as many as are reordered."""
+    return int(stream.codec_context.has_b_frames) if rate else 0
+
+
+def _frame(pts: int | None, time_base: Fraction, rate: Fraction, path: Path) -> int:
+    if pts is None:
+        raise RenderError("a frame has no time stamp", str(path))
+    return round(pts * time_base * rate)
+
+
+class _Sound:
+    """The programme's sound, encoded as it is asked for."""
+
+    def __init__(self, container: OutputContainer, path: Path, cut: Cut, codec: AudioCodec) -> None:
+        self.path = path
+        self.hz = codec.rate or cut.hz
+        self.samples = samples_at(cut.frames, cut.rate, self.hz)
+        options = {key: str(value) for key, value in codec.options.items()}
+        form = options.pop("sample_fmt", None)
+        self.stream: Any = container.add_stream(codec.encoder, rate=self.hz, options=options)
+        context: Any = self.stream.codec_context
+        context.layout = cut.layout
+        context.time_base = Fraction(1, self.hz)
+        formats = [f.name for f in context.codec.audio_formats or ()]
+        context.format = form if form in formats else _best_format(codec.encoder, formats)
+        if codec.bitrate_kbps:
+            context.bit_rate = codec.bitrate_kbps * 1000
+
+    def packets(self) -> Iterator[Timed]:
+        """Packets in order, the last one cut to the programme's end."""
+        for frame in self._frames():
+            yield from self._timed(self.stream.encode(frame))
+        yield from self._timed(self.stream.encode(None))
+
+    def _timed(self, packets: Sequence[Any]) -> Iterator[Timed]:
+        for packet in packets:
+            assert packet.dts is not None
+            assert packet.time_base is not None
+            yield packet.dts * packet.time_base, 1, packet
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        """Exactly the programme's samples in frames of the encoder's size."""
+        import av
+
+        fifo, sent = av.AudioFifo(), 0
+        size = self.stream.codec_context.frame_size or _READ_SAMPLES
+        for frame in self._resampled():
+            fifo.write(frame)
+            while fifo.samples >= size and sent + size <= self.samples:
+                yield _placed(fifo.read(size), sent, self.hz)
+                sent += size
+        if sent < self.samples and fifo.samples:
+            rest = fifo.read(min(fifo.samples, self.samples - sent), partial=True)
+            yield _placed(rest, sent, self.hz)
+
+    def _resampled(self) -> Iterator[av.AudioFrame]:
+        import av
+
+        context: Any = self.stream.codec_context
+        resampler = av.AudioResampler(format=context.format, layout=context.layout, rate=self.hz)
+        with av.open(str(self.path)) as container:
+            for frame in container.decode(audio=0):
+                for out in resampler.resample(frame):
+                    out.pts = None
+                    yield out
+        for out in resampler.resample(None):
+            out.pts = None
+            yield out
+
+
+def _placed(frame: Any, at: int, hz: int) -> Any:
+    frame.pts = at
+    frame.time_base = Fraction(1, hz)
+    return frame
+
+
+def _best_format(encoder: str, formats: Sequence[str]) -> str:
+    """The sample format with the most precision that the encoder takes."""
+    for name in ("fltp", "flt", "s32p", "s32", "s16p", "s16"):
+        if name in formats:
+            return name
+    raise RenderError(f"encoder {encoder} takes no sample format we know: {', '.join(formats)}")

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -547,49 +547,82 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _SUBTYPE_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 
-def write_wav(
-    path: Path,
-    blocks: Iterable[npt.NDArray[np.floating[Any]]],
-    hz: int,
-    channels: int,
-    bits: Literal[16, 24, 32] = 32,
-    *,
-    dither_seed: int = 1,
-    riff_limit: int = _RIFF_LIMIT,
-) -> int:
+class WavWriter:
     """
-    Write sound as it comes; returns the number of samples (per channel).
+    A WAV file written as the sound comes.
 
     32 bits are float; 16 and 24 are integers with triangular dither of one step (none in digital
     silence), clipped at full scale. A file above *riff_limit* bytes becomes RF64 (EBU Tech 3306).
 
     Args:
         path: Replaced only when everything has been written.
-        blocks: Arrays of shape (n, channels), full scale 1.0.
         hz: Sample rate.
         channels: Number of channels.
         bits: Depth.
         dither_seed: Equal seeds give equal files.
         riff_limit: Size from which plain RIFF isn't enough.
     """
-    rng = np.random.Generator(np.random.SFC64(dither_seed))
-    samples = 0
-    with publish(path) as part, part.open("wb") as file:
-        file.write(_header(hz, channels, bits, 0, rf64=False))
-        for block in blocks:
-            file.write(_encoded(block, bits, rng))
-            samples += len(block)
-        size = samples * channels * bits // 8
+
+    def __init__(
+        self,
+        path: Path,
+        hz: int,
+        channels: int,
+        bits: Literal[16, 24, 32] = 32,
+        *,
+        dither_seed: int = 1,
+        riff_limit: int = _RIFF_LIMIT,
+    ) -> None:
+        self._path = path
+        self._format = (hz, channels, bits)
+        self._rng = np.random.Generator(np.random.SFC64(dither_seed))
+        self._riff_limit = riff_limit
+        self.samples = 0
+        """Written so far, per channel."""
+
+    def __enter__(self) -> WavWriter:
+        self._stack = ExitStack()
+        part = self._stack.enter_context(publish(self._path))
+        self._file = self._stack.enter_context(part.open("wb"))
+        self._file.write(_header(*self._format, 0, rf64=False))
+        return self
+
+    def write(self, block: npt.NDArray[np.floating[Any]]) -> None:
+        """Append sound of shape (n, channels), full scale 1.0."""
+        self._file.write(_encoded(block, self._format[2], self._rng))
+        self.samples += len(block)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._finish()
+        self._stack.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        _, channels, bits = self._format
+        size = self.samples * channels * bits // 8
         if size % 2:
-            file.write(b"\0")
-        _finish(file, _header(hz, channels, bits, samples, rf64=size > riff_limit))
-    return samples
+            self._file.write(b"\0")
+        self._file.seek(0)
+        self._file.write(_header(*self._format, self.samples, rf64=size > self._riff_limit))
 
 
-def _finish(file: BinaryIO, header: bytes) -> None:
-    file.seek(0)
-    file.write(header)
-    file.flush()
+def write_wav(
+    path: Path,
+    blocks: Iterable[npt.NDArray[np.floating[Any]]],
+    hz: int,
+    channels: int,
+    bits: Literal[16, 24, 32] = 32,
+) -> int:
+    """Write blocks of shape (n, channels) with a `WavWriter`; returns the number of samples."""
+    with WavWriter(path, hz, channels, bits) as writer:
+        for block in blocks:
+            writer.write(block)
+    return writer.samples
 
 
 def _encoded(block: npt.NDArray[np.floating[Any]], bits: int, rng: np.random.Generator) -> bytes:

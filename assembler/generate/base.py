@@ -8,7 +8,7 @@ The contract between the engine and a provider: four verbs, and how a lost reply
 A provider is synchronous and as slow as it likes: `run.py` calls it from worker threads, one call
 per link at a time. It is made with the folder of the project in which it may keep its own files.
 Submitting is sent once; looking up, polling and downloading may be repeated. What `submit` raises
-decides what happens next: `NotSubmittedError` means that surely no job was made, and the link may be
+decides what happens next: `NotSubmittedError` means that surely no job was made: the link may be
 sent again; anything else leaves the outcome open, and the job is looked up before anything is sent.
 """
 

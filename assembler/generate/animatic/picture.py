@@ -1,0 +1,113 @@
+"""
+A picture seen by a moving camera: warped by depth, so that near things pass far ones.
+
+The picture may be wider than the frame (painted ones are); beyond its edge it is mirrored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from assembler.generate.animatic.camera import _STEP, Array, View
+from assembler.generate.animatic.planes import Planes
+
+FRAME_BORDER = cv2.BORDER_REFLECT_101
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A flat picture with depth, and where the frame lies on it."""
+
+    planes: Planes
+    near: Array
+    """Nearness in [0, 1] (1 is closest), at an eighth of the size, smooth."""
+    origin: tuple[int, int] = (0, 0)
+    """Frame's corner on the picture in the neutral pose; even."""
+    size: tuple[int, int] = (0, 0)
+    """Of the frame."""
+
+    def view(self, pose: object) -> View:
+        """This picture's view in a pose."""
+        return View(pose, self.size, (float(self.origin[0]), float(self.origin[1])))  # type: ignore[arg-type]
+
+
+def plain(planes: Planes) -> Picture:
+    """A given image as a picture: depth is guessed from where things usually lie."""
+    width, height = planes.size
+    small = (max(2, -(-width // _STEP)), max(2, -(-height // _STEP)))
+    v, u = np.mgrid[0 : small[1], 0 : small[0]].astype(np.float32)
+    u, v = u / (small[0] - 1) - 0.5, v / (small[1] - 1)
+    ground = 0.18 + 0.62 * np.clip(v, 0, 1) ** 1.6
+    middle = 0.28 * np.exp(-((u / 0.28) ** 2) - ((v - 0.58) / 0.36) ** 2)
+    near = np.clip(ground + middle, 0, 1).astype(np.float32)
+    return Picture(planes, near, (0, 0), (width, height))
+
+
+def maps_of(
+    picture: Picture, view: View, sway: tuple[Array, Array] | None = None
+) -> tuple[Array, Array]:
+    """
+    For each pixel of the frame the point of the picture that it shows.
+
+    Args:
+        picture: What is seen.
+        view: From where.
+        sway: Displacement in pixels on the coarse grid, added to it.
+    """
+    width, height = view.size
+    gx, gy = view.grid()
+    flat_x, flat_y = view.sources(gx, gy, 0.5)
+    near = cv2.remap(
+        picture.near,
+        (flat_x + 0.5) / _STEP - 0.5,
+        (flat_y + 0.5) / _STEP - 0.5,
+        cv2.INTER_LINEAR,
+        borderMode=FRAME_BORDER,
+    )
+    sx, sy = view.sources(gx, gy, near)
+    if sway is not None:
+        sx, sy = sx + sway[0], sy + sway[1]
+    return _enlarged(sx, width, height), _enlarged(sy, width, height)
+
+
+def _enlarged(coarse: Array, width: int, height: int) -> Array:
+    full = cv2.resize(
+        coarse.astype(np.float32, copy=False),
+        (coarse.shape[1] * _STEP, coarse.shape[0] * _STEP),
+        interpolation=cv2.INTER_LINEAR,
+    )
+    return full[_STEP : _STEP + height, _STEP : _STEP + width]
+
+
+def halved_maps(mx: Array, my: Array) -> tuple[Array, Array]:
+    """The same map for the chroma planes, whose samples lie on even columns between two rows."""
+    cx = (mx[0::2, 0::2] + mx[1::2, 0::2]) * 0.25
+    cy = (my[0::2, 0::2] + my[1::2, 0::2]) * 0.25 - 0.25
+    return cx, cy
+
+
+def warped(
+    planes: Planes, maps: tuple[Array, Array], halves: tuple[Array, Array] | None = None
+) -> Planes:
+    """The picture as the maps show it."""
+    mx, my = maps
+    cx, cy = halves if halves is not None else halved_maps(mx, my)
+    return Planes(
+        cv2.remap(planes.y, mx, my, cv2.INTER_CUBIC, borderMode=FRAME_BORDER),
+        cv2.remap(planes.u, cx, cy, cv2.INTER_LINEAR, borderMode=FRAME_BORDER),
+        cv2.remap(planes.v, cx, cy, cv2.INTER_LINEAR, borderMode=FRAME_BORDER),
+    )
+
+
+def cropped(picture: Picture) -> Planes:
+    """The frame in the neutral pose, pixel by pixel."""
+    (x, y), (width, height) = picture.origin, picture.size
+    p = picture.planes
+    return Planes(
+        p.y[y : y + height, x : x + width].copy(),
+        p.u[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2].copy(),
+        p.v[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2].copy(),
+    )

@@ -41,6 +41,7 @@ __all__ = [
     "FrameWriter",
     "alpha_of",
     "assumed",
+    "coded_frame",
     "fit_within",
     "last_frames",
     "planes_of",
@@ -109,6 +110,24 @@ def last_frames(
     return list(frames)
 
 
+def coded_frame(info: MediaInfo, position: int = 0) -> av.VideoFrame:
+    """
+    The decoded frame at a position of the source, as libav gives it.
+
+    Raises:
+        MediaError: If there is no picture or nothing from there on can be decoded.
+    """
+    video = _video_of(info)
+    for found, frame in _decoded(info, video, position):
+        if found >= position:
+            return frame
+    raise _undecoded(info, position)
+
+
+def _undecoded(info: MediaInfo, position: int) -> MediaError:
+    return MediaError(f"no frame from number {position} on can be decoded", str(info.path))
+
+
 def _video_of(info: MediaInfo) -> VideoStream:
     if info.video is None:
         raise MediaError("has sound only, no picture", str(info.path), "name a clip with picture.")
@@ -134,7 +153,7 @@ def _painted(
         while ahead is not None and (ahead[0] <= position or held is None):
             held, ahead = ahead, next(decoded, None)
         if held is None:
-            raise MediaError(f"no frame from number {position} on can be decoded", str(info.path))
+            raise _undecoded(info, position)
         if held[0] != position and (not damaged or damaged[-1] != position):
             damaged.append(position)
         if shown is None or shown[0] != held[0]:

@@ -206,7 +206,24 @@ def scaled_rgb_of(frame: av.VideoFrame, colour: Colour, size: tuple[int, int] | 
     luma = _resized(planes[0], width, height)
     coded = (frame.width, frame.height)
     chroma = _sited(_merged(planes[1:3]), layout, colour, coded, (width, height))
-    return _clipped(_transformed(_merged([luma, chroma]), _to_rgb(colour, layout.bits)))
+    return _clipped(_transformed(_merged([luma, chroma]), rgb_from_codes(colour, layout.bits)))
+
+
+def codes_of(frame: av.VideoFrame, colour: Colour) -> Floats | None:
+    """
+    Y, U and V of a decoded frame as code values, chroma brought to the size of luma.
+
+    Returns:
+        float32 (h, w, 3); None for RGB and grey formats.
+    """
+    if frame.format.name in _REPACKED:
+        frame = frame.reformat(format=_REPACKED[frame.format.name])
+    layout = _layout(_plain(frame.format.name))
+    if layout.rgb or layout.colours == 1:
+        return None
+    size = (frame.width, frame.height)
+    luma, *chroma = (_read(frame, layout, i) for i in range(3))
+    return _merged([luma, _sited(_merged(chroma), layout, colour, size, size)])
 
 
 def alpha_of(frame: av.VideoFrame) -> Floats | None:
@@ -316,7 +333,7 @@ def _scale(colour: Colour, bits: int) -> tuple[float, float, float, float]:
 
 
 @lru_cache(maxsize=64)
-def _to_rgb(colour: Colour, bits: int) -> NDArray[np.float64]:
+def rgb_from_codes(colour: Colour, bits: int) -> NDArray[np.float64]:
     """3x4 map from Y, U, V code values and 1 to R'G'B' in [0, 1]."""
     if bits > 16:
         raise MediaError(f"{bits}-bit YUV can't be read", fix="convert the file to 10 or 12 bits.")
@@ -335,9 +352,9 @@ def _to_rgb(colour: Colour, bits: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=64)
-def _from_rgb(colour: Colour, bits: int) -> NDArray[np.float64]:
+def codes_from_rgb(colour: Colour, bits: int) -> NDArray[np.float64]:
     """3x4 map from R'G'B' in [0, 1] and 1 to Y, U, V code values."""
-    forward = np.vstack([_to_rgb(colour, bits), [0, 0, 0, 1]])
+    forward = np.vstack([rgb_from_codes(colour, bits), [0, 0, 0, 1]])
     return np.linalg.inv(forward)[:3]
 
 
@@ -379,9 +396,9 @@ def _components_of(rgb: Floats, layout: _Layout, colour: Colour) -> list[Floats]
         out = [picture[..., i] * np.float32(_white(layout)) for i in range(3)]
     elif layout.colours == 1:
         full = replace(colour, full_range=colour.full_range is not False)
-        out = [_transformed(picture, _from_rgb(full, layout.bits)[:1])]
+        out = [_transformed(picture, codes_from_rgb(full, layout.bits)[:1])]
     else:
-        ycc = _transformed(picture, _from_rgb(colour, layout.bits))
+        ycc = _transformed(picture, codes_from_rgb(colour, layout.bits))
         chroma = _subsampled(ycc[..., 1:], layout, colour)
         out = [ycc[..., 0], chroma[..., 0], chroma[..., 1]]
     if layout.alpha:

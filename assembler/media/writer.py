@@ -37,6 +37,7 @@ _TRANSFER_NUMBERS = {
     "smpte2084": 16,
     "arib-std-b67": 18,
 }
+_UNSPECIFIED = 2
 _AUDIO_BLOCK = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
@@ -57,6 +58,7 @@ class FrameWriter:
         encoder: str = "libx264",
         pix_fmt: str = "yuv420p",
         colour: Colour = BT709,
+        tags: Colour | None = None,
         options: Mapping[str, str] | None = None,
         audio: tuple[NDArray[np.float32], int] | None = None,
         audio_encoder: str | None = None,
@@ -71,6 +73,7 @@ class FrameWriter:
             encoder: libav's name.
             pix_fmt: libav's name.
             colour: How the written numbers mean colour; complete.
+            tags: What the file says of its colour; default the truth.
             options: Options of the encoder.
             audio: float32 (samples, channels) in [-1, 1] and its sample rate, from time 0.
             audio_encoder: Default PCM in MOV, MKV and AVI, AAC elsewhere.
@@ -81,6 +84,7 @@ class FrameWriter:
         self.pix_fmt = pix_fmt
         rgb = av.VideoFormat(pix_fmt).is_rgb
         self.colour = replace(colour, matrix="rgb", full_range=True) if rgb else colour
+        self.tags = tags or self.colour
         self.frames = 0
         self._audio = audio
         self._sent = 0
@@ -124,7 +128,7 @@ class FrameWriter:
         frame = planes_of(rgb, self.pix_fmt, self.colour)
         frame.pts = self.frames
         frame.time_base = 1 / self.rate
-        _tag(frame, self.colour)
+        _tag(frame, self.tags)
         try:
             self._output.mux(self._video.encode(frame))
             self.frames += 1
@@ -138,7 +142,7 @@ class FrameWriter:
         stream.pix_fmt = self.pix_fmt
         stream.codec_context.time_base = 1 / self.rate
         stream.codec_context.options = dict(self._streams.options)
-        _tag(stream.codec_context, self.colour)
+        _tag(stream.codec_context, self.tags)
         return stream
 
     def _add_audio(self) -> Any:
@@ -210,7 +214,7 @@ def _default_audio(path: Path) -> str:
 
 def _tag(target: Any, colour: Colour) -> None:
     """Colour tags on a frame or an encoder (AVColorSpace and its kin, ISO/IEC 23091-2)."""
-    target.colorspace = _MATRIX_NUMBERS[colour.matrix or "bt709"]
-    target.color_range = 2 if colour.full_range else 1
-    target.color_primaries = _PRIMARY_NUMBERS.get(colour.primaries or "", 2)
-    target.color_trc = _TRANSFER_NUMBERS.get(colour.transfer or "", 2)
+    target.colorspace = _MATRIX_NUMBERS.get(colour.matrix or "", _UNSPECIFIED)
+    target.color_range = {None: 0, False: 1, True: 2}[colour.full_range]
+    target.color_primaries = _PRIMARY_NUMBERS.get(colour.primaries or "", _UNSPECIFIED)
+    target.color_trc = _TRANSFER_NUMBERS.get(colour.transfer or "", _UNSPECIFIED)

@@ -249,10 +249,10 @@ def _picture(stream: Node, look: _Look) -> Node:
     stream = _tagged(stream, look.colour)
     plain = look.plain_geometry and look.plain_colour
     if plain and look.video.pix_fmt == look.pix_fmt and not look.video.alpha:
-        return _finished(stream, look.pix_fmt)
+        return finished(stream, look.pix_fmt)
     if look.video.alpha:
         return _see_through(stream, look)
-    return _finished(_laid(_readable(stream, look), look), look.pix_fmt)
+    return finished(_laid(_readable(stream, look), look), look.pix_fmt)
 
 
 def _tagged(stream: Node, colour: Colour) -> Node:
@@ -275,7 +275,8 @@ _MATRICES = {
 """Our name of a matrix in `setparams` and in `zscale`."""
 
 
-def _finished(stream: Node, pix_fmt: str) -> Node:
+def finished(stream: Node, pix_fmt: str) -> Node:
+    """The same numbers, said to be what the canvas is: every span must have the same headers."""
     rgb = pix_fmt.startswith("gbr")
     stream = stream.filter("format", pix_fmt).filter("setsar", 1)
     return stream.filter(
@@ -331,9 +332,9 @@ def _see_through(stream: Node, look: _Look) -> Node:
     opaque = replace(look.video, alpha=False, pix_fmt="gbrap16le")
     inner = look._replace(video=opaque, colour=Colour("rgb", True, "bt709", "bt709", "left"))
     if look.keep_alpha:
-        return _finished(_laid(stream, inner), look.pix_fmt)
+        return finished(_laid(stream, inner), look.pix_fmt)
     stream = stream.filter("premultiply", inplace=1).filter("format", "gbrp16le")
-    return _finished(_laid(stream, inner), look.pix_fmt)
+    return finished(_laid(stream, inner), look.pix_fmt)
 
 
 def _laid(stream: Node, look: _Look) -> Node:

@@ -60,6 +60,10 @@ class SpanJob:
         except FileNotFoundError:
             return False
 
+    def delay(self) -> int:
+        """Frames by which decoding has to run ahead of showing in the finished file."""
+        return int(_read_record(self.record)["delay"])
+
     def sound(self) -> bool:
         """Whether the file is there with the very bytes that were written."""
         return self.done() and _read_record(self.record)["crc32"] == checksum(self.path)
@@ -80,11 +84,12 @@ class SpanJob:
             stream = graph_of(self.span, materials)
             output = ffmpeg.output(stream, str(part), **encoder_args(self.span.form))
             run(ffmpeg.get_args(output), on_frames=on_frames, cancel=cancel, where=where)
-            _check_frames(part, self.span)
+            delay = _checked_delay(part, self.span)
             entry = {
                 "bytes": part.stat().st_size,
                 "crc32": checksum(part),
                 "frames": self.span.length,
+                "delay": delay,
             }
         with publish(self.record) as part:
             part.write_text(json.dumps(entry), encoding="utf-8")
@@ -101,7 +106,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) and {"bytes", "crc32"} <= found.keys() else {}
+    return found if isinstance(found, dict) and {"bytes", "crc32", "delay"} <= found.keys() else {}
 
 
 def checksum(path: Path) -> int:
@@ -113,13 +118,22 @@ def checksum(path: Path) -> int:
     return value
 
 
-def _check_frames(path: Path, span: Span) -> None:
+def _checked_delay(path: Path, span: Span) -> int:
+    """
+    Frames by which decoding has to run ahead of showing.
+
+    Raises:
+        RenderError: If the frames aren't those of the span, each in its place.
+    """
     import av
 
     with av.open(str(path)) as container:
-        found = sum(1 for packet in container.demux(video=0) if packet.size)
-    if found != span.length:
-        raise RenderError(f"{found} frames were encoded instead of {span.length}", span_name(span))
+        stream = container.streams.video[0]
+        clock = (stream.time_base or 1) * span.form.rate
+        places = [round((p.pts or 0) * clock) for p in container.demux(stream) if p.size]
+    if sorted(places) != list(range(span.length)):
+        raise RenderError(f"{len(places)} frames were encoded, not {span.length}", span_name(span))
+    return max(n - place for n, place in enumerate(places))
 
 
 def encoder_args(form: Form) -> dict[str, Any]:

@@ -18,7 +18,15 @@ from typing import Any
 import ffmpeg
 
 from assembler.match.decision import Correction
-from assembler.media.conform import Node, conform, counted, input_args, location, overlay_format
+from assembler.media.conform import (
+    Node,
+    conform,
+    counted,
+    finished,
+    input_args,
+    location,
+    overlay_format,
+)
 from assembler.render.spans import Overlay, Passage, Piece, Shot, Span
 
 WORKING = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "gbrp")
@@ -245,11 +253,11 @@ class _Builder:
 
     def delivered(self, stream: Node) -> Node:
         if self.work == self.form.pix_fmt:
-            return stream.filter("format", self.form.pix_fmt)
+            return finished(stream, self.form.pix_fmt)
         args: dict[str, Any] = {"chromal": "left"}
         if self.form.pix_fmt.startswith("gbr") and not self.work.startswith("gbr"):
             args |= {"matrix": "gbr", "range": "full"}
-        return stream.filter("zscale", **args).filter("format", self.form.pix_fmt)
+        return finished(stream.filter("zscale", **args), self.form.pix_fmt)
 
 
 def _deep(work: str) -> str:

@@ -34,6 +34,8 @@ class Part(NamedTuple):
 
     path: Path
     frames: int
+    delay: int
+    """Frames by which decoding runs ahead of showing."""
 
 
 def join(
@@ -98,6 +100,7 @@ def _picture_packets(parts: Sequence[Part], stream: Any, rate: Fraction) -> Iter
     import av
 
     start, headers = 0, stream.codec_context.extradata
+    delay = max(part.delay for part in parts)
     for part in parts:
         with av.open(str(part.path)) as container:
             own = container.streams.video[0]
@@ -105,13 +108,12 @@ def _picture_packets(parts: Sequence[Part], stream: Any, rate: Fraction) -> Iter
                 raise RenderError(
                     "its encoder headers differ from the first span's", str(part.path)
                 )
-            shift = _delay(part, own, rate)
             found = 0
             for packet in container.demux(own):
                 if packet.size == 0:
                     continue
                 pts = start + _frame(packet.pts, own.time_base or 1 / rate, rate, part.path)
-                dts = start + found - shift
+                dts = start + found - delay
                 found += 1
                 packet.pts, packet.dts, packet.duration = pts, dts, 1
                 packet.time_base = 1 / rate
@@ -120,11 +122,6 @@ def _picture_packets(parts: Sequence[Part], stream: Any, rate: Fraction) -> Iter
         if found != part.frames:
             raise RenderError(f"{found} frames instead of {part.frames}", str(part.path))
         start += part.frames
-
-
-def _delay(part: Part, stream: Any, rate: Fraction) -> int:
-    """Frames by which decoding runs ahead of showing: as many as are reordered."""
-    return int(stream.codec_context.has_b_frames) if rate else 0
 
 
 def _frame(pts: int | None, time_base: Fraction, rate: Fraction, path: Path) -> int:

@@ -88,7 +88,8 @@ def render(
         found = verify(out, cut, delivery, sound=sound is not None)
         return Rendered(out, cut.frames, len(planned), (), len(planned), False, notes, found)
     made = make(planned, spans, workers=workers, on_frames=on_frames, cancel=cancel)
-    parts = [Part(SpanJob(span, spans).path, span.length) for span in planned]
+    jobs = [SpanJob(span, spans) for span in planned]
+    parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
     with publish(out) as part:
         join(parts, sound, part, cut=cut, delivery=delivery, cancel=cancel)
         verify(part, cut, delivery, sound=sound is not None)

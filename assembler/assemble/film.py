@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.prepare import Delivery, Prepared, prepare
 from assembler.assemble.progress import Progress
+from assembler.assemble.seams import Seam, Side, decide_all
+from assembler.assemble.sound import mixed
+from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut
+from assembler.cut.pieces import HandoffSides
 from assembler.generate.base import Take
-from assembler.match.decision import SeamDecision
-from assembler.media.files import publish
+from assembler.generate.run import generate
+from assembler.match.decision import SeamDecision, decision_to_json
+from assembler.mix.bus import mix_key
 from assembler.plan.keys import content_key
+from assembler.render.render import render as render_cut
+from assembler.render.spans import spans_of
 
 COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
 """What a frame (a seam for `match`) weighs in the progress of a run."""
@@ -74,7 +81,7 @@ class Film:
         return {
             "outputs": [asdict(made) for made in self.outputs],
             "frames": self.cut.frames,
-            "seams": [_seam_data(s) for s in self.seams],
+            "seams": [decision_to_json(s) for s in self.seams],
             "links": self.links,
             "generated": self.generated,
             "took_s": round(self.took_s, 3),
@@ -87,12 +94,6 @@ def _line(made: Made) -> str:
     loud = "" if made.lufs is None else f", {made.lufs:.1f} LUFS, {made.true_peak_dbtp:.1f} dBTP"
     size = f"{made.size[0]}x{made.size[1]}"
     return f"{made.path} ({size}, {made.seconds:.2f} s, {made.frames} frames{loud}; {state})"
-
-
-def _seam_data(decision: SeamDecision) -> dict[str, Any]:
-    from assembler.match.decision import decision_to_json
-
-    return decision_to_json(decision)
 
 
 def render(
@@ -133,18 +134,185 @@ def make(
     cancel: threading.Event | None = None,
 ) -> Film:
     """The same, from a timeline that is prepared already."""
+    began = time.monotonic()
     run = _Run(
         prepared,
         workers or os.cpu_count() or 1,
         progress or Progress(),
         cancel or threading.Event(),
         Records(prepared.project.reports),
-        time.monotonic(),
     )
     guard((d.path for d in prepared.deliveries), run.records, force=force)
     run.announce()
     takes = run.takes()
     seams = run.seams(takes)
-    cut = run.cut(takes, seams)
-    outputs = tuple(run.deliver(cut, delivery) for delivery in prepared.deliveries)
-    return run.film(cut, seams, takes, outputs)
+    cuts = [run.cut(takes, seams, delivery) for delivery in prepared.deliveries]
+    outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
+    return Film(
+        outputs=tuple(outputs),
+        cut=cuts[0],
+        seams=cuts[0].seams,
+        links=len(prepared.plan.steps),
+        generated=sum(step.state != "done" for step in prepared.plan.steps),
+        took_s=time.monotonic() - began,
+        notes=tuple(dict.fromkeys([*cuts[0].notes, *run.notes])),
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One walk through the stages."""
+
+    prepared: Prepared
+    workers: int
+    progress: Progress
+    cancel: threading.Event
+    records: Records
+    notes: list[str] = field(default_factory=list)
+
+    def announce(self) -> None:
+        """How much work each stage will be, in programme frames."""
+        plan = self.prepared.plan
+        to_make = sum(step.link.frames for step in plan.steps if step.state != "done")
+        frames = sum(step.link.wanted_frames for step in plan.steps)
+        frames += sum(clip.out_frame - clip.in_frame for clip in plan.files)
+        files = len(self.prepared.deliveries)
+        seams = len(plan.steps) + len(plan.files)
+        self.progress.expect("generate", COST["generate"] * to_make)
+        self.progress.expect("match", COST["match"] * seams)
+        self.progress.expect("mix", COST["mix"] * frames * files)
+        self.progress.expect("render", COST["render"] * frames * files)
+
+    def takes(self) -> Mapping[str, Take]:
+        """The take of every link; what isn't there is generated."""
+        plan = self.prepared.plan
+        frames = {step.link.id: step.link.frames for step in plan.steps}
+        counted = dict.fromkeys(frames, 0.0)
+
+        def on_progress(link: str, share: float) -> None:
+            self.progress.advance("generate", frames[link] * (share - counted[link]))
+            counted[link] = share
+
+        made = generate(
+            plan,
+            self.prepared.project,
+            workers=self.workers,
+            on_progress=on_progress,
+            cancel=self.cancel,
+        )
+        self.progress.finish("generate")
+        return made
+
+    def seams(self, takes: Mapping[str, Take]) -> Mapping[str, SeamDecision]:
+        """What is done at every handoff."""
+        loaded, canvas = self.prepared.loaded, self.prepared.loaded.timeline.canvas
+        found = [self._seam(sides) for sides in handoffs(loaded, self.prepared.plan, takes)]
+        self.progress.expect("match", COST["match"] * len(found))
+        decided = decide_all(
+            found,
+            size=canvas.size,
+            rate=canvas.rate,
+            cache=self.prepared.project.cache,
+            workers=self.workers,
+            on_done=lambda: self.progress.advance("match", COST["match"]),
+            cancel=self.cancel,
+        )
+        self.progress.finish("match")
+        return decided
+
+    def _seam(self, sides: HandoffSides) -> Seam:
+        a, b = (
+            Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
+            for p in (sides.a, sides.b)
+        )
+        return Seam(a, b, self.prepared.seams[sides.b.segment], sides.override)
+
+    def cut(
+        self,
+        takes: Mapping[str, Take],
+        seams: Mapping[str, SeamDecision],
+        delivery: Delivery,
+    ) -> Cut:
+        """The programme for one delivery; its mix gives the lengths of fades at joins."""
+        loaded, stock = self.prepared.loaded, self.prepared.stock
+        captions = loaded.timeline.captions
+        return resolve(
+            loaded,
+            self.prepared.plan,
+            takes,
+            seams,
+            stock.media,
+            mix=delivery.mix,
+            hashes=stock.hashes,
+            captions=read_captions(captions.file) if captions else (),
+        )
+
+    def deliver(self, cut: Cut, delivery: Delivery) -> Made:
+        """Mix and render one file, unless it is there and nothing has changed."""
+        key = _delivery_key(cut, delivery)
+        known = self.records.finished(delivery.path, key)
+        if known:
+            self.progress.advance("mix", COST["mix"] * cut.frames)
+            self.progress.advance("render", COST["render"] * cut.frames)
+            return replace(_made(known), path=delivery.path, rendered=0, up_to_date=True)
+        sound = mixed(
+            cut,
+            delivery.mix,
+            delivery.preset.audio,
+            self.prepared.project.mix,
+            on_samples=_steps(
+                lambda n: self.progress.advance("mix", COST["mix"] * n * float(cut.rate / cut.hz))
+            ),
+            cancel=self.cancel,
+        )
+        rendered = render_cut(
+            cut,
+            delivery.preset,
+            delivery.path,
+            sound=sound.path,
+            spans=self.prepared.project.spans,
+            inserts=self._inserts(cut, delivery),
+            workers=self.workers,
+            on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
+            cancel=self.cancel,
+        )
+        self.notes += [*sound.notes, *rendered.notes]
+        made = Made(
+            path=delivery.path,
+            preset=delivery.preset.id,
+            frames=rendered.frames,
+            seconds=round(float(rendered.frames / cut.rate), 6),
+            size=rendered.verified.size,
+            lufs=sound.lufs,
+            true_peak_dbtp=sound.true_peak_dbtp,
+            spans=rendered.spans,
+            rendered=len(rendered.made),
+            up_to_date=False,
+        )
+        self.records.write(delivery.path, key, asdict(made))
+        return made
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Turns reports of how much is done into reports of how much was added."""
+    told = 0
+
+    def on_done(done: int) -> None:
+        nonlocal told
+        advance(done - told)
+        told = done
+
+    return on_done
+
+
+def _delivery_key(cut: Cut, delivery: Delivery) -> str:
+    return content_key(
+        cut=[span.key for span in spans_of(cut, delivery.preset)],
+        sound=mix_key(cut, delivery.mix),
+        preset=delivery.preset.model_dump(mode="json"),
+        title=cut.title,
+    )
+
+
+def _made(known: Mapping[str, Any]) -> Made:
+    return Made(**{**known, "path": Path(known["path"]), "size": tuple(known["size"])})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from assembler.errors import MediaError, Problem, SpecError
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
-from assembler.media.probe import probe, probe_cached
+from assembler.media.probe import probe
 from assembler.spec.load import Loaded
 from assembler.spec.model import Segment, Timeline
 
 Loc = tuple[str | int, ...]
+_ENTRIES = TypeAdapter(dict[str, tuple[MediaInfo, str]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +40,20 @@ def take_stock(loaded: Loaded, cache: Path, *, write: bool) -> Stock:
     Raises:
         SpecError: Naming every file that can't be used, at the place that names it.
     """
-    hashes = _Hashes(cache / "hashes.json")
-    media: dict[Path, MediaInfo] = {}
+    known = _Known(cache / "media.json")
+    found: dict[Path, tuple[MediaInfo, str]] = {}
     problems: list[Problem] = []
     places = {path: loc for loc, path in reversed([*named(loaded.timeline)])}
     for path, loc in places.items():
         try:
-            media[path] = probe_cached(path, cache) if write else probe(path)
+            found[path] = known.of(path)
         except MediaError as error:
             problems.append(loaded.problem(error.what, error.fix, *loc))
-        else:
-            hashes.of(path)
     if problems:
         raise SpecError(problems)
     if write:
-        hashes.save()
-    return Stock(media, {path: hashes.of(path) for path in media})
+        known.save()
+    return Stock({p: info for p, (info, _) in found.items()}, {p: h for p, (_, h) in found.items()})
 
 
 def named(timeline: Timeline) -> Iterator[tuple[Loc, Path]]:
@@ -80,26 +80,27 @@ def _of_segment(segment: Segment) -> Iterator[tuple[Loc, Path]]:
             yield ("references", "video"), segment.references.video
 
 
-class _Hashes:
-    """Hashes by path, size and time of change."""
+class _Known:
+    """Facts and hashes by path, size and time of change."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._changed = False
+        self._new: dict[str, tuple[MediaInfo, str]] = {}
         try:
-            self._known: dict[str, str] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            self._known = {}
+            self._old: dict[str, tuple[MediaInfo, str]] = _ENTRIES.validate_json(path.read_bytes())
+        except (OSError, ValueError):  # absent, damaged or of another version: read anew
+            self._old = {}
 
-    def of(self, path: Path) -> str:
+    def of(self, path: Path) -> tuple[MediaInfo, str]:
+        """Facts and SHA-256 of a file."""
         stat = path.stat()
         name = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
-        if name not in self._known:
-            self._known[name] = sha256_of(path)
-            self._changed = True
-        return self._known[name]
+        entry = self._old.get(name) or (probe(path), sha256_of(path))
+        self._new[name] = entry
+        return entry
 
     def save(self) -> None:
-        if self._changed:
+        """Remember what this timeline names, unless that is remembered already."""
+        if self._new.keys() != self._old.keys():
             with publish(self._path) as part:
-                part.write_text(json.dumps(self._known, indent=0), encoding="utf-8")
+                part.write_bytes(_ENTRIES.dump_json(self._new))

@@ -1,0 +1,212 @@
+"""Files joined without a timeline of the author's: one is made for them, and goes the main road."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from assembler.assemble.film import Film, make
+from assembler.assemble.outputs import guard
+from assembler.assemble.prepare import prepare_loaded
+from assembler.assemble.progress import Progress
+from assembler.assemble.seams import Seam, Side, decide, sides
+from assembler.cut.build import handoffs
+from assembler.errors import MediaError, UsageError
+from assembler.match.decision import SeamDecision, decision_to_json
+from assembler.media.files import publish
+from assembler.media.info import MediaInfo, VideoStream
+from assembler.media.probe import probe
+from assembler.plan.project import Project
+from assembler.spec.load import Loaded
+from assembler.spec.model import Canvas, Join, Output, SeamOverride, Segment, Timeline
+from assembler.spec.presets import seam_preset
+from assembler.spec.yaml import Node, Source
+
+CONTAINERS = ("mp4", "mov", "mkv", "webm", "mxf")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One join, measured."""
+
+    decision: SeamDecision
+    took_s: float
+
+    def text(self) -> str:
+        """For people."""
+        d = self.decision
+        if not d.matched:
+            return f"{d.seam}: the two sides don't match (confidence {d.confidence:.2f})"
+        rows = [
+            f"{d.seam}: {d.repeat_frames} repeated frames (confidence {d.confidence:.2f})",
+            f"  keep {d.keep_until} frames of the first, start the second at frame {d.start_from}",
+        ]
+        if d.held_tail or d.held_head:
+            rows.append(f"  held: {d.held_tail} at the end, {d.held_head} at the start")
+        rows += [f"  before: {_numbers(d.before)}", f"  after: {_numbers(d.after)}"]
+        return "\n".join([*rows, *(f"  note: {n}" for n in d.notes)])
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return decision_to_json(self.decision) | {"seconds": round(self.took_s, 3)}
+
+
+def _numbers(values: Any) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in values.items()) or "not measured"
+
+
+def stitch(
+    clips: Sequence[Path | str],
+    out: Path | str,
+    *,
+    join: Literal["handoff", "cut"] = "handoff",
+    preset: str = "match-source",
+    seam: str = "invisible",
+    report: Path | str | None = None,
+    force: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Film:
+    """
+    Join files into one; size and rate are those of the first.
+
+    Args:
+        clips: Files in order.
+        out: The file to write; its suffix names the container.
+        join: `handoff` finds and drops what repeats and corrects the rest; `cut` changes nothing.
+        preset: Delivery preset.
+        seam: Seam preset.
+        report: JSON file for the decisions.
+        force: Overwrite files that are there.
+        workers: Work at a time; the number of cores when not given.
+        progress: Told of everything that is done.
+        cancel: Stops the run in order when it is set.
+    """
+    out = Path(out).absolute()
+    report = Path(report).absolute() if report else None
+    guard([p for p in (out, report) if p], None, force=force)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".stitch-", dir=out.parent) as folder:
+        loaded = _timeline(clips, out, Path(folder), join, preset, seam)
+        prepared = prepare_loaded(loaded, Project(loaded.timeline.path), write=True)
+        container = _container(out)
+        deliveries = tuple(
+            replace(d, preset=d.preset.model_copy(update={"container": container}))
+            for d in prepared.deliveries
+        )
+        film = make(
+            replace(prepared, deliveries=deliveries),
+            force=True,
+            workers=workers,
+            progress=progress,
+            cancel=cancel,
+        )
+    if report:
+        with publish(report) as part:
+            part.write_text(json.dumps(film.data(), indent=1, default=str), encoding="utf-8")
+    return film
+
+
+def measure(
+    a: Path | str,
+    b: Path | str,
+    *,
+    seam: str = "invisible",
+    strip: Path | str | None = None,
+    force: bool = False,
+) -> Measured:
+    """
+    Measure the join of two files as `stitch` would decide it. Writes nothing but the strip.
+
+    Args:
+        a: The clip before.
+        b: The clip that follows.
+        seam: Seam preset.
+        strip: PNG file for a picture of the join.
+        force: Overwrite it when it is there.
+    """
+    strip = Path(strip).absolute() if strip else None
+    guard([strip] if strip else [], None, force=force)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="assembler-") as folder:
+        home = Path(folder)
+        loaded = _timeline([a, b], home / "out.mp4", home, "handoff", "lossless", seam)
+        prepared = prepare_loaded(loaded, Project(loaded.timeline.path))
+        (both,) = handoffs(loaded, prepared.plan, {})
+        pieces = [
+            Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
+            for p in (both.a, both.b)
+        ]
+        joined = Seam(*pieces, seam_preset(seam), both.override)
+        canvas = loaded.timeline.canvas
+        decision = decide(joined, None, size=canvas.size, rate=canvas.rate)
+        took_s = time.monotonic() - began
+        if strip:
+            _draw(joined, decision, canvas, strip)
+    return Measured(replace(decision, seam=f"{Path(a).name}>{Path(b).name}"), took_s)
+
+
+def _draw(seam: Seam, decision: SeamDecision, canvas: Canvas, path: Path) -> None:
+    from assembler.match.strip import strip
+    from assembler.media.frames import write_png
+
+    tail, head = sides(seam, None, size=canvas.size, rate=canvas.rate)
+    write_png(path, strip(tail, head, decision, a_frames=seam.a.stop))
+
+
+def _container(out: Path) -> str:
+    suffix = out.suffix.lower().lstrip(".")
+    if suffix not in CONTAINERS:
+        raise UsageError(
+            f"{out.name!r} names no container that can be written",
+            fix=f"end the name with .{', .'.join(CONTAINERS)}",
+        )
+    return suffix
+
+
+def _timeline(
+    clips: Sequence[Path | str],
+    out: Path,
+    folder: Path,
+    join: Literal["handoff", "cut"],
+    preset: str,
+    seam: str,
+) -> Loaded:
+    if len(clips) < 2:
+        raise UsageError("two clips are needed to join them", fix="name at least two files")
+    paths = [Path(clip).absolute() for clip in clips]
+    first = _first(paths[0])
+    width, height = first.display_size
+    timeline = Timeline(
+        assembler=1,
+        title=out.stem,
+        canvas=Canvas(size=(_even(width), _even(height)), rate=first.rate),
+        output=(Output(preset=preset, path=out),),
+        segments=tuple(
+            Segment(id=f"clip_{n}", file=path, join=Join(kind=join) if n > 1 else None)
+            for n, path in enumerate(paths, 1)
+        ),
+        seam=SeamOverride(preset=seam),
+        path=folder / "stitch.yaml",
+    )
+    return Loaded(timeline, Node(Source("stitch", folder), 1, 1, items={}))
+
+
+def _first(path: Path) -> VideoStream:
+    if not path.exists():
+        raise MediaError("there is no such file", str(path), "check the name")
+    info: MediaInfo = probe(path)
+    if info.video is None or info.still:
+        raise MediaError("has no moving picture", str(path), "begin with a video file")
+    return info.video
+
+
+def _even(side: int) -> int:
+    return max(16, (side + 1) // 2 * 2)

@@ -1,9 +1,33 @@
-"""What was measured at a seam and what is done about it: plain data that can be stored as JSON."""
+"""
+What was measured at a seam and what is done about it: plain data that can be stored as JSON.
+
+    >>> decision_from_json(decision_to_json(decision)) == decision
+    True
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+IDENTITY: tuple[tuple[float, float, float], ...] = (
+    (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0),
+    (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0),
+    (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0),
+    (0.0, 0.0, 0.0),
+)  # fmt: skip
+"""The colour matrix that changes nothing, shape (10, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourStep:
+    """A part of a colour fix whose strength changes from frame to frame."""
+
+    matrix: tuple[tuple[float, float, float], ...]
+    """Shape (10, 3); what it adds to a colour at weight 1."""
+    weights: tuple[float, ...]
+    """Weight at B's n-th used frame; the last one holds from there on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +35,8 @@ class ColourFix:
     """
     A correction of B's colour: new = [features(rgb)] @ matrix, in [0, 1] encoded RGB.
 
-    Features are r, g, b, r², g², b², rg, gb, br, 1 in this order. On top of the constant matrix comes a
-    part that decays: decay * exp(-n / tau_frames) at B's n-th used frame.
+    Features are r, g, b, r², g², b², rg, gb, br, 1 in this order. On top of the constant matrix
+    come a part that decays, decay * exp(-n / tau_frames) at B's n-th used frame, and `steps`.
     """
 
     matrix: tuple[tuple[float, float, float], ...]
@@ -20,6 +44,7 @@ class ColourFix:
     decay: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Added to R, G, B at B's first used frame, fading with `tau_frames`."""
     tau_frames: float = 1.0
+    steps: tuple[ColourStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +53,14 @@ class Correction:
 
     colour: ColourFix | None = None
     affine: tuple[float, float, float, float, float, float] | None = None
-    """Row-major 2x3 map from output to source, in parts of width: x' = a·x + b·y + c."""
+    """
+    Row-major 2x3 map from output to source, in parts of width: x' = a·x + b·y + c.
+
+    Both pictures fill the same frame (B has been conformed to A's shape); positions are counted
+    from its upper left corner, so the centre of pixel i lies at (i + 0.5) / width.
+    """
     sharpen: float = 0.0
-    """Amount of unsharp masking (radius 1 px at 1080 lines)."""
+    """Amount of unsharp masking (radius 1 px at 1080 lines); negative softens."""
     release_frames: int = 0
     """The correction fades out over so many frames from the seam; 0 holds it to the clip's end."""
 
@@ -69,3 +99,71 @@ class SeamDecision:
     after: Mapping[str, float] = field(default_factory=dict)
     """The same with the decision applied."""
     notes: tuple[str, ...] = ()
+
+
+def decision_to_json(decision: SeamDecision) -> dict[str, Any]:
+    """*decision* as lists, numbers and strings."""
+    out = asdict(decision)
+    out["before"], out["after"] = dict(decision.before), dict(decision.after)
+    return out
+
+
+def decision_from_json(data: Mapping[str, Any]) -> SeamDecision:
+    """The decision that `decision_to_json` wrote, also after a way through JSON text."""
+    return SeamDecision(
+        seam=str(data["seam"]),
+        matched=bool(data["matched"]),
+        confidence=float(data["confidence"]),
+        repeat_frames=int(data["repeat_frames"]),
+        keep_until=int(data["keep_until"]),
+        start_from=int(data["start_from"]),
+        skipped=tuple(int(n) for n in data["skipped"]),
+        held_tail=int(data["held_tail"]),
+        held_head=int(data["held_head"]),
+        correction=correction_from_json(data["correction"]),
+        before={str(k): float(v) for k, v in data["before"].items()},
+        after={str(k): float(v) for k, v in data["after"].items()},
+        notes=tuple(str(n) for n in data["notes"]),
+    )
+
+
+def correction_to_json(correction: Correction) -> dict[str, Any]:
+    """*correction* as lists and numbers."""
+    return asdict(correction)
+
+
+def correction_from_json(data: Mapping[str, Any]) -> Correction:
+    """The correction that `correction_to_json` wrote, also after a way through JSON text."""
+    affine = data["affine"]
+    return Correction(
+        colour=_colour_from_json(data["colour"]) if data["colour"] is not None else None,
+        affine=None if affine is None else _six(affine),
+        sharpen=float(data["sharpen"]),
+        release_frames=int(data["release_frames"]),
+    )
+
+
+def _colour_from_json(data: Mapping[str, Any]) -> ColourFix:
+    return ColourFix(
+        matrix=_rows(data["matrix"]),
+        decay=_row(data["decay"]),
+        tau_frames=float(data["tau_frames"]),
+        steps=tuple(
+            ColourStep(_rows(step["matrix"]), tuple(float(w) for w in step["weights"]))
+            for step in data["steps"]
+        ),
+    )
+
+
+def _rows(rows: Any) -> tuple[tuple[float, float, float], ...]:
+    return tuple(_row(row) for row in rows)
+
+
+def _row(row: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(v) for v in row)
+    return red, green, blue
+
+
+def _six(row: Any) -> tuple[float, float, float, float, float, float]:
+    a, b, c, d, e, f = (float(v) for v in row)
+    return a, b, c, d, e, f

@@ -1,0 +1,320 @@
+"""
+The seam engine: measures how B follows A and decides how they are joined.
+
+    decision = decide(tail, head, a_frames=121, rate=Fraction(24), preset=preset, override=override)
+
+The caller hands in the last `TAIL_FRAMES` of A and the first `HEAD_FRAMES` of B (fewer when a clip
+has fewer), both at A's display shape, at the programme's rate and at `analysis_size`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from assembler.errors import MatchError
+from assembler.match import colour, timing
+from assembler.match.apply import corrected, part_affine
+from assembler.match.decision import (
+    NO_CORRECTION,
+    ColourFix,
+    Correction,
+    SeamDecision,
+)
+from assembler.match.features import F32, details, fitted, luma, resized
+from assembler.match.measure import colour_step, low_lab, sharpness_ratio
+from assembler.match.register import (
+    Affine,
+    identity,
+    inside,
+    register,
+    scaled,
+    seen_through,
+    travel_px,
+)
+from assembler.spec.model import SeamOverride
+from assembler.spec.presets import SeamPreset
+
+TAIL_FRAMES = 40
+"""So many of A's last frames are looked at (fewer when there are fewer)."""
+HEAD_FRAMES = 48
+"""So many of B's first frames are looked at."""
+ANALYSIS_PX = 640
+"""Longer side of the pictures that `decide` wants."""
+TIMING_PX = 320
+"""Longer side at which frames are compared."""
+MOST_OVERLAP = 30
+"""Longest overlap that is looked for, in frames."""
+MATCHED = 0.55
+"""Detail of frames that show the same moment correlates at least so well."""
+AT_REST_PX = 0.12
+"""Pictures that lie over each other within this, at the analysis size, are not resampled."""
+COLOUR_PX = 160
+"""Longer side at which colour is fitted."""
+
+_OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What preset and override together allow."""
+
+    trim: bool
+    colour: str
+    geometry: bool
+    sharpness: bool
+
+
+def analysis_size(display: tuple[int, int]) -> tuple[int, int]:
+    """Size (w, h) at which `decide` wants pictures of a clip shown at *display* size."""
+    return fitted(display, ANALYSIS_PX)
+
+
+def permission(preset: SeamPreset, override: SeamOverride) -> Permission:
+    """The author's word above the preset's."""
+    return Permission(
+        trim=preset.trim,
+        colour=override.colour or preset.colour,
+        geometry=preset.geometry if override.geometry is None else override.geometry == "on",
+        sharpness=preset.sharpness if override.sharpness is None else override.sharpness == "on",
+    )
+
+
+def decide(
+    tail: F32,
+    head: F32,
+    *,
+    a_frames: int,
+    rate: Fraction,
+    preset: SeamPreset,
+    override: SeamOverride,
+    anchor: F32 | None = None,
+    seam: str = "",
+) -> SeamDecision:
+    """
+    How clip A goes over into clip B.
+
+    Args:
+        tail: A's last frames as they are shown (with A's own correction), float32 encoded R'G'B' in
+            [0, 1], (n, h, w, 3), at `analysis_size` of A's display size.
+        head: B's first frames at the same size and rate, (m, h, w, 3), as they come.
+        a_frames: Number of all of A's frames; the last of *tail* is number a_frames - 1.
+        rate: The programme's frame rate.
+        preset: How far the engine may go.
+        override: What the author has said about this seam.
+        anchor: A frame or frames of the segment's first link, same kind, when A isn't it.
+        seam: Ids of both sides.
+
+    Raises:
+        MatchError: If a side is empty or the sizes differ.
+    """
+    _check(tail, head)
+    may = permission(preset, override)
+    size = (tail.shape[2], tail.shape[1])
+    small = fitted(size, TIMING_PX)
+    found = _timing(details(tail, small), details(head, small))
+    if found.likeness < MATCHED:
+        return _refused(seam, a_frames, tail, head, found)
+    return _joined(seam, tail, head, a_frames, may, override, found)
+
+
+def _check(tail: F32, head: F32) -> None:
+    if not len(tail) or not len(head):
+        raise MatchError("a side of the seam has no frames", fix="give both clips a picture.")
+    if tail.shape[1:] != head.shape[1:]:
+        raise MatchError(
+            f"the sides have different sizes, {tail.shape[2]}x{tail.shape[1]} and "
+            f"{head.shape[2]}x{head.shape[1]}",
+            fix="conform B to A's shape first.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Which frames show the same moment, and which are left out."""
+
+    pairs: tuple[tuple[int, int], ...]
+    """(index in the tail, index in the head)."""
+    affine: Affine
+    """At the timing size."""
+    likeness: float
+    margin: float
+    held_tail: int
+    held_head: int
+    start: int
+    """First index of the head that is used."""
+    skipped: tuple[int, ...]
+    repeats: int
+    """Frames of the head that A has already shown."""
+
+
+def _timing(tail: F32, head: F32) -> Timing:
+    tail_steps, head_steps = timing.steps_of(tail), timing.steps_of(head)
+    usual = timing.usual_step(tail_steps, head_steps)
+    natural = timing.natural_run(tail_steps, head_steps)
+    held_tail = timing.held_at_end(tail_steps, usual, natural)
+    moving = timing.moving_frames(head_steps, usual, natural)
+    kept = tail[: len(tail) - held_tail]
+    aligned = timing.align(kept, head[moving], MOST_OVERLAP)
+    fresh = timing.shows_next_moment(kept, head[moving], aligned)
+    first = 0 if fresh else len(aligned.pairs)
+    start = moving[min(first, len(moving) - 1)]
+    skipped = tuple(n for n in range(start, moving[-1]) if n not in set(moving))
+    return Timing(
+        pairs=tuple((i, moving[j]) for i, j in aligned.pairs),
+        affine=aligned.affine,
+        likeness=aligned.likeness,
+        margin=aligned.margin,
+        held_tail=held_tail,
+        held_head=_held_head(moving),
+        start=start,
+        skipped=skipped,
+        repeats=start,
+    )
+
+
+def _held_head(moving: list[int]) -> int:
+    return (moving[1] if len(moving) > 1 else 1) - 1
+
+
+def _refused(seam: str, a_frames: int, tail: F32, head: F32, found: Timing) -> SeamDecision:
+    return SeamDecision(
+        seam=seam,
+        matched=False,
+        confidence=float(np.clip(1 - found.likeness / MATCHED, 0, 1)),
+        repeat_frames=0,
+        keep_until=a_frames,
+        start_from=0,
+        before=_measured(tail, head, len(tail) - 1, 0),
+        after=_measured(tail, head, len(tail) - 1, 0),
+        notes=(
+            f"the two sides show different pictures (likeness {found.likeness:.2f}, "
+            f"{MATCHED:.2f} is needed): nothing is changed; another take, a dissolve or a plain "
+            "cut would help",
+        ),
+    )
+
+
+def _joined(
+    seam: str,
+    tail: F32,
+    head: F32,
+    a_frames: int,
+    may: Permission,
+    override: SeamOverride,
+    found: Timing,
+) -> SeamDecision:
+    last = len(tail) - 1 - (found.held_tail if may.trim else 0)
+    keep = a_frames - (len(tail) - 1 - last)
+    start, skipped = (found.start, found.skipped) if may.trim else (0, ())
+    if override.keep_until is not None:
+        keep = min(a_frames, override.keep_until)
+    if override.start_from is not None:
+        start, skipped = override.start_from, tuple(n for n in skipped if n > override.start_from)
+    affine = _geometry(tail, head, found) if may.geometry else None
+    correction = _correction(tail, head, found, affine, may)
+    used = [n for n in range(start, len(head)) if n not in set(skipped)]
+    return SeamDecision(
+        seam=seam,
+        matched=True,
+        confidence=_confidence(found),
+        repeat_frames=found.repeats,
+        keep_until=keep,
+        start_from=start,
+        skipped=skipped,
+        held_tail=found.held_tail,
+        held_head=found.held_head,
+        correction=correction,
+        before=_before(tail, head, found),
+        after=_after(tail, head, found, correction, used),
+    )
+
+
+def _confidence(found: Timing) -> float:
+    certain = np.clip((found.likeness - MATCHED) / (0.95 - MATCHED), 0, 1)
+    distinct = np.clip((found.margin - 0.9) / 0.6, 0, 1)
+    return float(certain * (0.5 + 0.5 * distinct))
+
+
+def _geometry(tail: F32, head: F32, found: Timing) -> Affine | None:
+    """Map from A's to B's pixels at the analysis size; None when they already lie well."""
+    size = (tail.shape[2], tail.shape[1])
+    small = fitted(size, TIMING_PX)
+    maps = []
+    for i, j in _picked(found.pairs):
+        at = register(luma(tail[i]), luma(head[j]), (small, size), found.affine)
+        if at is not None:
+            maps.append(at[1])
+    if not maps:
+        return None
+    matrix = np.asarray(np.median(maps, axis=0), dtype=np.float64)
+    return matrix if travel_px(matrix, size) > AT_REST_PX else None
+
+
+def _picked(pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+    """Up to three pairs, spread."""
+    spread = sorted({0, (len(pairs) - 1) // 2, len(pairs) - 1})
+    return [pairs[n] for n in spread]
+
+
+def _correction(
+    tail: F32, head: F32, found: Timing, affine: Affine | None, may: Permission
+) -> Correction:
+    size = (tail.shape[2], tail.shape[1])
+    parts = None if affine is None else _six(part_affine(affine, size))
+    fix = None
+    if may.colour != _OFF:
+        seen, wanted = _samples(tail, head, found, affine)
+        if len(seen) > 200:
+            fix = ColourFix(colour.rows_of(colour.fit(seen, wanted)))
+    return Correction(colour=fix, affine=parts) if fix or parts else NO_CORRECTION
+
+
+def _six(parts: tuple[float, ...]) -> tuple[float, float, float, float, float, float]:
+    a, b, c, d, e, f = parts
+    return a, b, c, d, e, f
+
+
+def _samples(tail: F32, head: F32, found: Timing, affine: Affine | None) -> tuple[F32, F32]:
+    """Colours of B and of A at the same places of the same moments, (n, 3) each."""
+    size = (tail.shape[2], tail.shape[1])
+    small = fitted(size, COLOUR_PX)
+    matrix = identity() if affine is None else affine
+    mask = inside(scaled(matrix, small[0] / size[0]), small)
+    seen, wanted = [], []
+    for i, j in _picked(found.pairs):
+        laid = head[j] if affine is None else seen_through(head[j], affine)
+        seen.append(_low(laid, small)[mask])
+        wanted.append(_low(tail[i], small)[mask])
+    x, y = np.concatenate(seen), np.concatenate(wanted)
+    good = colour.usable(x) & colour.usable(y)
+    return x[good], y[good]
+
+
+def _low(rgb: F32, size: tuple[int, int]) -> F32:
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(resized(rgb, size), (0, 0), 1.0), dtype=np.float32)
+
+
+def _measured(tail: F32, head: F32, i: int, j: int) -> dict[str, float]:
+    return {
+        "dE": colour_step(low_lab(tail[i]), low_lab(head[j])),
+        "sharpness": sharpness_ratio(tail[i], head[j]),
+    }
+
+
+def _before(tail: F32, head: F32, found: Timing) -> Mapping[str, float]:
+    i, j = found.pairs[-1]
+    return _measured(tail, head, i, j)
+
+
+def _after(
+    tail: F32, head: F32, found: Timing, correction: Correction, used: list[int]
+) -> Mapping[str, float]:
+    i, j = found.pairs[-1]
+    shown = np.stack([corrected(head[j], correction, 0)])
+    return _measured(tail, shown, i, 0)

@@ -1,0 +1,198 @@
+"""
+Where to cut on both sides: held frames, repeated frames, stalled starts.
+
+    tail of A   … 5 6 7 8 8 8          the last picture is held twice: held_tail 2
+    head of B   6 7 8 8 8 9 9 10 11 …  overlap 6 7 8, a stall: start_from 5, skipped (6,)
+    programme   … 5 6 7 8 9 10 11 …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from assembler.match.features import F32, distance, fitted, likeness, resized
+from assembler.match.register import (
+    Affine,
+    ecc,
+    identity,
+    inside,
+    scaled,
+    seen_through,
+)
+
+HELD = 0.22
+"""A step of less than this part of the usual motion is no motion."""
+STILL = 0.006
+"""Root mean square change of detail below which a clip doesn't move at all."""
+STEADY_STEPS = 4
+"""So many moving steps in a row end a stalled start."""
+NATURAL_STEPS = 24
+"""So many steps before the seam say whether repeats belong to the footage."""
+NATURAL_SHARE = 0.12
+"""They do when they are more than this part of all steps."""
+STALL_STEPS = 24
+"""How far into B a stalled start is looked for."""
+CLEARLY = 0.8
+"""Another overlap is believed when its pictures lie so much nearer than one repeated frame's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Which frames of both sides show the same moment, and how they lie over each other."""
+
+    pairs: tuple[tuple[int, int], ...]
+    """(index in the tail, index in the head) of frames that show the same moment."""
+    affine: Affine
+    """Map from A's to B's pixels at the size of the details."""
+    cost: float
+    """Root mean square difference of detail of the pairs; noise is some 0.03."""
+    likeness: float
+    """Correlation of detail of the pairs."""
+    margin: float
+    """Cost of the best other overlap over this one's."""
+
+
+def steps_of(details: F32) -> F32:
+    """Change of detail from each frame to the next, float32 (n - 1,)."""
+    return np.array([distance(one, two) for one, two in pairwise(details)], dtype=np.float32)
+
+
+def usual_step(tail_steps: F32, head_steps: F32) -> float:
+    """Motion that both sides have once they move."""
+    sides = [np.percentile(s, 75) for s in (tail_steps[-14:], head_steps[:16]) if len(s)]
+    return float(min(sides)) if sides else 0.0
+
+
+def held_at_end(steps: F32, usual: float, natural: int) -> int:
+    """How many of the last frames repeat the one before, unless the clip does so everywhere."""
+    if usual < STILL:
+        return 0
+    run = _run_at_end(steps < HELD * usual)
+    return run if run > natural else 0
+
+
+def moving_frames(steps: F32, usual: float, natural: int) -> list[int]:
+    """
+    Indices of a head's frames without those that are held or stalled at its start.
+
+    Args:
+        steps: Change from each frame to the next.
+        usual: Motion of the clip once it moves.
+        natural: Repeats in a row that belong to the footage (animation on twos).
+    """
+    if usual < STILL:
+        return list(range(len(steps) + 1))
+    out, run, moved = [0], 0, 0
+    for n, step in enumerate(steps, start=1):
+        held = step < HELD * usual and moved < STEADY_STEPS and n <= STALL_STEPS
+        run, moved = (run + 1, 0) if held else (0, moved + 1)
+        if not held or run <= natural:
+            out.append(n)
+    return out
+
+
+def natural_run(tail_steps: F32, head_steps: F32) -> int:
+    """Longest run of repeats that belong to the footage (animation on twos, 18 in 24); or 0."""
+    tail = still_steps(tail_steps)
+    inner = tail[: len(tail) - _run_at_end(tail)][-NATURAL_STEPS:]
+    later = still_steps(head_steps)[STALL_STEPS:]
+    runs = [_longest_run(s) for s in (inner, later) if len(s) > 8 and np.mean(s) > NATURAL_SHARE]
+    return max(runs, default=0)
+
+
+def still_steps(steps: F32) -> np.ndarray:
+    """Which steps are far smaller than those around them, bool (n,)."""
+    around = [float(np.percentile(steps[max(0, n - 6) : n + 7], 75)) for n in range(len(steps))]
+    return np.asarray(steps < HELD * np.array(around, dtype=np.float32), dtype=bool)
+
+
+def _run_at_end(flags: np.ndarray) -> int:
+    moving = np.flatnonzero(~flags)
+    return len(flags) - 1 - int(moving[-1]) if len(moving) else 0
+
+
+def _longest_run(flags: np.ndarray) -> int:
+    best = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        best = max(best, run)
+    return best
+
+
+def align(tail: F32, head: F32, most_overlap: int) -> Alignment:
+    """
+    The overlap of *tail* and *head* whose registered pictures agree best.
+
+    Args:
+        tail: Detail of A's frames without held ones, float32 (n, h, w).
+        head: Detail of B's frames without held ones, float32 (m, h, w).
+        most_overlap: Most frames of overlap that are tried.
+    """
+    size = (tail.shape[2], tail.shape[1])
+    small = fitted(size, size[0] // 2 if size[0] >= size[1] else size[1] // 2)
+    first = resized(head[0], small)
+    shifts = range(min(most_overlap, len(tail), len(head)))
+    coarse = [_coarse(resized(tail[-1 - s], small), first) for s in shifts]
+    best = sorted(shifts, key=lambda s: coarse[s][0])[:3]
+    tried = [
+        _overlap(tail, head, s, coarse[s][1], small) for s in sorted({0, 1, *best} & set(shifts))
+    ]
+    return _chosen(tried)
+
+
+def _coarse(one: F32, two: F32) -> tuple[float, Affine]:
+    found = ecc(one, two, identity(), steps=20)
+    matrix = identity() if found is None else found[1]
+    mask = inside(matrix, (one.shape[1], one.shape[0]))
+    return distance(one, seen_through(two, matrix), mask), matrix
+
+
+def _overlap(tail: F32, head: F32, shift: int, start: Affine, small: tuple[int, int]) -> Alignment:
+    size = (tail.shape[2], tail.shape[1])
+    found = ecc(tail[-1 - shift], head[0], scaled(start, size[0] / small[0]))
+    matrix = identity() if found is None else found[1]
+    mask = inside(matrix, size)
+    last = len(tail) - 1
+    pairs = [(last - shift + n, n) for n in range(shift + 1)]
+    picked = [pairs[n] for n in sorted({0, shift // 3, shift // 2, shift})]
+    laid = [(tail[i], seen_through(head[j], matrix)) for i, j in picked]
+    return Alignment(
+        pairs=tuple(pairs),
+        affine=matrix,
+        cost=float(np.mean([distance(a, b, mask) for a, b in laid])),
+        likeness=float(np.mean([likeness(a, b, mask) for a, b in laid])),
+        margin=1.0,
+    )
+
+
+def _chosen(tried: Sequence[Alignment]) -> Alignment:
+    """The best overlap; a single repeated frame where none is clearly better."""
+    plain = tried[0]
+    best = min(tried, key=lambda a: a.cost)
+    chosen = best if best.cost < CLEARLY * plain.cost else plain
+    others = [a.cost for a in tried if a is not chosen]
+    margin = min(others) / max(chosen.cost, 1e-6) if others else 1.0
+    return Alignment(chosen.pairs, chosen.affine, chosen.cost, chosen.likeness, margin)
+
+
+def shows_next_moment(tail: F32, head: F32, aligned: Alignment) -> bool:
+    """
+    Whether B's first frame already shows what follows A's last (nothing is repeated).
+
+    The difference of the two is projected on the motion of both sides: 0 is a repeat, 1 a step.
+    """
+    if len(aligned.pairs) > 1 or len(tail) < 2 or len(head) < 2:
+        return False
+    first, second = (seen_through(head[n], aligned.affine) for n in (0, 1))
+    mask = inside(aligned.affine, (tail.shape[2], tail.shape[1]))
+    step = distance(tail[-1], tail[-2], mask), distance(first, second, mask)
+    if distance(first, tail[-1], mask) < 0.7 * min(step):
+        return False
+    motion = (tail[-1] - tail[-2] + second - first)[mask] / 2
+    apart = (first - tail[-1])[mask]
+    part = float(np.sum(apart * motion) / max(float(np.sum(motion * motion)), 1e-9))
+    return part > 0.6

@@ -211,6 +211,7 @@ def _colour(segment: Segment, take: TakeLike) -> Colour:
 
 def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
     """Segments of the row with their runs; a clip that is cut at its handoff ends there."""
+    rate = material.timeline.canvas.rate
     row = [
         (place, runs_of(place, material))
         for place in material.places.values()
@@ -219,7 +220,7 @@ def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
     for n, (before, after) in enumerate(pairwise(list(row))):
         row[n] = (
             before[0],
-            _ended(row[n][1], after[1][0].pieces[0], material.timeline.canvas.rate),
+            _ended(row[n][1], after[1][0].pieces[0], rate),
         )
     return tuple(row)
 

@@ -26,12 +26,11 @@ from assembler.plan.model import (
     Plan,
     Step,
 )
-from assembler.plan.prices import price_of
 from assembler.plan.problems import Loaded, Problems
 from assembler.plan.row import Place, places
 from assembler.plan.settings import Inputs, Settings, settings_of
 from assembler.spec.model import Segment
-from assembler.spec.presets import GenerationKind, ModelPreset
+from assembler.spec.presets import ModelPreset
 
 
 def build(
@@ -235,18 +234,19 @@ class _Builder:
         end: _End | None,
     ) -> Link:
         segment = place.segment
-        kind = _kind(settings, start)
+        later = settings.then if shape.handed else settings.alone
+        made = settings.first if number == 1 else later
         avatar = segment.avatar
         link = Link(
             id=f"{segment.id}.{number}",
             segment=segment.id,
             number=number,
-            kind=kind,
+            kind=made.kind,
             provider=settings.provider,
             model=settings.model.id,
             length_s=shape.length_s,
-            rate=settings.yields.model_rate,
-            frames=settings.yields.frames(shape.length_s),
+            rate=made.yields.model_rate,
+            frames=made.yields.frames(shape.length_s),
             size=settings.size,
             resolution=settings.resolution,
             prompt=shape.prompt,
@@ -265,13 +265,14 @@ class _Builder:
             avatar_in_s=shape.avatar_in_s,
             options=segment.options,
             key="",
-            price_usd=price_of(
-                settings.model,
-                provider=settings.provider,
+            price_usd=settings.model.price(
+                settings.provider,
+                shape.length_s,
+                kind=made.kind,
                 resolution=settings.resolution,
                 audio=settings.audio,
-                kind=kind,
-                length_s=shape.length_s,
+                video=bool(segment.references and segment.references.video),
+                voices=bool(segment.voices),
             ),
             where=self.loaded.where("segments", place.index),
             wanted_frames=shape.wanted_frames,
@@ -309,11 +310,6 @@ def _in_order(all_places: Mapping[str, Place]) -> list[Place]:
         for ready in reversed(waiting):
             done.setdefault(ready.segment.id, ready)
     return list(done.values())
-
-
-def _kind(settings: Settings, start: _End | None) -> GenerationKind:
-    """A link of a text segment that starts on a handoff is made from an image."""
-    return "image" if settings.kind == "text" and start is not None else settings.kind
 
 
 def _references(segment: Segment) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ that starts on the end frame of another repeats that frame, which is not shown a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -69,6 +69,7 @@ def chain(
     *,
     handed: bool = False,
     last: tuple[int, ...] = (),
+    first: tuple[Lengths, Yield] | None = None,
 ) -> tuple[int, ...]:
     """
     Lengths in seconds that together show at least *need* programme frames.
@@ -83,10 +84,14 @@ def chain(
         yields: Frame counts of model and programme.
         handed: Whether the first link repeats the end frame of something before it.
         last: The only lengths that the last link may have; empty when any will do.
+        first: What the model makes for the first link, where that differs (from words alone it may
+            have another rate than from an image).
 
     Raises:
         ValueError: If *last* has no length that the model makes.
     """
+    if first and first != (lengths, yields):
+        return _beginning(need, lengths, yields, handed, last, first)
     if last:
         return _ending(need, lengths, yields, handed, last)
     strict = _cheapest(need, lengths, yields, handed)
@@ -98,11 +103,38 @@ def chain(
     return strict
 
 
+def _made(lengths: Lengths) -> Sequence[int]:
+    return range(lengths.low, lengths.high + 1) if isinstance(lengths, Span) else lengths
+
+
+def _best(chains: list[tuple[int, ...]]) -> tuple[int, ...]:
+    return min(chains, key=lambda c: (sum(c), len(c), max(c) - min(c), -c[0]))
+
+
+def _beginning(
+    need: int,
+    lengths: Lengths,
+    yields: Yield,
+    handed: bool,
+    last: tuple[int, ...],
+    first: tuple[Lengths, Yield],
+) -> tuple[int, ...]:
+    chains: list[tuple[int, ...]] = []
+    for length in _made(first[0]):
+        left = need - first[1].chain((length,), handed=handed)
+        if left > 0:
+            chains.append((length, *chain(left, lengths, yields, handed=True, last=last)))
+        elif not last or length in last:
+            chains.append((length,))
+    if not chains:
+        raise ValueError(f"the model makes none of {last}")
+    return _best(chains)
+
+
 def _ending(
     need: int, lengths: Lengths, yields: Yield, handed: bool, last: tuple[int, ...]
 ) -> tuple[int, ...]:
-    made = range(lengths.low, lengths.high + 1) if isinstance(lengths, Span) else lengths
-    possible = [length for length in last if length in made]
+    possible = [length for length in last if length in _made(lengths)]
     if not possible:
         raise ValueError(f"the model makes none of {last}")
     chains: list[tuple[int, ...]] = []
@@ -112,7 +144,7 @@ def _ending(
         else:
             rest = need - yields.visible(length) + yields.repeat
             chains.append((*chain(max(1, rest), lengths, yields, handed=handed), length))
-    return min(chains, key=lambda found: (sum(found), len(found), max(found) - min(found)))
+    return _best(chains)
 
 
 def _cheapest(need: int, lengths: Lengths, yields: Yield, handed: bool) -> tuple[int, ...]:

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from assembler.plan.chain import Span, chain, pieces
+from assembler.plan.chain import Span, Yield, chain, pieces
 from assembler.plan.model import LinkShot
 from assembler.plan.problems import Problems
 from assembler.plan.prompts import TimedBeat, group, joined, prompt_of
 from assembler.plan.row import Place
-from assembler.plan.settings import Inputs, Settings
+from assembler.plan.settings import DRAFT, Inputs, Settings
 from assembler.timebase import frames_in
 
 
@@ -70,6 +70,7 @@ class _Shaper:
         self.head = place.joint.head if place.joint.kind != "handoff" else 0
         self.tail = place.following.tail
         self.handed = place.joint.kind == "handoff"
+        self.starts = bool(self.segment.start or self.segment.continue_)
 
     def shapes(self) -> tuple[LinkShape, ...]:
         if self.segment.avatar:
@@ -120,13 +121,20 @@ class _Shaper:
 
     def lengths(self, need: int) -> tuple[int, ...]:
         """Seconds of each link; empty when the model can't make such a chain."""
-        follows = self.model.lengths.follows
-        if follows == "video":
+        if self.settings.first.follows == "video":
             return self.like_reference(need)
         last = self.model.end_image_lengths if self.segment.end_image else ()
-        made = self.settings.lengths
+        first, then = self.settings.first, self.settings.then
+        made = first.lengths
         try:
-            lengths = chain(need, made, self.settings.yields, handed=self.handed, last=last)
+            lengths = chain(
+                need,
+                then.lengths,
+                then.yields,
+                handed=self.handed,
+                last=last,
+                first=(first.lengths, first.yields),
+            )
         except ValueError:
             return ()
         if len(lengths) > 1 and not self.model.start_image:
@@ -143,8 +151,14 @@ class _Shaper:
             what = f"{self.model.id} makes a clip as long as the video it is given"
             self.refuse(what, "give one in `references: {video: …}`", "references")
             return ()
-        longest = self.model.lengths.max_s
+        longest = self.settings.first.longest_s
         has = info.video.duration_s
+        least = self.model.video.min_s if self.model.video else None
+        if least is not None and has < least:
+            what = f"{given.name if given else ''} has {float(has):.3g} s"
+            fix = f"{self.model.id} needs {float(least):g} s; give a longer video"
+            self.refuse(what, fix, "references", "video")
+            return ()
         can = min(has, Fraction(longest)) if longest else has
         if need > can * self.rate:
             what = (
@@ -159,11 +173,11 @@ class _Shaper:
         self, lengths: tuple[Fraction, ...], prompts: tuple[str, ...], frames: int
     ) -> tuple[LinkShape, ...]:
         """Links that hand over to one another and together show the segment and its handles."""
-        yields = self.settings.yields
         need = frames + self.head + self.tail
         shapes = []
         for number, (length, prompt) in enumerate(zip(lengths, prompts, strict=True)):
             handed = number > 0
+            yields = self.yields(number)
             drop = yields.repeat if handed or self.handed else 0
             can = yields.visible(length) - drop
             final = number == len(lengths) - 1
@@ -176,15 +190,18 @@ class _Shaper:
                     wanted,
                     head_frames=0 if number else self.head,
                     tail_frames=self.tail if final else 0,
-                    handoff_frame=self.handoff(length, drop + wanted) if final else None,
+                    handoff_frame=self.handoff(yields, length, drop + wanted) if final else None,
                 )
             )
             need -= wanted
         return tuple(shapes)
 
-    def handoff(self, length_s: Fraction, used: int) -> int | None:
+    def yields(self, number: int) -> Yield:
+        """What comes back for a link, the first being number 0."""
+        return (self.settings.then if number else self.settings.first).yields
+
+    def handoff(self, yields: Yield, length_s: Fraction, used: int) -> int | None:
         """Own frame that is the segment's last, *used* programme frames into the last link."""
-        yields = self.settings.yields
         out = used - self.tail
         if yields.visible(length_s) - out <= yields.repeat:
             return None
@@ -200,10 +217,15 @@ class _Shaper:
             self.refuse(what, fix, "shots")
             return ()
         shots = self.shots()
-        groups = group(shots, limits, self.settings.lengths) if shots else None
+        groups = group(shots, limits, self.settings.first.lengths) if shots else None
         if groups is None:
             if shots:
                 self.refuse_sum(shots)
+            return ()
+        if len(groups) > 1 and self.settings.alone.kind not in self.model.kinds:
+            what = f"its shots need {len(groups)} generations, and only the first has a start image"
+            fix = f"keep to {limits.max} shots in one segment; {self.model.id} starts from images"
+            self.refuse(what, fix, "shots")
             return ()
         return tuple(self.grouped(tuple(groups)))
 
@@ -226,7 +248,7 @@ class _Shaper:
             fine = self.check_sum(shots)
         if not fine:
             return []
-        spare = self.settings.yields.visible(1) - frames_in(Fraction(1), self.rate)
+        spare = self.yields(0).visible(1) - frames_in(Fraction(1), self.rate)
         shots[0] = _longer(shots[0], ceil(self.head / self.rate))
         shots[-1] = _longer(shots[-1], ceil(max(0, self.tail - spare) / self.rate))
         return shots
@@ -243,7 +265,7 @@ class _Shaper:
 
     def refuse_sum(self, shots: list[LinkShot]) -> None:
         seconds = " + ".join(f"{float(shot.duration_s):g}" for shot in shots)
-        made = self.settings.lengths
+        made = self.settings.first.lengths
         can = (
             f"{made.low} to {made.high} s"
             if isinstance(made, Span)
@@ -267,7 +289,7 @@ class _Shaper:
             length = sum((shot.duration_s for shot in shots), Fraction(0))
             frames, own = sum(own[: len(shots)]), own[len(shots) :]
             head, tail = self.head if first else 0, self.tail if final else 0
-            drop = self.settings.yields.repeat if first and self.handed else 0
+            drop = self.yields(0).repeat if first and self.handed else 0
             shapes.append(
                 LinkShape(
                     length,
@@ -277,7 +299,7 @@ class _Shaper:
                     head,
                     tail,
                     shots,
-                    handoff_frame=self.handoff(length, drop + frames + head + tail),
+                    handoff_frame=self.handoff(self.yields(0), length, drop + frames + head + tail),
                 )
             )
         return shapes
@@ -302,6 +324,11 @@ class _Shaper:
             return ()
         if not self.avatar_handles(begin, has, frames):
             return ()
+        least = self.model.recording.min_s if self.model.recording else None
+        if least is not None and has < least:
+            what = f"its recording has {float(has):.3g} s, {self.model.id} needs {float(least):g} s"
+            self.refuse(what, "give a longer recording", "avatar", "audio")
+            return ()
         return self.spoken(begin, has, frames)
 
     def avatar_frames(self, has: Fraction) -> int:
@@ -318,7 +345,7 @@ class _Shaper:
             )
             self.refuse(what, "take a cut, or move `avatar: {in: …}` later", "avatar", "audio")
             return False
-        if self.model.lengths.follows != "audio":
+        if self.settings.first.follows != "audio":
             return True
         if (frames + self.tail - 1) / self.rate > has:
             what = (
@@ -337,7 +364,7 @@ class _Shaper:
         assert avatar is not None
         prompt = joined(avatar.prompt, self.segment.prompt)
         lengths = tuple(length for _, length in shares)
-        if self.model.lengths.follows == "audio":
+        if self.settings.first.follows == "audio":
             left = has + self.head / self.rate - sum(n for n, _ in shares[:-1]) / self.rate
             left += self.repeat(len(shares) - 1) / self.rate
             lengths = (*lengths[:-1], min(lengths[-1], left))
@@ -354,23 +381,26 @@ class _Shaper:
                     head_frames=0 if number else self.head,
                     tail_frames=self.tail if final else 0,
                     avatar_in_s=max(Fraction(0), begin - drop / self.rate),
-                    handoff_frame=self.handoff(lengths[number], drop + share) if final else None,
+                    handoff_frame=self.handoff(self.yields(0), lengths[number], drop + share)
+                    if final
+                    else None,
                 )
             )
             begin += share / self.rate
         return tuple(shapes)
 
     def repeat(self, number: int) -> int:
-        return self.settings.yields.repeat if number or self.handed else 0
+        return self.yields(number).repeat if number or self.handed else 0
 
     def avatar_lengths(self, need: int) -> tuple[tuple[int, Fraction], ...]:
         """Programme frames and seconds of each link."""
-        yields = self.settings.yields
-        limits = [x for x in (self.model.audio_max_s, self.model.lengths.max_s) if x is not None]
-        if self.model.lengths.follows == "audio":
+        made = self.settings.first
+        yields = made.yields
+        limits = [x for x in (self.model.audio_max_s, made.longest_s) if x is not None]
+        if made.follows == "audio":
             longest = Fraction(min(limits)) if limits else None
             return pieces(need, longest, yields, handed=self.handed)
-        lengths = chain(need, self.settings.lengths, yields, handed=self.handed)
+        lengths = chain(need, made.lengths, yields, handed=self.handed)
         shares, left = [], need
         for number, length in enumerate(lengths):
             share = min(left, yields.visible(length) - self.repeat(number))
@@ -408,6 +438,9 @@ class _Shaper:
         key = "keyframe" if self.segment.keyframe else "end"
         model = self.model
         at, lengths = model.end_image_resolutions, model.end_image_lengths
+        if model.id != DRAFT and len(shapes) == 1 and not self.starts:
+            what = f"{model.id} takes an end image only together with a start image"
+            self.refuse(what, "give `start:` too, or let it `continue:` a segment", key)
         if not model.end_image:
             self.refuse(
                 f"{model.id} takes no end image", "leave it out, or take a model that can", key
@@ -434,8 +467,9 @@ class _Shaper:
         if not shapes:
             return
         shape = shapes[-1]
-        drop = self.repeat(len(shapes) - 1) if shape.handed or len(shapes) == 1 else 0
-        surplus = self.settings.yields.visible(shape.length_s) - drop - shape.wanted_frames
+        number = len(shapes) - 1 if shape.handed else 0
+        drop = self.repeat(number) if shape.handed or len(shapes) == 1 else 0
+        surplus = self.yields(number).visible(shape.length_s) - drop - shape.wanted_frames
         if surplus * 4 <= self.rate:
             return
         total = sum((s.length_s for s in shapes), Fraction(0))

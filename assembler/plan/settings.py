@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from assembler.media.info import MediaInfo
 from assembler.plan.chain import Lengths, Span, Yield
 from assembler.plan.problems import Problems
 from assembler.spec.model import Segment, Timeline
 from assembler.spec.presets import FrameCount, GenerationKind, ImageLimits, ModelPreset
+from assembler.spec.presets import Lengths as SpecLengths
 
 DRAFT = "animatic"
 """Provider and model that cost nothing."""
@@ -23,17 +25,32 @@ SAME_SHAPE = Fraction(3, 100)
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What a model makes for one kind of generation."""
+
+    kind: GenerationKind
+    lengths: Lengths
+    yields: Yield
+    follows: Literal["audio", "video"] | None
+    """What gives a clip its length, where the author doesn't."""
+    longest_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How all links of one segment are made."""
 
     model: ModelPreset
+    """As its provider offers it."""
     provider: str
-    kind: GenerationKind
-    """Of the first link; those that start on a handoff are made from an image."""
+    first: Made
+    """The first link."""
+    then: Made
+    """Those that start on the link before."""
+    alone: Made
+    """Those that start on nothing, after a cut within the segment."""
     resolution: str
     size: tuple[int, int]
-    lengths: Lengths
-    yields: Yield
     audio: bool
     negative: str
     guidance: float | None
@@ -50,6 +67,15 @@ class Inputs:
     models: Mapping[str, ModelPreset]
     provider: str | None
     draft: bool
+    offers: dict[tuple[str, str], ModelPreset] = field(default_factory=dict)
+    """Models as their providers offer them, found once each."""
+
+    def offered(self, model: ModelPreset, provider: str) -> ModelPreset:
+        """The model as a provider offers it."""
+        name = (model.id, provider)
+        if name not in self.offers:
+            self.offers[name] = model.at(provider)
+        return self.offers[name]
 
 
 def settings_of(
@@ -87,28 +113,37 @@ class _Resolver:
         if model is None:
             return None
         provider = self.provider(model)
+        model = self.inputs.offered(model, provider)
         kind = self.kind(model)
         resolution = self.resolution(model)
         size = self.size(model, resolution)
         self.references(model)
         self.images(model)
-        count = model.frames or UNCOUNTED
-        if model.frames is None:
-            self.notes.append(f"{model.id}: nobody has counted its frames; 24 a second assumed")
+        if model.retired:
+            self.notes.append(f"{model.id}: no longer among its vendor's documented models")
         return Settings(
             model=model,
             provider=provider,
-            kind=kind,
+            first=self.made(model, kind),
+            then=self.made(model, "image" if kind == "text" else kind),
+            alone=self.made(model, "text" if kind == "image" else kind),
             resolution=resolution,
             size=size,
-            lengths=lengths_of(model),
-            yields=Yield(count.rate, count.extra, self.inputs.timeline.canvas.rate),
             audio=self.audio(model, resolution),
             negative=self.negative(model),
             guidance=self.guidance(model),
             seed=self.seed(model),
             notes=tuple(self.notes),
         )
+
+    def made(self, model: ModelPreset, kind: GenerationKind) -> Made:
+        count = model.frames_for(kind)
+        if count is None:
+            count = UNCOUNTED
+            self.notes.append(f"{model.id}: nobody has counted its frames; 24 a second assumed")
+        lengths = model.lengths_for(kind)
+        yields = Yield(count.rate, count.extra, self.inputs.timeline.canvas.rate)
+        return Made(kind, _lengths(lengths), yields, lengths.follows, lengths.max_s)
 
     def refuse(self, what: str, fix: str, *loc: str | int) -> None:
         place = loc if loc and loc[0] == "defaults" else ("segments", self.index, *loc)
@@ -166,7 +201,12 @@ class _Resolver:
     def kind(self, model: ModelPreset) -> GenerationKind:
         kind = self._wanted_kind(model)
         if kind in model.kinds:
+            if self.start and not model.start_image and kind != "avatar":
+                fix = "leave it out, or take a model that does"
+                self.refuse(f"{model.id} takes no start image", fix, *self._image_key())
             return kind
+        if model.id == DRAFT:  # a preview of what it can't do itself
+            return "image" if self.start else "text"
         can = ", ".join(model.kinds)
         match kind:
             case "avatar":
@@ -208,7 +248,9 @@ class _Resolver:
 
     def resolution(self, model: ModelPreset) -> str:
         wanted = self.segment.resolution or self.defaults.resolution
-        if wanted is None or (model.id == DRAFT and wanted not in model.sizes):
+        if model.id == DRAFT and (self.inputs.draft or wanted not in model.sizes):
+            return self._preview_resolution(model)
+        if wanted is None:
             return model.default_resolution
         if wanted not in model.sizes:
             offered = ", ".join(model.sizes)
@@ -220,6 +262,14 @@ class _Resolver:
             return model.default_resolution
         return wanted
 
+    def _preview_resolution(self, model: ModelPreset) -> str:
+        """The smallest that about fills the canvas; none above the model's default."""
+        width, height = self.inputs.timeline.canvas.size
+        areas = {name: max(w * h for w, h in t.values()) for name, t in model.sizes.items() if t}
+        most = areas.get(model.default_resolution, 0)
+        enough = [n for n, area in areas.items() if width * height * 0.85 <= area <= most]
+        return min(enough, key=areas.__getitem__, default=model.default_resolution)
+
     def size(self, model: ModelPreset, resolution: str) -> tuple[int, int]:
         """The model's size nearest in shape to the canvas, or to the portrait of an avatar."""
         wanted = self._shape()
@@ -230,6 +280,8 @@ class _Resolver:
             return _sized(resolution, wanted)
         name, size = min(sizes.items(), key=lambda s: _distance(Fraction(*s[1]), wanted))
         if _distance(Fraction(*size), wanted) > 1 + SAME_SHAPE and not self.segment.avatar:
+            if model.id == DRAFT:
+                return _sized(resolution, wanted)
             self._other_shape(model, resolution, name, tuple(sizes))
         return size
 
@@ -309,6 +361,8 @@ class _Resolver:
         return None
 
     def references(self, model: ModelPreset) -> None:
+        if model.id == DRAFT:
+            return
         if len(self.segment.voices) > model.voices:
             count = len(self.segment.voices)
             what = f"{model.id} takes {_count(model.voices, 'voice')}, not {count}"
@@ -364,9 +418,8 @@ def image_problems(info: MediaInfo, limits: ImageLimits) -> list[tuple[str, str]
     return found
 
 
-def lengths_of(model: ModelPreset) -> Lengths:
-    """The whole seconds that a model makes."""
-    limits = model.lengths
+def _lengths(limits: SpecLengths) -> Lengths:
+    """The whole seconds that are made."""
     if limits.choices:
         return tuple(sorted(limits.choices))
     low = limits.min_s or 1

@@ -99,6 +99,25 @@ class TitleLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class Insert:
+    """A short lossless file with transparency, made to lie over the programme."""
+
+    path: Path
+    record: FrameRange
+    """Where it lies in the programme; its first frame is shown at the start."""
+    x: int
+    """Left edge on the canvas, even."""
+    y: int
+    width: int
+    height: int
+    key: str
+    """Content key: equal keys mean equal bytes."""
+    mask: Path | None = None
+    still: bool = False
+    """A picture that stands for all its frames."""
+
+
+@dataclass(frozen=True, slots=True)
 class GainRamp:
     """Gain in dB at a sample, counted from the record start; straight lines in dB between."""
 

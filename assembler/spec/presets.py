@@ -21,10 +21,10 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from assembler.errors import Problem, SpecError, UsageError
+from assembler.errors import MissingProgramError, Problem, SpecError, UsageError
 from assembler.spec.data import data_folder
 from assembler.spec.flaw import did_you_mean, one_of, shown
-from assembler.spec.model import Rate, Ref, Resolution, Size, Spec
+from assembler.spec.model import Rate, Ref, Resolution, Share, Size, Spec
 from assembler.spec.yaml import Node, Source, read, value
 
 PresetKind = Literal["models", "delivery", "mix", "seam", "titles"]
@@ -317,7 +317,75 @@ class SeamPreset(Spec):
     max_dE: float = 12.0  # noqa: N815  (the unit's name)
 
 
-Preset = TypeVar("Preset", ModelPreset, DeliveryPreset, MixPreset, SeamPreset)
+HexColour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+"""A colour as #rrggbb."""
+
+Opacity = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Plate(Spec):
+    """A panel behind the words; lengths are parts of the text height."""
+
+    colour: HexColour = "#000000"
+    opacity: Opacity = 0.6
+    padding: Annotated[float, Field(ge=0, le=4)] = 0.5
+    radius: Annotated[float, Field(ge=0, le=4)] = 0.0
+
+
+class Bar(Spec):
+    """A stripe along the left edge of the words; its width is a part of the text height."""
+
+    colour: HexColour = "#ffffff"
+    width: Annotated[float, Field(gt=0, le=2)] = 0.15
+
+
+class Background(Spec):
+    """A colour over the whole picture, under the words."""
+
+    colour: HexColour = "#000000"
+    opacity: Opacity = 1.0
+
+
+class TitlePreset(Spec):
+    """How words over the picture look and move."""
+
+    id: Ref
+    title: str
+    font: Annotated[str, Field(pattern=r"^[\w .+-]+\.(otf|ttf|ttc)$", max_length=100)] = (
+        "Inter-SemiBold.otf"
+    )
+    """A file in `titles/fonts/` of a presets folder."""
+    height: Annotated[Share, Field(le=0.5)] = 0.08
+    """Text height as a part of the canvas's shorter side."""
+    rest: Share = 1.0
+    """Height of the lines after the author's first, as a part of it."""
+    colour: HexColour = "#ffffff"
+    rest_colour: HexColour | None = None
+    upper: bool = False
+    place: Literal[
+        "top-left", "top", "top-right", "left", "centre", "right",
+        "bottom-left", "bottom", "bottom-right",
+    ] = "centre"  # fmt: skip
+    align: Literal["left", "center", "right"] = "center"
+    width: Share = 0.8
+    """Longest line as a part of the canvas's width."""
+    margin: Annotated[Share, Field(le=0.3)] = 0.05
+    """Kept free along the edges, as a part of each side: 5 % is the title-safe area of ST 2046-1."""
+    line_height: Annotated[float, Field(ge=0.8, le=3)] = 1.2
+    outline: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    """Width of an outline as a part of the text height."""
+    outline_colour: HexColour = "#000000"
+    shadow: Opacity = 0.0
+    plate: Plate | None = None
+    bar: Bar | None = None
+    background: Background | None = None
+    fade_in_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    fade_out_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    move: Literal["none", "up", "left"] = "none"
+    """Where the words come from while they fade in."""
+
+
+Preset = TypeVar("Preset", ModelPreset, DeliveryPreset, MixPreset, SeamPreset, TitlePreset)
 
 
 def model_preset(name: str, folders: Sequence[Path] = ()) -> ModelPreset:
@@ -344,6 +412,26 @@ def mix_preset(name: str, folders: Sequence[Path] = ()) -> MixPreset:
 def seam_preset(name: str, folders: Sequence[Path] = ()) -> SeamPreset:
     """The seam preset of that name; raises as `model_preset`."""
     return _preset("seam", name, SeamPreset, folders)
+
+
+def title_preset(name: str, folders: Sequence[Path] = ()) -> TitlePreset:
+    """The style of titles of that name; raises as `model_preset`."""
+    return _preset("titles", name, TitlePreset, folders)
+
+
+def font_file(name: str, folders: Sequence[Path] = ()) -> Path:
+    """
+    The font file of that name: in `titles/fonts/` of the user's folders, else of the package.
+
+    Raises:
+        MissingProgramError: If there is none.
+    """
+    for folder in _folders(folders):
+        path = folder / "titles" / "fonts" / name
+        if path.is_file():
+            return path
+    fix = "put the file into presets/titles/fonts/ beside the timeline, or name another font."
+    raise MissingProgramError(f"there is no font file {shown(name)}", fix=fix)
 
 
 def names(kind: PresetKind, folders: Sequence[Path] = ()) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ from assembler.match.register import (
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
 
+VERSION = 1
+"""Of what is decided for the same frames; raise it when a decision changes."""
 TAIL_FRAMES = 40
 """So many of A's last frames are looked at (fewer when there are fewer)."""
 HEAD_FRAMES = 48

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,11 +24,12 @@ from numpy.typing import NDArray
 from assembler.errors import MediaError
 from assembler.media.frames import coded_frame, read_frames, upright
 from assembler.media.info import Colour, Matrix, MediaInfo, VideoStream
-from assembler.media.pixels import Floats, assumed, codes_from_rgb, codes_of, rgb_from_codes
+from assembler.media.pixels import Floats, assumed, codes_from_rgb, codes_of
 from assembler.media.scale import covering
 from assembler.media.stills import read_image, write_png
 
 Doubles = NDArray[np.float64]
+_T = TypeVar("_T")
 
 _MATRICES: tuple[Matrix, ...] = ("bt709", "bt601", "bt2020")
 _WORK_WIDTH = 480
@@ -47,9 +49,6 @@ _CODE_NOISE = 0.3 / 255
 
 _DECIDED = 0.95
 """Probability from which a finding counts."""
-
-_VISIBLE = 0.4 / 255
-"""Mean difference between two readings below which the choice can't be seen."""
 
 _MATRIX_TAGGED = np.log(4.0)
 _MATRIX_BY_RULE = np.log(1.5)
@@ -257,48 +256,52 @@ def _softened(picture: Floats) -> Floats:
 
 
 def _weighed(pair: _Pair, video: VideoStream, by_tags: Colour) -> ColourEvidence:
-    """The most probable reading, or the tags when the picture can't tell."""
+    """The most probable reading; what the picture can't tell stays as tagged or assumed."""
     fit, uncertainty = _fitted(pair)
     readings = [
-        replace(by_tags, matrix=m, full_range=f) for m, f in product(_MATRICES, (False, True))
+        replace(by_tags, matrix=m, full_range=f) for f, m in product((False, True), _MATRICES)
     ]
     logs = np.array([_log_odds(r, fit, uncertainty, video, by_tags) for r in readings])
     shares = np.exp(logs - logs.max())
     shares /= shares.sum()
     ranked = sorted(zip(readings, map(float, shares), strict=True), key=lambda x: -x[1])
-    best, probability = ranked[0]
-    found = ColourEvidence(
-        by_tags, decided=False, probabilities=tuple(ranked), correlation=pair.correlation
-    )
-    if probability < _DECIDED:
-        seen = max(_difference(pair, by_tags, r) for r, p in ranked if p > 1 - _DECIDED)
-        why = "too little colour" if seen < _VISIBLE * 4 else "no clear sign"
-        kept = _kept(video, by_tags, f"its first frame gives {why} to tell how it was encoded")
-        return replace(found, note=kept.note)
-    return replace(found, colour=best, decided=True, note=_finding(best, video))
+    full_range = _settled(shares.reshape(2, -1).sum(axis=1), (False, True))
+    reads_full = bool(by_tags.full_range) if full_range is None else full_range
+    of_range = shares.reshape(2, -1)[int(reads_full)]
+    matrix = _settled(of_range / of_range.sum(), _MATRICES)
+    colour = replace(by_tags, full_range=reads_full, matrix=matrix or by_tags.matrix)
+    told = full_range is not None and matrix is not None
+    note = _finding(colour, video, matrix is not None, full_range is not None)
+    return ColourEvidence(colour, told, tuple(ranked), pair.correlation, note)
 
 
-def _finding(best: Colour, video: VideoStream) -> str:
-    agrees = video.colour.matrix in (None, best.matrix) and video.colour.full_range in (
+def _settled(shares: Doubles, values: tuple[_T, ...]) -> _T | None:
+    """The value that is as good as certain, if one is."""
+    best = int(np.argmax(shares))
+    return values[best] if shares[best] >= _DECIDED else None
+
+
+def _finding(colour: Colour, video: VideoStream, matrix_told: bool, range_told: bool) -> str:
+    """What was found, and whether the tags say the same."""
+    found = _named(colour)
+    if not matrix_told:
+        source = "its tag" if video.colour.matrix else "the standard"
+        found += f" (its first frame has too little colour to tell the matrix; {source} stands)"
+    if not range_told:
+        source = "its tag" if video.colour.full_range is not None else "the standard"
+        found += f" (the range can't be told; {source} stands)"
+    tags = (video.colour.matrix, video.colour.full_range)
+    if tags == (colour.matrix, colour.full_range):
+        return f"its first frame is read as tagged: {found}."
+    says = "its tags say otherwise" if _contradicts(video.colour, colour) else "it has no tags"
+    return f"its first frame against the start image shows {found}; {says}."
+
+
+def _contradicts(tags: Colour, found: Colour) -> bool:
+    return tags.matrix not in (None, found.matrix) or tags.full_range not in (
         None,
-        best.full_range,
+        found.full_range,
     )
-    silent = video.colour.matrix is None or video.colour.full_range is None
-    if agrees and not silent:
-        return f"its tags ({_named(best)}) agree with its first frame."
-    tags = "its tags don't say" if agrees else "its tags say otherwise"
-    return f"its first frame shows {_named(best)}, though {tags}; it is read so."
-
-
-def _difference(pair: _Pair, a: Colour, b: Colour) -> float:
-    """Mean difference of the picture when read in two ways, in parts of full scale."""
-    return float(np.abs(_read(pair, a) - _read(pair, b)).mean())
-
-
-def _read(pair: _Pair, colour: Colour) -> Doubles:
-    linear = rgb_from_codes(colour, pair.bits)
-    codes = pair.codes * (2**pair.bits - 1)
-    return np.asarray(np.clip(codes @ linear[:, :3].T + linear[:, 3], 0, 1))
 
 
 def _features(start: Doubles) -> Doubles:

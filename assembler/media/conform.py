@@ -60,36 +60,13 @@ def video_of(info: MediaInfo) -> VideoStream:
     return info.video
 
 
-def shown(video: VideoStream, n: int, rate: Fraction) -> int:
-    """Position in `video.pts` of programme frame *n*; past the end it is the last one."""
-    if n <= 0 or video.frames == 1:
-        return 0
-    if _steady(video):
-        return min(math.floor(n * video.rate / rate), video.frames - 1)
-    at = video.pts[0] * video.time_base + n / rate + _rounding(video)
-    return bisect_right(video.pts, math.floor(at / video.time_base)) - 1
-
-
-def available(video: VideoStream, rate: Fraction) -> int:
-    """Programme frames from the first to the last that the source itself has."""
-    if _steady(video):
-        return max(1, math.ceil(video.frames * rate / video.rate))
-    return max(1, math.ceil((video.duration_s - _rounding(video)) * rate))
-
-
 @lru_cache(maxsize=256)
 def _steady(video: VideoStream) -> bool:
-    """Whether every frame lies on the grid of the nominal rate, within half a frame."""
-    if video.vfr:
+    """Whether every time stamp lies on the grid of the nominal rate, within half a frame."""
+    if video.vfr or not video.ordered:
         return False
     step = 1 / (video.rate * video.time_base)
     return all(abs(p - video.pts[0] - n * step) * 2 < step for n, p in enumerate(video.pts))
-
-
-def _rounding(video: VideoStream) -> Fraction:
-    """By how much a time stamp may be off, in seconds: half a tick, where ticks are fine."""
-    fine = video.time_base * video.rate * 8 <= 1
-    return video.time_base / 2 if fine else Fraction(0)
 
 
 def input_args(info: MediaInfo, first: int, rate: Fraction) -> dict[str, Any]:
@@ -104,7 +81,7 @@ def input_args(info: MediaInfo, first: int, rate: Fraction) -> dict[str, Any]:
         if "%" in info.path.name:
             args["pattern_type"] = "none"
         return args
-    seek = _seek(info, video, shown(video, first, rate))
+    seek = _seek(info, video, video.shown_at(first, rate))
     if seek is not None:
         args |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": seek}
     return args
@@ -112,7 +89,9 @@ def input_args(info: MediaInfo, first: int, rate: Fraction) -> dict[str, Any]:
 
 def _seek(info: MediaInfo, video: VideoStream, index: int) -> str | None:
     """Time of the keyframe to start decoding at, on the file's clock."""
-    if not any(name in info.container for name in _SEEKABLE):
+    if not video.ordered or not any(name in info.container for name in _SEEKABLE):
+        return None
+    if not video.vfr and not _steady(video):  # frames are counted from the first one
         return None
     position = bisect_right(video.keyframes, max(0, index - _SPARE_FRAMES)) - 1
     if position < 0:
@@ -184,15 +163,19 @@ def _deinterlaced(stream: Node, video: VideoStream) -> Node:
 def _timed(stream: Node, video: VideoStream, rate: Fraction, first: int, count: int) -> Node:
     """The frames that are shown from *first* on, held and left out as the rates ask for."""
     clock = _clock(video.time_base, rate)
-    begin = max(0, shown(video, first, rate) - _SPARE_FRAMES)
-    end = shown(video, first + count - 1, rate)
-    tick = video.time_base * clock
-    stream = stream.filter("settb", f"1/{clock}").filter(
-        "trim",
-        start_pts=round_half_up((video.pts[begin] - Fraction(1, 2)) * tick),
-        end_pts=round_half_up((video.pts[end] + Fraction(1, 2)) * tick),
-    )
-    stream = stream.filter("setpts", _position(video, rate, first, clock))
+    begin = max(0, video.shown_at(first, rate) - _SPARE_FRAMES)
+    end = video.shown_at(first + count - 1, rate)
+    stream = stream.filter("settb", f"1/{clock}")
+    if video.vfr or _steady(video):
+        tick = video.time_base * clock
+        stream = stream.filter(
+            "trim",
+            start_pts=round_half_up((video.pts[begin] - Fraction(1, 2)) * tick),
+            end_pts=round_half_up((video.pts[end] + Fraction(1, 2)) * tick),
+        )
+    else:
+        stream = stream.filter("trim", start_frame=begin, end_frame=end + 1)
+    stream = stream.filter("setpts", _position(video, rate, first, clock, begin))
     stream = stream.filter("fps", f"{rate}", start_time=0, round="near")
     stream = stream.filter("tpad", stop=-1, stop_mode="clone")
     return stream.filter("trim", end_frame=count)
@@ -206,17 +189,23 @@ def _clock(time_base: Fraction, rate: Fraction) -> int:
     return _MAX_TIME_BASE // rate.numerator * rate.numerator
 
 
-def _position(video: VideoStream, rate: Fraction, first: int, clock: int) -> str:
-    """Expression for the canvas frame at which a frame of the source comes first, in ticks."""
+def _position(video: VideoStream, rate: Fraction, first: int, clock: int, begin: int) -> str:
+    """
+    Expression for the canvas frame at which a frame of the source comes first, in ticks.
+
+    The inverse of `VideoStream.shown_at`.
+    """
     origin = round_half_up(video.pts[0] * video.time_base * clock)
     frame = clock * rate.denominator // rate.numerator
-    if _steady(video):
-        own, ratio = video.rate / clock, rate / video.rate
-        count = f"round((PTS-{origin})*{own.numerator}/{own.denominator})"
-        place = f"{count}*{ratio.numerator}/{ratio.denominator}"
+    if video.vfr:
+        late = math.floor(video.time_base * clock)
+        place = f"(PTS-({origin + late}))*{rate.numerator}/{clock * rate.denominator}"
     else:
-        early = math.floor(_rounding(video) * clock)
-        place = f"(PTS-{origin + early})*{rate.numerator}/{clock * rate.denominator}"
+        own, ratio = video.rate / clock, rate / video.rate
+        number = f"round((PTS-({origin}))*{own.numerator}/{own.denominator})"
+        if not _steady(video):
+            number = f"(N+{begin})"
+        place = f"{number}*{ratio.numerator}/{ratio.denominator}"
     return f"max(0,ceil({place}-({first})))*{frame}"
 
 
@@ -294,9 +283,9 @@ def _readable(stream: Node, look: _Look) -> Node:
     return stream.filter("format", planar(look.video.pix_fmt, look.video.width, look.video.height))
 
 
-def planar(pix_fmt: str, width: int, height: int) -> str:
+def planar(pix_fmt: str, width: int, height: int, *, alpha: bool = False) -> str:
     """
-    The planar pixel format that carries *pix_fmt* without loss.
+    The planar pixel format that carries *pix_fmt* without loss, with transparency where asked for.
 
     Odd sizes of subsampled pictures become 4:4:4, since half a chroma sample can't be scaled.
     """
@@ -304,16 +293,16 @@ def planar(pix_fmt: str, width: int, height: int) -> str:
 
     fmt = av.VideoFormat(pix_fmt)
     bits = max(8, *(c.bits for c in fmt.components)) if fmt.components else 8
-    alpha = "a" if any(c.is_alpha for c in fmt.components) or pix_fmt == "pal8" else ""
+    clear = "a" if alpha else ""
     depth = "" if bits == 8 else f"{_carrier(bits)}le"
     if fmt.is_rgb or fmt.has_palette:
-        return f"gbr{alpha}p{depth}"
+        return f"gbr{clear}p{depth}"
     if len([c for c in fmt.components if not c.is_alpha]) == 1:
-        return f"yuv{alpha}444p{depth}"
+        return f"yuv{clear}444p{depth}"
     across, down = fmt.chroma_width(64), fmt.chroma_height(64)
     odd = (across < 64 and width % 2) or (down < 64 and height % 2)
     chroma = "444" if odd else _CHROMA.get((64 // across, 64 // down), "444")
-    return f"yuv{alpha}{chroma}p{depth}"
+    return f"yuv{clear}{chroma}p{depth}"
 
 
 _CHROMA = {(1, 1): "444", (2, 1): "422", (2, 2): "420"}
@@ -325,10 +314,10 @@ def _carrier(bits: int) -> int:
 
 def _see_through(stream: Node, look: _Look) -> Node:
     """A picture with transparency: kept, or multiplied onto black."""
-    stream = stream.filter(
-        "format", planar(look.video.pix_fmt, look.video.width, look.video.height)
-    )
-    stream = _converted(stream, look.colour, "gbr").filter("format", "gbrap16le")
+    video = look.video
+    form = planar(video.pix_fmt, video.width, video.height, alpha=True)
+    stream = _converted(stream.filter("format", form), look.colour, "gbr")
+    stream = stream.filter("format", "gbrap16le")
     opaque = replace(look.video, alpha=False, pix_fmt="gbrap16le")
     inner = look._replace(video=opaque, colour=Colour("rgb", True, "bt709", "bt709", "left"))
     if look.keep_alpha:

@@ -123,6 +123,13 @@ class Provider(Protocol):
         return
 
 
+class MadeProvider(Protocol):
+    """A class of providers: called with the folder in which one may keep files."""
+
+    def __call__(self, folder: Path, /) -> Provider:
+        """A provider ready to use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Take:
     """One result for a link, on disk."""

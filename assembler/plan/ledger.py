@@ -247,7 +247,7 @@ class Ledger:
     def fetched(self, client_id: str, file: str, sha256: str) -> Submission:
         """The clip is on disk and was checked."""
         with self._writing():
-            row = self._step(client_id, ("done",), "fetched", sha256=sha256, reason="")
+            row = self._step(client_id, ("done",), "fetched", sha256=sha256, reason="", owner=None)
             self._db.execute(
                 "INSERT OR REPLACE INTO takes VALUES (?, ?, ?, ?, ?, ?)",
                 (row.key, row.number, row.link, file, sha256, time.time()),
@@ -257,7 +257,7 @@ class Ledger:
     def lost(self, client_id: str) -> Submission:
         """The clip of a fetched row is gone from disk: poll its job and download again."""
         with self._writing():
-            row = self._step(client_id, ("fetched",), "accepted")
+            row = self._step(client_id, ("fetched",), "accepted", owner=self._owner)
             self._db.execute(
                 "DELETE FROM takes WHERE key = ? AND number = ?", (row.key, row.number)
             )

@@ -8,12 +8,14 @@ numbers of RGB, and one rounding at the very end. A picture that isn't moved kee
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
+"""float32 where nothing else is said."""
 
 _KR, _KB = 0.2126, 0.0722  # ITU-R BT.709-6, 3.2
 _KG = 1 - _KR - _KB

@@ -7,6 +7,7 @@ Looks only at what was written; whether a model can do it is the planner's quest
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from assembler.errors import Problem
 from assembler.spec.flaw import did_you_mean, one_of, shown
 from assembler.spec.model import Captions, Output, Segment, Timeline, Title, Track
-from assembler.spec.problems import Loc, at, subject
+from assembler.spec.problems import MAX_PROBLEMS, Loc, at, bounded, subject
 from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import Node
 
@@ -65,7 +66,19 @@ def check(draft: Draft) -> list[Problem]:
     def report(loc: Loc, what: str, fix: str = "") -> None:
         about = subject(loc, draft.node)
         problems.append(at(draft.node, loc).problem(about + what, fix))
+        if len(problems) > MAX_PROBLEMS:
+            raise _EnoughError
 
+    with suppress(_EnoughError):
+        _ask(draft, report)
+    return problems
+
+
+class _EnoughError(Exception):
+    """More problems than anyone reads have been found."""
+
+
+def _ask(draft: Draft, report: Report) -> None:
     _ids(draft, report)
     _first(draft, report)
     _continues(draft, report)
@@ -77,7 +90,6 @@ def check(draft: Draft) -> list[Problem]:
         _span(("tracks", index), track.in_, track.out, draft.rate, report)
     _outputs(draft, report)
     _captions(draft, report)
-    return problems
 
 
 def check_names(
@@ -98,13 +110,15 @@ def check_names(
         "mix": mixes, "seam preset": seams, "title style": styles,
     }  # fmt: skip
     for kind, loc, name in _names(timeline):
+        if len(problems) > MAX_PROBLEMS:
+            break
         names = known[kind]
         if names is not None and name is not None and name not in names:
             about = subject(loc, node)
             fix = did_you_mean(name, names, f"known: {', '.join(sorted(names)[:40])}.")
             what = f"{about}there is no {kind} {shown(name)}"
             problems.append(at(node, loc).problem(what, fix))
-    return problems
+    return bounded(problems)
 
 
 def _names(timeline: Timeline) -> Iterator[tuple[str, Loc, str | None]]:
@@ -186,7 +200,7 @@ def _continues(draft: Draft, report: Report) -> None:
             follows[segment.id] = wanted
             _joined_elsewhere(index, segment, draft, report)
     for chain in _cycles(follows):
-        names = " continues ".join([*chain, chain[0]])
+        names = _ring(" continues ", chain)
         loc = ("segments", known[chain[0]], "continue")
         report(loc, f"the chain goes round: {names}", "let one of them begin without `continue`.")
 
@@ -227,6 +241,11 @@ def _cycles(follows: Mapping[str, str]) -> Iterator[list[str]]:
         done.update(chain)
 
 
+def _ring(verb: str, names: Sequence[str]) -> str:
+    few = names if len(names) <= 6 else [*names[:3], "…", *names[-2:]]
+    return verb.join([*few, names[0]])
+
+
 def _places(draft: Draft, report: Report) -> None:
     known = {id_: i for i, id_ in draft.ids.items()}
     for where, place in _places_of(draft):
@@ -248,7 +267,7 @@ def _places(draft: Draft, report: Report) -> None:
         if base in known:
             lies_on[segment.id] = base
     for ring in _cycles(lies_on):
-        names = " lies on ".join([*ring, ring[0]])
+        names = _ring(" lies on ", ring)
         report(("segments", known[ring[0]], "layer"), f"the layers go round: {names}")
 
 

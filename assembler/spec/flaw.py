@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import NamedTuple
 
 SHOWN = 60
 """Characters of a value that a message shows."""
+
+MAX_KNOWN = 1000
+"""Names that an unknown one is compared with."""
 
 
 class Flaw(NamedTuple):
@@ -22,6 +26,14 @@ class Flaw(NamedTuple):
     fix: str = ""
     key: str = ""
     """Key inside the value that it is about; empty for the value itself."""
+    given: str = ""
+    known: tuple[str, ...] = ()
+    """Names of which one may be meant by *given*; looked through when the flaw is told."""
+
+    @property
+    def advice(self) -> str:
+        """The fix, or the name that was most likely meant."""
+        return did_you_mean(self.given, self.known, self.fix) if self.known else self.fix
 
 
 class FlawedValueError(ValueError):
@@ -54,7 +66,8 @@ def shown(value: object) -> str:
 
 def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name that *name* most likely means; case and hyphens don't count."""
-    by_form = {_form(k): k for k in reversed(list(known)) if len(k) <= 2 * SHOWN}
+    few = [k for k in islice(known, MAX_KNOWN) if len(k) <= 2 * SHOWN]
+    by_form = {_form(k): k for k in reversed(few)}
     near = get_close_matches(_form(name[: 2 * SHOWN]), by_form, n=1, cutoff=cutoff)
     return by_form[near[0]] if near else None
 

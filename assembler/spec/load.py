@@ -32,7 +32,7 @@ from assembler.spec.model import (
 )
 from assembler.spec.parts import Assembled, assemble
 from assembler.spec.paths import ProjectFolder
-from assembler.spec.problems import at, problems_of, subject
+from assembler.spec.problems import at, bounded, problems_of, subject
 from assembler.spec.yaml import Node, Source, read
 
 
@@ -78,7 +78,7 @@ def load(path: Path | str) -> Loaded:
     timeline, draft = _validated(whole, full)
     problems = whole.problems + check(draft)
     if problems or timeline is None:
-        raise SpecError(list(dict.fromkeys(problems)))
+        raise SpecError(bounded(problems))
     return Loaded(timeline, whole.node)
 
 

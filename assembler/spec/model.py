@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from assembler.spec.flaw import Flaw, FlawedValueError, did_you_mean, flawed, one_of, shown
+from assembler.spec.flaw import Flaw, FlawedValueError, flawed, one_of, shown
 from assembler.spec.paths import Scalar, media_path, output_path
 from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import resolved
@@ -94,7 +94,7 @@ def _number(raw: object, unit: str, help_: str) -> object:
     """A number with or without its unit; underscores, `nan` and `inf` are none."""
     if not isinstance(raw, str):
         return raw
-    match = re.fullmatch(rf"\s*({_DECIMAL})\s*(?:{unit})?\s*", raw, re.ASCII)
+    match = re.fullmatch(rf"({_DECIMAL})\s?(?:{unit})?", raw.strip(), re.ASCII)
     if not match:
         raise flawed(f"{shown(raw)} is no {help_}")
     return float(match[1])
@@ -384,8 +384,8 @@ _SPLIT_EDITS = ("j-cut", "l-cut", "j_cut", "l_cut")
 
 def _no_join(name: str, key: str = "") -> Flaw:
     known = ("handoff", "cut", *TRANSITIONS)
-    fix = did_you_mean(name, known, f"write {one_of(known)}.")
-    return Flaw(f"there is no join {shown(name)}", fix, key)
+    fix = f"write {one_of(known)}."
+    return Flaw(f"there is no join {shown(name)}", fix, key, name, known)
 
 
 class SeamOverride(Spec):

@@ -18,6 +18,7 @@ from typing import Any
 from assembler.errors import Problem, SpecError
 from assembler.spec.flaw import FlawedValueError, did_you_mean, one_of, shown
 from assembler.spec.paths import ProjectFolder, Scalar, media_path
+from assembler.spec.problems import MAX_PROBLEMS, bounded
 from assembler.spec.variables import NAME, substituted
 from assembler.spec.yaml import MAX_NODES, Node, Source, read
 
@@ -187,7 +188,7 @@ class _Assembler:
         try:
             path = media_path(self._scalar(named, variables))
         except FlawedValueError as exc:
-            self._note(*(named.problem(f"include: {f.what}", f.fix) for f in exc.flaws))
+            self._note(*(named.problem(f"include: {f.what}", f.advice) for f in exc.flaws))
             return None
         assert isinstance(path, Path)
         return path
@@ -255,7 +256,7 @@ class _Assembler:
             try:
                 text = substituted(text, variables)
             except FlawedValueError as exc:
-                self._note(*(node.problem(f.what, f.fix) for f in exc.flaws))
+                self._note(*(node.problem(f.what, f.advice) for f in exc.flaws))
             self.characters += len(text)
             if self.characters > MAX_TEXT:
                 what = f"with its variables it holds more than {MAX_TEXT:,} characters"
@@ -266,3 +267,5 @@ class _Assembler:
 
     def _note(self, *problems: Problem) -> None:
         self.problems.extend(problems)
+        if len(self.problems) > MAX_PROBLEMS:
+            raise SpecError(bounded(self.problems))

@@ -18,6 +18,9 @@ MAX_PATH = 1024
 MAX_NAMES = 2000
 """Names of a folder that a misspelt one is compared with."""
 
+MAX_SUGGESTED = 100
+"""Missing files that are compared with those that are there."""
+
 _BRING_IN = "copy the file into the folder of the timeline, or below it."
 _CHECK = "check the name; paths start at the folder of the file that names them."
 
@@ -30,6 +33,7 @@ class ProjectFolder:
     """Absolute, links followed."""
     _real: dict[Path, Path] = field(default_factory=dict)
     _names: dict[Path, tuple[str, ...] | None] = field(default_factory=dict)
+    _missed: list[Path] = field(default_factory=list)
 
     def resolve(self, text: str, folder: Path) -> Path:
         """
@@ -65,6 +69,16 @@ class ProjectFolder:
                 self._names[folder] = None
         return self._names[folder]
 
+    def missing(self, text: str, path: Path) -> FlawedValueError:
+        """The error of a file that isn't there; the first ones come with the nearest name."""
+        self._missed.append(path)
+        what = f"there is no file {shown(text)}"
+        names = self.names(path.parent)
+        if names is None:
+            return flawed(what, f"there is no folder {self.shown(path.parent)!r} either.")
+        near = names if len(self._missed) <= MAX_SUGGESTED else ()
+        return flawed(what, did_you_mean(path.name, near, _CHECK))
+
     def shown(self, path: Path) -> str:
         """*path* as the author would write it."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else "it"
@@ -99,7 +113,7 @@ def media_path(raw: object) -> object:
     try:
         mode = path.stat().st_mode
     except OSError:
-        raise _missing(raw, path) from None
+        raise raw.project.missing(raw, path) from None
     if stat.S_ISDIR(mode):
         raise flawed(f"{shown(raw)} is a folder", "name a file in it.")
     if not stat.S_ISREG(mode):
@@ -120,11 +134,3 @@ def output_path(raw: object) -> object:
     if raw.rstrip().endswith(("/", "\\")) or path.is_dir():
         raise flawed(f"{shown(raw)} is a folder", "add the name of a file.")
     return path
-
-
-def _missing(raw: Scalar, path: Path) -> FlawedValueError:
-    what = f"there is no file {shown(raw)}"
-    names = raw.project.names(path.parent)
-    if names is None:
-        return flawed(what, f"there is no folder {raw.project.shown(path.parent)!r} either.")
-    return flawed(what, did_you_mean(path.name, names, _CHECK))

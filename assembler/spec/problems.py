@@ -19,7 +19,7 @@ from assembler.spec.flaw import Flaw, FlawedValueError, closest, did_you_mean, o
 from assembler.spec.yaml import Node
 
 MAX_PROBLEMS = 200
-"""Problems that are worded; the rest are counted."""
+"""Problems that are told; a file with more has one cause for most of them."""
 
 Loc = tuple[str | int, ...]
 
@@ -38,16 +38,30 @@ _MEANT = {
 
 def problems_of(exc: ValidationError, model: type[BaseModel], root: Node) -> list[Problem]:
     """Every error of *exc* as a problem; *root* is the tree that was validated as *model*."""
-    errors = exc.errors(include_url=False)
+    errors = [e for e in exc.errors(include_url=False) if not _only_unsound(e)]
     taken = _misspelt(errors)
     problems: list[Problem] = []
-    for error in errors[:MAX_PROBLEMS]:
+    for error in errors[: 2 * MAX_PROBLEMS]:
         if (error["type"], error["loc"]) not in taken:
             problems += _worded(error, model, root, taken)
-    if len(errors) > MAX_PROBLEMS:
-        more = f"and {len(errors) - MAX_PROBLEMS:,} problems more"
-        problems.append(Problem(root.source.name, 10**9, 1, more))
     return problems
+
+
+def bounded(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems in order of place, each once; of very many the first, and a word on the rest."""
+    found = sorted(dict.fromkeys(problems))
+    if len(found) <= MAX_PROBLEMS:
+        return found
+    rest = found[MAX_PROBLEMS]
+    more = Problem(rest.file, rest.line, rest.column, "and more problems from here on")
+    return [*found[:MAX_PROBLEMS], more]
+
+
+def _only_unsound(error: ErrorDetails) -> bool:
+    """Whether a list is too short only because its unsound entries weren't counted."""
+    if error["type"] != "too_short" or not isinstance(error["input"], (list, tuple)):
+        return False
+    return len(error["input"]) >= int(error["ctx"]["min_length"])
 
 
 def subject(loc: Sequence[str | int], root: Node) -> str:
@@ -121,8 +135,8 @@ def _flaw(flaw: Flaw, loc: Loc, about: str, node: Node) -> Problem:
     label = f"{names[-1]}: " if len(loc) > 2 or (names and not about) else ""
     target = (node.items or {}).get(flaw.key)
     if target is not None and not target.scalar and node.keys:
-        return node.problem(f"{about}{label}{flaw.what}", flaw.fix, key=flaw.key)
-    return (target or node).problem(f"{about}{label}{flaw.what}", flaw.fix)
+        return node.problem(f"{about}{label}{flaw.what}", flaw.advice, key=flaw.key)
+    return (target or node).problem(f"{about}{label}{flaw.what}", flaw.advice)
 
 
 def _label(loc: Loc, root: Node) -> str:

@@ -26,8 +26,8 @@ from assembler.spec.flaw import shown
 
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 32
-MAX_NODES = 400_000
-"""Values of one file with its aliases expanded: some 25,000 segments."""
+MAX_NODES = 300_000
+"""Values of one file with its aliases expanded: some 20,000 segments."""
 MAX_SCALAR = 100_000
 """Characters of one value."""
 
@@ -222,7 +222,7 @@ class _Composer:
                 if isinstance(event, yaml.StreamEndEvent):
                     return
         except yaml.MarkedYAMLError as exc:
-            raise SpecError([_syntax(self.source, exc)]) from exc
+            raise SpecError([_syntax(self.source, exc, self.text)]) from exc
         except yaml.YAMLError as exc:
             what = f"it is no YAML: {exc}"
             raise SpecError([Problem(self.source.name, 1, 1, what)]) from exc
@@ -360,11 +360,21 @@ _SYNTAX = {
 }
 
 
-def _syntax(source: Source, exc: yaml.MarkedYAMLError) -> Problem:
+_QUOTE_USE = "inside { } and [ ] put text with ${name} in it in quotes."
+
+
+def _syntax(source: Source, exc: yaml.MarkedYAMLError, text: str) -> Problem:
     words = exc.problem or "it is no YAML"
     what, fix = _SYNTAX.get(words, (f"it is no YAML: {words}", ""))
     mark = exc.problem_mark or exc.context_mark
     if "isn't closed" in what:
         mark = exc.context_mark or mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if "isn't closed" in what and "${" in _line(text, line):
+        fix = _QUOTE_USE
     return Problem(source.name, line, column, what, fix)
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.splitlines()
+    return lines[number - 1] if number <= len(lines) else ""

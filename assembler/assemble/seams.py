@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assembler.errors import MatchError
 from assembler.match import engine
 from assembler.match.apply import corrected
 from assembler.match.decision import SeamDecision, decision_from_json, decision_to_json
@@ -25,9 +26,6 @@ from assembler.spec.model import Fit, SeamOverride
 from assembler.spec.presets import SeamPreset
 
 Frames = NDArray[np.float32]
-
-ANALYSIS_PX = 480
-"""Longer side of the pictures that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def decide_all(
         made: list[SeamDecision] = []
         for seam in run:
             if cancel and cancel.is_set():
-                raise KeyboardInterrupt
+                raise MatchError("stopped while matching seams")
             made.append(_cached(seam, made[-1] if made else None, size, rate, cache / "seams"))
             if on_done:
                 on_done()
@@ -180,7 +178,7 @@ def sides(
 
 
 def _analysis_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, ANALYSIS_PX / max(size))
+    scale = min(1.0, engine.ANALYSIS_PX / max(size))
     return round(size[0] * scale), round(size[1] * scale)
 
 

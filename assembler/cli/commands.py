@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Literal
 
-import click
 import typer
 
 from assembler.cli import output
@@ -54,22 +53,19 @@ def run(args: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = typer.main.get_command(app).main(list(args), "assembler", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        app(list(args), "assembler")
+    except SystemExit as stop:
+        return _interrupted(style) if _cancel.is_set() else _code(stop)
     except AssemblerError as error:
         if _cancel.is_set():
             return _interrupted(style)
         output.failure(style, error)
         return error.exit_code
-    except click.exceptions.Abort:
-        return _interrupted(style)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except KeyboardInterrupt:
-        return _interrupted(style)
-    except BrokenPipeError:
-        return 1
+    return 0
+
+
+def _code(stop: SystemExit) -> int:
+    return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

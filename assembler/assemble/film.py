@@ -7,24 +7,30 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from assembler.assemble.outputs import Records, guard
-from assembler.assemble.prepare import Delivery, Prepared, prepare
+from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.assemble.seams import Seam, Side, decide_all
+from assembler.assemble.seams import decide_all, seam_of
 from assembler.assemble.sound import mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut
-from assembler.cut.pieces import HandoffSides
+from assembler.errors import FetchError, Problem
+from assembler.fetch import fetch
 from assembler.generate.base import Take
 from assembler.generate.run import generate
+from assembler.layers.captions import read_captions
 from assembler.match.decision import SeamDecision, decision_to_json
 from assembler.mix.bus import mix_key
 from assembler.plan.keys import content_key
+from assembler.plan.project import Project
 from assembler.render.render import render as render_cut
 from assembler.render.spans import spans_of
+from assembler.spec.load import Loaded, load
+from assembler.spec.model import Budget
 
 COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
 """What a frame (a seam for `match`) weighs in the progress of a run."""
@@ -101,6 +107,7 @@ def render(
     *,
     draft: bool = False,
     provider: str | None = None,
+    budget_usd: Decimal | None = None,
     force: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -113,6 +120,7 @@ def render(
         timeline: The timeline file.
         draft: Animatic clips at half size, for nothing.
         provider: Generate everything with this one.
+        budget_usd: The most that generation may cost; the timeline's own budget holds too.
         force: Overwrite files that aren't ours.
         workers: Work at a time; the number of cores when not given.
         progress: Told of everything that is done.
@@ -121,13 +129,37 @@ def render(
     Raises:
         AssemblerError: One of its kinds, by stage; nothing is half-written then.
     """
-    prepared = prepare(timeline, draft=draft, provider=provider, write=True)
-    return make(prepared, force=force, workers=workers, progress=progress, cancel=cancel)
+    loaded = load(timeline)
+    project = Project(loaded.timeline.path)
+    _fetch(loaded, project)
+    prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
+    return make(
+        prepared,
+        force=force,
+        budget_usd=budget_usd,
+        workers=workers,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def _fetch(loaded: Loaded, project: Project) -> None:
+    """Fetch the clips of URL segments that aren't there."""
+    problems: list[Problem] = []
+    for n, segment in enumerate(loaded.timeline.segments):
+        if segment.url:
+            try:
+                fetch(segment.url, project.takes, sha256=segment.sha256)
+            except FetchError as error:
+                problems.append(loaded.problem(error.what, error.fix, "segments", n, "url"))
+    if problems:
+        raise FetchError("\n".join(str(problem) for problem in problems))
 
 
 def make(
     prepared: Prepared,
     *,
+    budget_usd: Decimal | None = None,
     force: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -141,6 +173,7 @@ def make(
         progress or Progress(),
         cancel or threading.Event(),
         Records(prepared.project.reports),
+        _least(budget_usd, prepared.loaded.timeline.budget),
     )
     guard((d.path for d in prepared.deliveries), run.records, force=force)
     run.announce()
@@ -168,6 +201,7 @@ class _Run:
     progress: Progress
     cancel: threading.Event
     records: Records
+    budget_usd: Decimal | None
     notes: list[str] = field(default_factory=list)
 
     def announce(self) -> None:
@@ -199,6 +233,7 @@ class _Run:
             workers=self.workers,
             on_progress=on_progress,
             cancel=self.cancel,
+            budget_usd=self.budget_usd,
         )
         self.progress.finish("generate")
         return made
@@ -206,7 +241,10 @@ class _Run:
     def seams(self, takes: Mapping[str, Take]) -> Mapping[str, SeamDecision]:
         """What is done at every handoff."""
         loaded, canvas = self.prepared.loaded, self.prepared.loaded.timeline.canvas
-        found = [self._seam(sides) for sides in handoffs(loaded, self.prepared.plan, takes)]
+        found = [
+            seam_of(both, self.prepared.seams[both.b.segment])
+            for both in handoffs(loaded, self.prepared.plan, takes)
+        ]
         self.progress.expect("match", COST["match"] * len(found))
         decided = decide_all(
             found,
@@ -219,13 +257,6 @@ class _Run:
         )
         self.progress.finish("match")
         return decided
-
-    def _seam(self, sides: HandoffSides) -> Seam:
-        a, b = (
-            Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
-            for p in (sides.a, sides.b)
-        )
-        return Seam(a, b, self.prepared.seams[sides.b.segment], sides.override)
 
     def cut(
         self,
@@ -303,6 +334,11 @@ def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
         told = done
 
     return on_done
+
+
+def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
+    limits = [limit for limit in (given, budget and budget.usd) if limit is not None]
+    return min(limits, default=None)
 
 
 def _delivery_key(cut: Cut, delivery: Delivery) -> str:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from assembler.assemble.stock import Stock, take_stock
 from assembler.errors import AssemblerError, Problem, SpecError
+from assembler.fetch import cached
+from assembler.generate.run import done_keys
 from assembler.plan.build import build, with_states
 from assembler.plan.explain import PlanRow, rows, table
 from assembler.plan.model import Plan
@@ -174,12 +176,29 @@ def prepare_loaded(
     deliveries = named.deliveries(draft)
     seams = named.seams()
     named.report()
-    stock = take_stock(loaded, project.cache, write=write)
-    built = build(loaded, stock.media, models, hashes=stock.hashes, provider=provider, draft=draft)
-    done = {
-        step.link.key for step in built.steps if (project.takes / f"{step.link.key}.mp4").exists()
-    }
-    return Prepared(loaded, project, stock, with_states(built, done), deliveries, seams)
+    fetched = _fetched(loaded, project)
+    stock = take_stock(loaded, fetched, project.cache, write=write)
+    built = build(
+        loaded,
+        stock.media,
+        models,
+        hashes=stock.hashes,
+        provider=provider,
+        draft=draft,
+        fetched=fetched,
+    )
+    planned = with_states(built, done_keys(built, project))
+    return Prepared(loaded, project, stock, planned, deliveries, seams)
+
+
+def _fetched(loaded: Loaded, project: Project) -> dict[str, Path]:
+    """Clips of URL segments that were fetched before."""
+    found: dict[str, Path] = {}
+    for segment in loaded.timeline.segments:
+        path = segment.url and cached(segment.url, project.takes, sha256=segment.sha256)
+        if segment.url and path:
+            found[segment.url] = path
+    return found
 
 
 class _Presets:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assembler.cut.pieces import HandoffSides
 from assembler.errors import MatchError
 from assembler.match import engine
 from assembler.match.apply import corrected
@@ -56,6 +57,15 @@ class Seam:
     def id(self) -> str:
         """Name of the seam."""
         return f"{self.a.id}>{self.b.id}"
+
+
+def seam_of(sides: HandoffSides, preset: SeamPreset) -> Seam:
+    """The seam between two pieces of a cut."""
+    a, b = (
+        Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
+        for p in (sides.a, sides.b)
+    )
+    return Seam(a, b, preset, sides.override)
 
 
 def decide_all(

@@ -15,7 +15,7 @@ from assembler.assemble.film import Film, make
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.assemble.seams import Seam, Side, decide, sides
+from assembler.assemble.seams import Seam, decide, seam_of, sides
 from assembler.cut.build import handoffs
 from assembler.errors import MediaError, UsageError
 from assembler.match.decision import SeamDecision, decision_to_json
@@ -140,11 +140,7 @@ def measure(
         loaded = _timeline([a, b], home / "out.mp4", home, "handoff", "lossless", seam)
         prepared = prepare_loaded(loaded, Project(loaded.timeline.path))
         (both,) = handoffs(loaded, prepared.plan, {})
-        pieces = [
-            Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
-            for p in (both.a, both.b)
-        ]
-        joined = Seam(*pieces, seam_preset(seam), both.override)
+        joined = seam_of(both, seam_preset(seam))
         canvas = loaded.timeline.canvas
         decision = decide(joined, None, size=canvas.size, rate=canvas.rate)
         took_s = time.monotonic() - began

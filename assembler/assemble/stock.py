@@ -28,12 +28,13 @@ class Stock:
     """SHA-256 of each file's bytes."""
 
 
-def take_stock(loaded: Loaded, cache: Path, *, write: bool) -> Stock:
+def take_stock(loaded: Loaded, fetched: Mapping[str, Path], cache: Path, *, write: bool) -> Stock:
     """
     Probe and hash every file that the timeline names.
 
     Args:
         loaded: The timeline.
+        fetched: Where clips of URLs lie, by URL.
         cache: Folder where results are remembered.
         write: Whether new results may be written there.
 
@@ -43,7 +44,7 @@ def take_stock(loaded: Loaded, cache: Path, *, write: bool) -> Stock:
     known = _Known(cache / "media.json")
     found: dict[Path, tuple[MediaInfo, str]] = {}
     problems: list[Problem] = []
-    places = {path: loc for loc, path in reversed([*named(loaded.timeline)])}
+    places = {path: loc for loc, path in reversed([*named(loaded.timeline, fetched)])}
     for path, loc in places.items():
         try:
             found[path] = known.of(path)
@@ -56,9 +57,11 @@ def take_stock(loaded: Loaded, cache: Path, *, write: bool) -> Stock:
     return Stock({p: info for p, (info, _) in found.items()}, {p: h for p, (_, h) in found.items()})
 
 
-def named(timeline: Timeline) -> Iterator[tuple[Loc, Path]]:
+def named(timeline: Timeline, fetched: Mapping[str, Path]) -> Iterator[tuple[Loc, Path]]:
     """Every media file that the timeline names, with its place."""
     for n, segment in enumerate(timeline.segments):
+        if segment.url in fetched:
+            yield ("segments", n, "url"), fetched[segment.url]
         for loc, path in _of_segment(segment):
             yield ("segments", n, *loc), path
     for n, track in enumerate(timeline.tracks):

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Literal
@@ -122,6 +123,9 @@ def render(
     timeline: Timeline,
     draft: Draft = False,
     provider: ProviderName = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="The most that generation may cost, in US dollars.")
+    ] = None,
     force: Force = False,
     workers: Workers = None,
     json: Json = False,
@@ -137,6 +141,7 @@ def render(
             timeline,
             draft=draft,
             provider=provider,
+            budget_usd=None if budget is None else Decimal(str(budget)),
             force=force,
             workers=workers,
             progress=progress,

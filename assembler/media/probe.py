@@ -34,7 +34,7 @@ from assembler.errors import MediaError
 from assembler.media.files import publish
 from assembler.media.info import AudioStream, Colour, Matrix, MediaInfo, VideoStream
 from assembler.media.known import dump, parse
-from assembler.timebase import nearest_standard
+from assembler.timebase import NTSC, nearest_standard
 
 MOST_PACKETS = 20_000_000
 """More than a day of picture and sound has; a file with more is refused."""
@@ -52,6 +52,12 @@ _VERSION = 1
 
 _SECONDS_BASE = 60.0
 _SECONDS_PER_BYTE = 1 / 20e6
+
+_USUAL_RATES = tuple(
+    [Fraction(n) for n in (8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)]
+    + [n * NTSC for n in (12, 15, 24, 30, 48, 60, 120, 240)]
+    + [Fraction(25, 2)]
+)
 
 _MATRICES: dict[int, Matrix] = {
     0: "rgb",
@@ -334,8 +340,20 @@ def _note_packet(track: _Track, packet: Any) -> None:
             track.durations.pop(min(track.durations))
         track.durations[pts] = duration
     track.first = pts if track.first is None else min(track.first, pts)
-    end = pts + duration
+    end = pts + duration - _padding(packet)
     track.last_end = end if track.last_end is None else max(track.last_end, end)
+
+
+def _padding(packet: Any) -> int:
+    """Samples at the end of a packet that the encoder added, in its time base."""
+    if packet.stream.type != "audio" or not packet.has_sidedata("skip_samples"):
+        return 0
+    data = bytes(packet.get_sidedata("skip_samples"))
+    if len(data) < 8:
+        return 0
+    samples = struct.unpack("<II", data[:8])[1]  # AV_PKT_DATA_SKIP_SAMPLES
+    hz = getattr(packet.stream.codec_context, "sample_rate", 0)
+    return round(samples / hz / packet.time_base) if hz else 0
 
 
 def _shows(packet: Any) -> bool:
@@ -492,7 +510,7 @@ def _described(
         pts=pts,
         keyframes=tuple(i for i, p in enumerate(pts) if p in keys),
         b_frames=track.reordered or bool(stream.codec_context.has_b_frames),
-        last_duration=_last_duration(pts, track, rate, time_base),
+        last_duration=_last_duration(pts, track, rate, vfr, time_base),
         ordered=ordered and len(set(pts)) == len(pts),
     )
 
@@ -517,15 +535,14 @@ def _shown(track: _Track, frame: av.VideoFrame, scan: _Scan) -> tuple[int, ...]:
 
 def _rate(pts: Sequence[int], time_base: Fraction, stream: AvVideo) -> tuple[Fraction, bool]:
     """Nominal rate, and whether frames leave its grid."""
+    claimed = nearest_standard(_claimed_rate(stream))
     if len(pts) < 2 or pts[-1] == pts[0]:
-        return nearest_standard(_claimed_rate(stream)), False
+        return claimed, False
     average = (len(pts) - 1) / ((pts[-1] - pts[0]) * time_base)
-    # One tick of rounding at both ends, so short clips with coarse clocks still find their rate.
-    tolerance = max(Fraction(1, 2000), Fraction(1, pts[-1] - pts[0]))
-    for rate in (nearest_standard(average, tolerance), _claimed_rate(stream)):
-        if 0 < rate <= 1000 and _on_grid(pts, time_base, rate):
-            return nearest_standard(rate), False
-    return nearest_standard(average, tolerance), True
+    for rate in (claimed, *_standards_near(average), nearest_standard(average)):
+        if _on_grid(pts, time_base, rate):
+            return rate, False
+    return _prevailing(pts, time_base) or nearest_standard(average), True
 
 
 def _claimed_rate(stream: AvVideo) -> Fraction:
@@ -535,19 +552,39 @@ def _claimed_rate(stream: AvVideo) -> Fraction:
     return Fraction(25)
 
 
+def _standards_near(rate: Fraction) -> list[Fraction]:
+    """Usual rates within one part in a hundred, nearest first."""
+    near = [r for r in _USUAL_RATES if abs(r - rate) <= rate / 100]
+    return sorted(near, key=lambda r: abs(r - rate))
+
+
 def _on_grid(pts: Sequence[int], time_base: Fraction, rate: Fraction) -> bool:
-    """Whether every frame lies within a quarter of a frame of its place, or one tick of it."""
+    """Whether every frame lies within a third of a frame of its place, or one tick of it."""
     step = 1 / (rate * time_base)
-    slack = max(step / 4, Fraction(1))
-    offset = pts[0]
-    return all(abs(p - offset - i * step) <= slack for i, p in enumerate(pts))
+    slack = max(step / 3, Fraction(1))
+    first, number, size = pts[0], step.numerator, step.denominator
+    limit = slack * size
+    return all(abs((p - first) * size - i * number) <= limit for i, p in enumerate(pts))
 
 
-def _last_duration(pts: Sequence[int], track: _Track, rate: Fraction, time_base: Fraction) -> int:
-    """Length of the last frame; one frame at the nominal rate when the file doesn't say."""
+def _prevailing(pts: Sequence[int], time_base: Fraction) -> Fraction | None:
+    """The usual rate that most frames keep to between gaps, if there is one."""
+    steps = sorted(b - a for a, b in pairwise(pts))
+    middle = steps[len(steps) // 2]
+    if middle <= 0:
+        return None
+    alike = sum(abs(s - middle) * 20 <= middle for s in steps)
+    near = _standards_near(1 / (middle * time_base))
+    return near[0] if near and alike * 3 >= len(steps) * 2 else None
+
+
+def _last_duration(
+    pts: Sequence[int], track: _Track, rate: Fraction, vfr: bool, time_base: Fraction
+) -> int:
+    """Length of the last frame: one at a steady rate, else what the file says."""
     nominal = max(1, round(1 / (rate * time_base)))
     said = track.durations.get(pts[-1], 0)
-    return said if 0 < said * time_base < _LONGEST_S else nominal
+    return said if vfr and 0 < said * time_base < _LONGEST_S else nominal
 
 
 def _orientation(frame: av.VideoFrame) -> tuple[Literal[0, 90, 180, 270], bool]:

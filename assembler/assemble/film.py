@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,12 +17,13 @@ from assembler.assemble.progress import Progress
 from assembler.assemble.seams import decide_all, seam_of
 from assembler.assemble.sound import mixed
 from assembler.cut.build import handoffs, resolve
-from assembler.cut.model import Cut
+from assembler.cut.model import Cut, Insert
 from assembler.errors import FetchError, Problem
 from assembler.fetch import fetch
 from assembler.generate.base import Take
 from assembler.generate.run import generate
-from assembler.layers.captions import read_captions
+from assembler.layers.captions import caption_inserts, read_captions, write_captions
+from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision, decision_to_json
 from assembler.mix.bus import mix_key
 from assembler.plan.keys import content_key
@@ -175,7 +176,7 @@ def make(
         Records(prepared.project.reports),
         _least(budget_usd, prepared.loaded.timeline.budget),
     )
-    guard((d.path for d in prepared.deliveries), run.records, force=force)
+    guard(_written(prepared), run.records, force=force)
     run.announce()
     takes = run.takes()
     seams = run.seams(takes)
@@ -302,7 +303,7 @@ class _Run:
             delivery.path,
             sound=sound.path,
             spans=self.prepared.project.spans,
-            inserts=self._inserts(cut, delivery),
+            inserts=self._inserts(cut),
             workers=self.workers,
             on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
             cancel=self.cancel,
@@ -321,7 +322,24 @@ class _Run:
             up_to_date=False,
         )
         self.records.write(delivery.path, key, asdict(made))
+        self._sidecar(cut, delivery.path)
         return made
+
+    def _inserts(self, cut: Cut) -> tuple[Insert, ...]:
+        """Titles and burnt-in captions as pictures with transparency."""
+        folder = self.prepared.project.cache / "layers"
+        own = (self.prepared.project.root / "presets",)
+        made = [title_insert(t, cut.size, cut.rate, folder, folders=own) for t in cut.titles]
+        if cut.burn_captions:
+            made += caption_inserts(cut.captions, cut.size, cut.rate, folder, folders=own)
+        return tuple(made)
+
+    def _sidecar(self, cut: Cut, out: Path) -> None:
+        """Captions that aren't burnt in, beside the film."""
+        if cut.captions and not cut.burn_captions:
+            path = _captions_beside(out)
+            write_captions(cut.captions, path)
+            self.records.write(path, "", {})
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
@@ -336,9 +354,22 @@ def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
     return on_done
 
 
+def _written(prepared: Prepared) -> Iterator[Path]:
+    """Every file that a run writes for the user."""
+    captions = prepared.loaded.timeline.captions
+    for delivery in prepared.deliveries:
+        yield delivery.path
+        if captions and not captions.burn:
+            yield _captions_beside(delivery.path)
+
+
+def _captions_beside(out: Path) -> Path:
+    return out.with_suffix(".srt")
+
+
 def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
-    limits = [limit for limit in (given, budget and budget.usd) if limit is not None]
-    return min(limits, default=None)
+    limits = [given, budget.usd if budget else None]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _delivery_key(cut: Cut, delivery: Delivery) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assembler.assemble.stock import Stock, take_stock
+from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, Problem, SpecError
 from assembler.fetch import cached
 from assembler.generate.run import done_keys
@@ -216,11 +216,11 @@ class _Presets:
 
     def models(self, draft: bool) -> dict[str, ModelPreset]:
         timeline = self._loaded.timeline
-        wanted: dict[str, tuple[str | int, ...]] = {}
+        wanted: dict[str, Loc] = {}
         for n, segment in enumerate(timeline.segments):
             if segment.kind in ("generated", "avatar"):
                 name = segment.model or timeline.defaults.model
-                loc = ("segments", n, "model") if segment.model else ("defaults", "model")
+                loc: Loc = ("segments", n, "model") if segment.model else ("defaults", "model")
                 if segment.avatar and segment.avatar.model:
                     name, loc = segment.avatar.model, ("segments", n, "avatar", "model")
                 wanted.setdefault(name, loc)
@@ -266,7 +266,7 @@ class _Presets:
         self,
         find: Callable[[str, Sequence[Path]], _T],
         name: str,
-        loc: tuple[str | int, ...],
+        loc: Loc,
     ) -> _T | None:
         try:
             return find(name, self._folders)

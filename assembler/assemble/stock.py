@@ -60,7 +60,7 @@ def take_stock(loaded: Loaded, fetched: Mapping[str, Path], cache: Path, *, writ
 def named(timeline: Timeline, fetched: Mapping[str, Path]) -> Iterator[tuple[Loc, Path]]:
     """Every media file that the timeline names, with its place."""
     for n, segment in enumerate(timeline.segments):
-        if segment.url in fetched:
+        if segment.url and segment.url in fetched:
             yield ("segments", n, "url"), fetched[segment.url]
         for loc, path in _of_segment(segment):
             yield ("segments", n, *loc), path

@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from assembler.layers.typeset import (
     typeset,
 )
 from assembler.media.files import sha256_of
+from assembler.media.stills import write_png
 from assembler.plan.keys import content_key
 from assembler.spec.presets import TitlePreset, font_file, title_preset
+from assembler.timebase import FrameRange
 
 STAGE = 1
 """Version of how titles look; raise it when the same style gives other pixels."""
@@ -72,9 +75,8 @@ def title_insert(
     block = typeset(layer.text, style, size, _complete(layer.text, font, style))
     frames = layer.record.frames
     key = content_key(
-        stage=STAGE, style=style.model_dump(mode="json"), font=sha256_of(font), text=layer.text,
-        size=size, rate=rate, frames=frames,
-    )  # fmt: skip
+        stage=STAGE, text=layer.text, size=size, rate=rate, frames=frames, **_look(style, font)
+    )
     path = folder / f"{key}.mov"
     if not path.is_file():
         _write(path, _pictures(block, style, font, rate, frames), block.box, rate)
@@ -82,18 +84,37 @@ def title_insert(
     return Insert(path, layer.record, x, y, width, height, key)
 
 
-def text_picture(
-    text: str, style: TitlePreset, size: tuple[int, int], font: Path
-) -> tuple[Box, Floats]:
+def text_insert(
+    text: str,
+    style: TitlePreset,
+    font: Path,
+    record: FrameRange,
+    size: tuple[int, int],
+    folder: Path,
+) -> Insert:
     """
-    Words as they stand still: their box on the canvas, and float32 (h, w, 4) R'G'B'A in [0, 1].
+    Words that stand still, as a PNG with straight alpha, made unless it is there.
 
     Raises:
         MissingProgramError: If the font lacks a character.
         RenderError: If the words don't fit the picture.
     """
     block = typeset(text, style, size, _complete(text, font, style))
-    return block.box, _picture(_composite(block, style, font, 1.0, still=True), 0.5)
+    key = content_key(stage=STAGE, still=True, text=text, size=size, **_look(style, font))
+    path = folder / f"{key}.png"
+    if not path.is_file():
+        write_png(path, _picture(_composite(block, style, font, 1.0, still=True), 0.5))
+    x, y, width, height = block.box
+    return Insert(path, record, x, y, width, height, key, still=True)
+
+
+def _look(style: TitlePreset, font: Path) -> dict[str, object]:
+    return {"style": style.model_dump(mode="json"), "font": _font_hash(font)}
+
+
+@lru_cache(maxsize=16)
+def _font_hash(font: Path) -> str:
+    return sha256_of(font)
 
 
 def _complete(text: str, font: Path, style: TitlePreset) -> Path:
@@ -102,8 +123,8 @@ def _complete(text: str, font: Path, style: TitlePreset) -> Path:
         raise MissingProgramError(
             f"the font {style.font} has no {' '.join(lacking[:10])}",
             where=f"title {text.strip()[:40]!r}",
-            fix=f"put a font that has it into presets/titles/fonts/ beside the timeline, and a copy "
-            f"of the style with `font: <file>` into presets/titles/{style.id}.yaml.",
+            fix="put a font that has it into presets/titles/fonts/ beside the timeline, and a "
+            f"copy of the style with `font: <file>` into presets/titles/{style.id}.yaml.",
         )
     return font
 

@@ -76,14 +76,18 @@ def face(font: Path, px: int) -> Any:
 
 def missing(text: str, font: Path) -> str:
     """Characters of *text* that the font doesn't have, each once."""
-    shapes = face(font, 64)
-    nothing = [_shape(shapes, mark) for mark in ("\uffff", "\U0010fffe")]
     wanted = dict.fromkeys(c for c in text if not c.isspace())
-    return "".join(c for c in wanted if _shape(shapes, c) in nothing)
+    return "".join(c for c in wanted if not _has(font, c))
 
 
-def _shape(face: Any, character: str) -> tuple[tuple[int, int], bytes]:
-    mask = face.getmask(character)
+@lru_cache(maxsize=4096)
+def _has(font: Path, character: str) -> bool:
+    """Whether a character looks otherwise than those that surely don't exist (noncharacters)."""
+    return _shape(font, character) not in (_shape(font, "\uffff"), _shape(font, "\U0010fffe"))
+
+
+def _shape(font: Path, character: str) -> tuple[tuple[int, int], bytes]:
+    mask = face(font, 64).getmask(character)
     return mask.size, bytes(mask)
 
 

@@ -370,7 +370,7 @@ class TitlePreset(Spec):
     width: Share = 0.8
     """Longest line as a part of the canvas's width."""
     margin: Annotated[Share, Field(le=0.3)] = 0.05
-    """Kept free along the edges, as a part of each side: 5 % is the title-safe area of ST 2046-1."""
+    """Kept free along the edges, as a part of each side; 5 % is ST 2046-1's title-safe area."""
     line_height: Annotated[float, Field(ge=0.8, le=3)] = 1.2
     outline: Annotated[float, Field(ge=0, le=0.3)] = 0.0
     """Width of an outline as a part of the text height."""

@@ -80,7 +80,7 @@ class SpanJob:
             RenderError: If ffmpeg fails, the work is cancelled, or frames are missing.
         """
         where = span_name(self.span)
-        with publish(self.path) as part, prepared(self.span, self.folder) as materials:
+        with publish(self.path) as part, prepared(self.span, cancel) as materials:
             stream = graph_of(self.span, materials)
             output = ffmpeg.output(stream, str(part), **encoder_args(self.span.form))
             run(ffmpeg.get_args(output), on_frames=on_frames, cancel=cancel, where=where)

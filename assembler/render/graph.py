@@ -10,13 +10,14 @@ are strung together, layers laid over, and the result turned into the delivery's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
+from assembler.match.apply import affine_at, constant_part, sharpen_radius_px
 from assembler.match.decision import Correction
 from assembler.media.conform import (
     Node,
@@ -27,9 +28,12 @@ from assembler.media.conform import (
     location,
     overlay_format,
 )
-from assembler.render.spans import Overlay, Passage, Piece, Shot, Span
+from assembler.render.spans import Form, Laid, Overlay, Passage, Piece, Shot, Span
 
-WORKING = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "gbrp")
+WORKING = (
+    "yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le",
+    "gbrp", "gbrp16le",
+)  # fmt: skip
 """Pixel formats in which every filter used here works without converting."""
 
 XFADES = {
@@ -77,6 +81,8 @@ def graph_of(span: Span, materials: Materials) -> Node:
         stream = counted(ffmpeg.concat(*parts, v=1, a=0), span.form.rate)
     for overlay in span.overlays:
         stream = builder.laid_over(stream, overlay)
+    for laid in span.inserts:
+        stream = builder.inserted(stream, laid)
     if materials.strip is not None:
         stream = builder.burnt_in(stream, materials.strip)
     return builder.delivered(stream)
@@ -127,16 +133,31 @@ class _Builder:
         if shot.skipped:
             left_out = "+".join(f"eq(n,{n})" for n in shot.skipped)
             stream = counted(stream.filter("select", f"not({left_out})"), self.form.rate)
-        return self.coloured(stream, shot.correction)
+        return self.corrected(stream, shot.correction)
 
-    def coloured(self, stream: Node, correction: Correction) -> Node:
-        """The constant colour correction, in float RGB."""
+    def corrected(self, stream: Node, correction: Correction) -> Node:
+        """The part of a correction that stays the same: geometry, then colour, then sharpness."""
+        if correction.neutral:
+            return stream
+        rest = fitted(constant_part(correction), self.form)
+        if rest.affine is not None:
+            stream = stream.filter("perspective", **_corners(rest, self.form.size))
         cube = self.materials.cubes.get(correction)
-        if cube is None:
+        if cube is None and not rest.sharpen:
             return stream
         stream = stream.filter("zscale", matrix="gbr", range="full").filter("format", "gbrpf32le")
-        stream = stream.filter("lut3d", cube.as_posix(), interp="tetrahedral")
+        if cube is not None:
+            stream = stream.filter("lut3d", cube.as_posix(), interp="tetrahedral")
+        if rest.sharpen:
+            stream = self.sharpened(stream, rest.sharpen)
         return self.as_work(stream)
+
+    def sharpened(self, stream: Node, amount: float) -> Node:
+        both = stream.filter_multi_output("split", 2)
+        soft = both[1].filter("gblur", sigma=sharpen_radius_px(self.form.size[1]), steps=3)
+        weights = f"{1 + amount:.6f} {-amount:.6f}"
+        mixed = ffmpeg.filter([both[0], soft], "mix", inputs=2, weights=weights, scale=1)
+        return counted(mixed, self.form.rate)
 
     def as_work(self, stream: Node) -> Node:
         """RGB turned back into the working format."""
@@ -246,10 +267,36 @@ class _Builder:
         layer = layer.filter("format", _with_alpha(self.work))
         return ffmpeg.filter([layer, shape], "alphamerge")
 
+    def inserted(self, stream: Node, laid: Laid) -> Node:
+        """A title: R'G'B' with straight alpha, in the delivery's pixels."""
+        insert = laid.insert
+        words = self.read(location(insert.path))["v:0"]
+        if insert.still:
+            words = words.filter("loop", loop=-1, size=1)
+        words = counted(words, self.form.rate).filter(
+            "trim", start_frame=laid.first, end_frame=laid.first + laid.frames
+        )
+        words = counted(words, self.form.rate).filter("setpts", f"PTS+{laid.at}")
+        return self.over(stream, words, insert.x, insert.y)
+
     def burnt_in(self, stream: Node, strip: Path) -> Node:
-        words = self.read(location(strip))["v:0"]
-        words = counted(words, self.form.rate)
-        return stream.overlay(words, x=0, y=0, format=overlay_format(self.work), eof_action="pass")
+        words = counted(self.read(location(strip))["v:0"], self.form.rate)
+        return self.over(stream, words, 0, 0)
+
+    def over(self, stream: Node, words: Node, x: int, y: int) -> Node:
+        words = words.filter("format", "gbrap")
+        if not self.work.startswith("gbr"):
+            words = words.filter(
+                "zscale",
+                matrixin="gbr",
+                rangein="full",
+                matrix="709",
+                range="limited",
+                chromal="left",
+            )
+        words = words.filter("format", _with_alpha(self.work)).filter("setsar", 1)
+        form = overlay_format(self.work)
+        return stream.overlay(words, x=x, y=y, format=form, alpha="straight", eof_action="pass")
 
     def delivered(self, stream: Node) -> Node:
         if self.work == self.form.pix_fmt:
@@ -258,6 +305,32 @@ class _Builder:
         if self.form.pix_fmt.startswith("gbr") and not self.work.startswith("gbr"):
             args |= {"matrix": "gbr", "range": "full"}
         return finished(stream.filter("zscale", **args), self.form.pix_fmt)
+
+
+def fitted(correction: Correction, form: Form) -> Correction:
+    """*correction* with its geometry told in parts of the delivered picture, not of the canvas."""
+    if correction.affine is None or form.size == form.canvas:
+        return correction
+    scale = max(form.size[0] / form.canvas[0], form.size[1] / form.canvas[1])
+    left, top = ((c * scale - s) / 2 for c, s in zip(form.canvas, form.size, strict=True))
+    a, b, c, d, e, f = correction.affine
+    width = form.canvas[0] * scale
+    moved = (
+        (a, b, (c * width + a * left + b * top - left) / form.size[0]),
+        (d, e, (f * width + d * left + e * top - top) / form.size[0]),
+    )
+    return replace(correction, affine=(*moved[0], *moved[1]))
+
+
+def _corners(correction: Correction, size: tuple[int, int]) -> dict[str, Any]:
+    """Where in the source the corners of the picture lie, for the perspective filter."""
+    matrix = affine_at(correction, size)
+    assert matrix is not None
+    args: dict[str, Any] = {"interpolation": "cubic", "sense": "source", "eval": "init"}
+    for n, (x, y) in enumerate((x, y) for y in (0, size[1]) for x in (0, size[0])):
+        args[f"x{n}"] = f"{matrix[0] @ (x, y, 1):.6f}"
+        args[f"y{n}"] = f"{matrix[1] @ (x, y, 1):.6f}"
+    return args
 
 
 def _deep(work: str) -> str:

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.cut.model import Cut
+from assembler.cut.model import Cut, Insert
 from assembler.errors import RenderError
 from assembler.media.conform import notes as conform_notes
 from assembler.media.files import publish
@@ -58,6 +58,7 @@ def render(
     *,
     sound: Path | None,
     spans: Path,
+    inserts: Sequence[Insert] = (),
     workers: int | None = None,
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
@@ -71,6 +72,7 @@ def render(
         out: Where it goes; replaced when it exists, so ask before.
         sound: The mixed programme sound as WAV; None makes a silent film.
         spans: Folder of spans that are kept.
+        inserts: Titles and captions made for the delivery's size.
         workers: Spans made at a time; None fits cores and memory.
         on_frames: Told how many of `cut.frames` are finished.
         cancel: Stops all work when set.
@@ -80,7 +82,7 @@ def render(
     """
     if not cut.clips:
         raise RenderError("the programme has no clips", cut.title, "add a segment.")
-    planned = spans_of(cut, delivery)
+    planned = spans_of(cut, delivery, inserts)
     stamp = _stamp(planned, sound, cut, delivery)
     record = spans / f"final-{content_key(path=out.absolute())}.json"
     notes = conversions(cut, delivery)

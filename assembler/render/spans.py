@@ -11,11 +11,12 @@ edit point lies in the programme is no part of a key, so a cut that moves keeps 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
-from assembler.cut.model import Clip, Cut, PictureLayer, Source
+from assembler.cut.model import Clip, Cut, Insert, PictureLayer, Source
 from assembler.match.decision import NO_CORRECTION, Correction
 from assembler.media.info import Colour
 from assembler.plan.keys import content_key
@@ -49,8 +50,10 @@ class Shot:
     """Source frames in between that are left out, counted from `first`."""
     fit: Fit
     correction: Correction
-    used_before: int
-    """Frames of the clip shown before these: where a correction that fades is at."""
+    used: int
+    """Frames of the clip shown before these: where a fading correction is at (handles: below 0)."""
+    arrays: bool = False
+    """Whether its correction changes from frame to frame, so that they are made one by one."""
 
     @property
     def read(self) -> int:
@@ -91,6 +94,18 @@ class Overlay:
 
 
 @dataclass(frozen=True, slots=True)
+class Laid:
+    """An insert's part in a span."""
+
+    insert: Insert
+    at: int
+    """Frame of the span at which it begins."""
+    first: int
+    """First frame of the insert."""
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """What the picture of a delivery is, the same for all its spans."""
 
@@ -112,6 +127,7 @@ class Span:
     frames: FrameRange
     pieces: tuple[Piece, ...]
     overlays: tuple[Overlay, ...]
+    inserts: tuple[Laid, ...]
     form: Form
     key: str = ""
 
@@ -148,15 +164,25 @@ def _gop(delivery: DeliveryPreset, rate: Fraction) -> int | None:
     return None if length_s is None else max(1, round_half_up(Fraction(length_s) * rate))
 
 
-def spans_of(cut: Cut, delivery: DeliveryPreset) -> tuple[Span, ...]:
-    """Spans that make up the whole programme, in order."""
+def spans_of(
+    cut: Cut, delivery: DeliveryPreset, inserts: Sequence[Insert] = ()
+) -> tuple[Span, ...]:
+    """
+    Spans that make up the whole programme, in order.
+
+    Args:
+        cut: The programme.
+        delivery: What it is rendered to.
+        inserts: Titles and captions made for the delivery's size, laid over everything else.
+    """
     form = form_of(cut, delivery)
     out = []
     for group in _groups(cut):
         frames = FrameRange(group[0][0].start, group[-1][0].stop)
         pieces = tuple(piece for _, piece in group)
         overlays = tuple(_overlays(cut, frames, form))
-        out.append(_keyed(Span(frames, pieces, overlays, form)))
+        laid = tuple(_laid(inserts, frames))
+        out.append(_keyed(Span(frames, pieces, overlays, laid, form)))
     return tuple(out)
 
 
@@ -196,8 +222,24 @@ def _stretches(cut: Cut) -> Iterator[Placed]:
             yield _passage(cut.clips[number - 1], clip)
         start, stop = clip.record.start + into, clip.record.stop - out
         for part in divided(FrameRange(start, stop), clip.record.start, longest):
-            used = part.start - clip.record.start
-            yield part, shot(clip, used, part.frames)
+            yield from _shots(clip, part)
+
+
+def _shots(clip: Clip, part: FrameRange) -> Iterator[Placed]:
+    """*part* of a clip, divided where its correction has come to rest."""
+    rest = clip.record.start + changing_frames(clip)
+    marks = sorted({part.start, part.stop, min(max(rest, part.start), part.stop)})
+    for start, stop in pairwise(marks):
+        yield FrameRange(start, stop), shot(clip, start - clip.record.start, stop - start)
+
+
+def changing_frames(clip: Clip) -> int:
+    """How many of a clip's first frames have a correction that changes from one to the next."""
+    if clip.correction.neutral:
+        return 0
+    from assembler.match.apply import array_frames
+
+    return array_frames(clip.correction, clip.record.frames)
 
 
 def divided(frames: FrameRange, origin: int, longest: int) -> Iterator[FrameRange]:
@@ -240,7 +282,8 @@ def shot(clip: Clip, used: int, frames: int) -> Shot:
         skipped=tuple(inside),
         fit=clip.fit,
         correction=clip.correction,
-        used_before=max(0, used),
+        used=used,
+        arrays=max(0, used) < changing_frames(clip),
     )
 
 
@@ -258,6 +301,14 @@ def _overlays(cut: Cut, span: FrameRange, form: Form) -> Iterator[Overlay]:
         stop = min(span.stop, layer.record.stop)
         if start < stop:
             yield _overlay(layer, start, stop, span, form)
+
+
+def _laid(inserts: Sequence[Insert], span: FrameRange) -> Iterator[Laid]:
+    for insert in inserts:
+        start = max(span.start, insert.record.start)
+        stop = min(span.stop, insert.record.stop)
+        if start < stop:
+            yield Laid(insert, start - span.start, start - insert.record.start, stop - start)
 
 
 def _overlay(layer: PictureLayer, start: int, stop: int, span: FrameRange, form: Form) -> Overlay:
@@ -306,6 +357,7 @@ def _decisive(span: Span) -> dict[str, object]:
         "form": span.form,
         "pieces": [_piece_parts(piece) for piece in span.pieces],
         "overlays": [_overlay_parts(overlay) for overlay in span.overlays],
+        "inserts": [_laid_parts(laid) for laid in span.inserts],
         "position": span.frames.start if span.form.burn_in else None,
     }
 
@@ -328,7 +380,7 @@ def _shot_parts(shown: Shot) -> object:
         "skipped": shown.skipped,
         "fit": shown.fit,
         "correction": correction if changing else None,
-        "used_before": shown.used_before if changing else None,
+        "used": shown.used if changing else None,
     }
 
 
@@ -345,3 +397,9 @@ def _overlay_parts(overlay: Overlay) -> object:
         "box": overlay.box,
         "shape": overlay.shape,
     }
+
+
+def _laid_parts(laid: Laid) -> object:
+    insert = laid.insert
+    place = (insert.x, insert.y, insert.width, insert.height, insert.still)
+    return [insert.key, place, laid.at, laid.first, laid.frames]

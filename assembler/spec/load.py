@@ -32,7 +32,7 @@ from assembler.spec.model import (
 )
 from assembler.spec.parts import Assembled, assemble
 from assembler.spec.paths import ProjectFolder
-from assembler.spec.problems import at, bounded, problems_of, subject
+from assembler.spec.problems import MAX_PROBLEMS, at, bounded, problems_of, subject
 from assembler.spec.yaml import Node, Source, read
 
 
@@ -96,6 +96,8 @@ def _validated(whole: Assembled, path: Path) -> tuple[Timeline | None, Draft]:
         timeline = Timeline.model_validate({**raw, "path": path})
     except ValidationError as exc:
         whole.problems += problems_of(exc, Timeline, node)
+        if len(whole.problems) > MAX_PROBLEMS:
+            raise SpecError(bounded(whole.problems)) from None
         return None, _draft(raw, node, path)
     return timeline, Draft.of(timeline, node)
 

@@ -27,11 +27,13 @@ _CHECK = "check the name; paths start at the folder of the file that names them.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProjectFolder:
-    """The folder that paths stay in; remembers what it looked up, so it lives for one reading."""
+    """The folder that paths stay in. It remembers what it looked up and lives for one reading."""
 
     root: Path
     """Absolute, links followed."""
-    _real: dict[Path, Path] = field(default_factory=dict)
+    _real: dict[str, str] = field(default_factory=dict)
+    """Folders with links followed."""
+    _found: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _names: dict[Path, tuple[str, ...] | None] = field(default_factory=dict)
     _missed: list[Path] = field(default_factory=list)
 
@@ -42,7 +44,12 @@ class ProjectFolder:
         Raises:
             FlawedValueError: If it is empty, too long, or leads out of the project.
         """
-        text = text.strip()
+        known = self._found.get((folder, text))
+        if known is None:
+            known = self._found[folder, text] = self._resolved(text.strip(), folder)
+        return known
+
+    def _resolved(self, text: str, folder: Path) -> Path:
         if not text:
             raise flawed("the path is empty", "write the path of a file.")
         if len(text) > MAX_PATH:
@@ -51,10 +58,10 @@ class ProjectFolder:
             raise flawed(f"{shown(text)} begins with ~, which is not expanded", _BRING_IN)
         if os.sep == "/":
             text = text.replace("\\", "/")
-        lexical = Path(os.path.normpath(folder / text))
-        real = self._followed(lexical)
+        lexical = os.path.normpath(os.path.join(folder, text))  # noqa: PTH118  (10 x as fast)
+        real = Path(self._followed(lexical))
         if not real.is_relative_to(self.root):
-            through = " through a link" if lexical.is_relative_to(self.root) else ""
+            through = " through a link" if Path(lexical).is_relative_to(self.root) else ""
             raise flawed(f"{shown(text)} leads out of the project folder{through}", _BRING_IN)
         return real
 
@@ -83,11 +90,12 @@ class ProjectFolder:
         """*path* as the author would write it."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else "it"
 
-    def _followed(self, path: Path) -> Path:
-        if path.parent not in self._real:
-            self._real[path.parent] = Path(os.path.realpath(path.parent))
-        last = self._real[path.parent] / path.name
-        return Path(os.path.realpath(last)) if last.is_symlink() else last
+    def _followed(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        last = os.path.join(self._real[folder], name)  # noqa: PTH118
+        return os.path.realpath(last) if os.path.islink(last) else last  # noqa: PTH114
 
 
 class Scalar(str):

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -163,28 +164,35 @@ def broken(
     words = text.split(" ")
     if inside:
         words = [part for word in words for part in _cut_up(word, length, width)]
-    if any(length(word) > width for word in words):
+    lengths = [length(word) for word in words]
+    if max(lengths) > width:
         return None
-    lines = _greedy(words, length, width)
-    narrow, wide = max(map(length, words)), width
+    space = length(" ")
+    counts = _greedy(lengths, space, width)
+    narrow, wide = max(lengths), width
     while wide - narrow > 1:
         middle = (narrow + wide) / 2
-        if len(_greedy(words, length, middle)) > len(lines):
+        if len(_greedy(lengths, space, middle)) > len(counts):
             narrow = middle
         else:
             wide = middle
-    return _greedy(words, length, wide)
+    counts = _greedy(lengths, space, wide)
+    ends = list(accumulate(counts))
+    return [" ".join(words[end - n : end]) for n, end in zip(counts, ends, strict=True)]
 
 
-def _greedy(words: list[str], length: Callable[[str], float], width: float) -> list[str]:
-    lines = [words[0]]
-    for word in words[1:]:
-        longer = f"{lines[-1]} {word}"
-        if length(longer) <= width:
-            lines[-1] = longer
+def _greedy(lengths: list[float], space: float, width: float) -> list[int]:
+    """How many words go on each line."""
+    counts: list[int] = []
+    used = width + 1
+    for length in lengths:
+        if used + space + length <= width:
+            counts[-1] += 1
+            used += space + length
         else:
-            lines.append(word)
-    return lines
+            counts.append(1)
+            used = length
+    return counts
 
 
 def _cut_up(word: str, length: Callable[[str], float], width: float) -> Iterator[str]:

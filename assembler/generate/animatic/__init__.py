@@ -7,7 +7,6 @@ is the free preview of any timeline and what tests generate with.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -91,7 +90,7 @@ class Animatic(Provider):
             for _ in _make(recipe, clip):
                 pass
         try:
-            os.replace(clip, to)
+            clip.replace(to)
         except OSError as exc:
             raise GenerateError(f"can't move the clip to {to}: {exc}", str(clip)) from exc
 

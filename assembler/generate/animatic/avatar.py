@@ -29,9 +29,10 @@ class Speaking:
     rate: float
 
     def at(self, n: float) -> Planes:
+        """The portrait at that moment of its speech."""
         nod, wide = self._nod(n), self._open(n)
         view = self.picture.view(Pose())
-        mx, my = picture.maps_of(self.picture, view)
+        mx, my = picture.maps_of(self.picture, view).full
         face = self.face
         t = n / self.rate
         weight = _around(
@@ -46,7 +47,11 @@ class Speaking:
         mx = mx - weight * (dx - turn * yy)
         my = my - weight * (dy + turn * xx)
         my, dark = self._jaw(mx, my, wide)
-        frame = picture.warped(self.picture.planes, (mx, my))
+        half = (
+            (mx[0::2, 0::2] + mx[1::2, 0::2]) * 0.25,
+            (my[0::2, 0::2] + my[1::2, 0::2]) * 0.25 - 0.25,
+        )
+        frame = picture.warped(self.picture.planes, picture.Maps((mx, my), half))
         if dark is not None:
             _tint(frame, dark, code((0.16, 0.035, 0.045)))
         return frame

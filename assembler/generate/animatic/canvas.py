@@ -42,21 +42,30 @@ class Canvas:
             values = [colour[channel] for _, colour in stops]
             self.rgb[..., channel] = np.interp(self.ys[:, 0], rows, values)[:, None]
 
-    def lay(self, alpha: Array, colour: Array | Rgb, near: float | Array | None = None) -> None:
-        """Paint with an alpha of shape (h, w) and one colour or a picture."""
-        paint = np.asarray(colour, np.float32)
-        self.rgb += (paint - self.rgb) * alpha[..., None]
+    def lay(
+        self, alpha: Array, colour: Array | Rgb, near: float | Array | None = None, top: int = 0
+    ) -> None:
+        """Paint with an alpha of shape (rows, w), from row *top* on, and one colour or a picture."""
+        rows = slice(top, top + alpha.shape[0])
+        box = self.rgb[rows]
+        box += (np.asarray(colour, np.float32) - box) * alpha[..., None]
         for watched in self._watched:
-            watched *= 1 - alpha
+            watched[rows] *= 1 - alpha
         if near is not None:
-            self.near += (near - self.near) * alpha
+            self.near[rows] += (near - self.near[rows]) * alpha
 
     def glow(self, x: float, y: float, radius: float, colour: Rgb, strength: float) -> None:
         """Light added around a point, falling off softly."""
-        distance = (self.xs - x) ** 2 + (self.ys - y) ** 2
-        light = np.exp(-distance / (2 * radius * radius)) * strength
-        self.rgb += (
-            (1 - np.clip(self.rgb, 0, 1)) * light[..., None] * np.asarray(colour, np.float32)
+        reach = 4 * radius
+        x0, x1 = max(0, int(x - reach)), min(self.width, int(x + reach) + 1)
+        y0, y1 = max(0, int(y - reach)), min(self.height, int(y + reach) + 1)
+        if x1 <= x0 or y1 <= y0:
+            return
+        across = np.exp(-((self.xs[x0:x1] - x) ** 2) / (2 * radius * radius))
+        down = np.exp(-((self.ys[y0:y1] - y) ** 2) / (2 * radius * radius)) * strength
+        box = self.rgb[y0:y1, x0:x1]
+        box += (
+            (1 - np.clip(box, 0, 1)) * (across * down)[..., None] * np.asarray(colour, np.float32)
         )
 
     def disc(self, x: float, y: float, radius: float, colour: Rgb, alpha: float = 1.0) -> None:
@@ -66,7 +75,8 @@ class Canvas:
 
     def below(self, edge: Array, softness: float = 1.0) -> Array:
         """Alpha of all that lies below a line, given as one row per column."""
-        return np.clip((self.ys - edge[None, :]) / softness + 0.5, 0, 1)
+        cover: Array = np.clip((self.ys - edge[None, :]) / softness + 0.5, 0, 1)
+        return cover
 
     def shape(self, points: Sequence[tuple[float, float]], colour: Rgb, near: float | None = None,
               alpha: float = 1.0) -> None:  # fmt: skip

@@ -34,12 +34,32 @@ def _halved(plane: Array) -> Array:
     )
 
 
-def _tint(frame: Planes, alpha: Array, colour: tuple[float, float, float]) -> None:
-    """Lay one colour over the frame by an alpha of half its size."""
-    full = cv2.resize(alpha, frame.size, interpolation=cv2.INTER_LINEAR)
-    frame.y += (colour[0] - frame.y) * full
-    frame.u += (colour[1] - frame.u) * alpha
-    frame.v += (colour[2] - frame.v) * alpha
+def _tint(frame: Planes, rows: slice, alpha: Array, colours: tuple[Array | float, ...]) -> None:
+    """Lay colours over some rows of the frame, all given at half size (rows count there)."""
+    luma = frame.y[2 * rows.start : 2 * rows.stop]
+    size = (luma.shape[1], luma.shape[0])
+    full = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+    added = alpha * colours[0]
+    luma -= luma * full
+    luma += cv2.resize(added, size, interpolation=cv2.INTER_LINEAR)
+    for plane, colour in ((frame.u, colours[1]), (frame.v, colours[2])):
+        area = plane[rows]
+        area += (colour - area) * alpha
+
+
+def _rows(mask: Array) -> tuple[int, int]:
+    """First and last row of a mask that isn't empty."""
+    used = np.flatnonzero(mask.max(axis=1) > 0.004)
+    return (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
+
+
+def _seen(view: View, first: float, last: float, near: float, width: int) -> slice:
+    """Rows of the chroma planes in which rows *first* to *last* of the picture can be seen."""
+    edge = [view.point(x, y, near)[1] for x in (0, width) for y in (first, last)]
+    half = view.size[1] // 2
+    margin = 0.02 * half + 2
+    top = min(max(int(min(edge) / 2 - margin), 0), half)
+    return slice(top, min(max(int(max(edge) / 2 + margin), top), half))
 
 
 @dataclass(slots=True)
@@ -57,21 +77,24 @@ class Clouds:
     speed: float
     """Half pixels a second."""
     _sky: Array | None = None
+    _span: tuple[int, int] = (0, 0)
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Over the sky, under everything else."""
         if self._sky is None:
-            self._sky = _halved(self.sky)
-        cx, cy = halves
-        moved = cx + self.speed * at_s
-        where = cv2.remap(self._sky, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        cover = cv2.remap(
+            self._sky, self._span = _halved(self.sky), _rows(self.sky)
+        rows = _seen(view, *self._span, 0.0, self.sky.shape[1])
+        if rows.start == rows.stop:
+            return
+        cx, cy = halves[0][rows], halves[1][rows]
+        moved = cx + np.float32(self.speed * at_s)
+        alpha = cv2.remap(
             self.cover, moved, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
         )
+        alpha *= cv2.remap(self._sky, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         lit = cv2.remap(self.lit, moved, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        alpha = cover * where
-        bright = alpha * lit
-        _tint(frame, alpha - bright, self.shade)
-        _tint(frame, bright, self.light)
+        pairs = zip(self.shade, self.light, strict=True)
+        _tint(frame, rows, alpha, tuple(lit * np.float32(b - a) + np.float32(a) for a, b in pairs))
 
 
 def clouds(
@@ -113,35 +136,34 @@ class Water:
     """Half size: how near, for the speed."""
     unit: float
     _cover: Array | None = None
+    _span: tuple[int, int] = (0, 0)
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Dark troughs, then the light on the crests."""
         if self._cover is None:
-            self._cover = _halved(self.cover)
-        cx, cy = halves
-        lift = self.unit * 0.012 * math.sin(at_s * 0.9)
+            self._cover, self._span = _halved(self.cover), _rows(self.cover)
+            self.where = self.where * self._cover
+        rows = _seen(view, *self._span, 0.4, self.cover.shape[1])
+        if rows.start == rows.stop:
+            return
+        cx, cy = halves[0][rows], halves[1][rows]
         near = cv2.remap(self.depth, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        drift = near * (0.045 * self.unit * at_s)
-        a = cv2.remap(
-            self.first,
-            cx + drift,
-            cy + near * lift,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
-        b = cv2.remap(
-            self.second,
-            cx - drift * 0.8,
-            cy - near * lift,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
+        drift = near * np.float32(0.045 * self.unit * at_s)
+        lift = near * np.float32(self.unit * 0.012 * math.sin(at_s * 0.9))
+        mirror = cv2.BORDER_REFLECT_101
+        waves = cv2.remap(self.first, cx + drift, cy + lift, cv2.INTER_LINEAR, borderMode=mirror)
+        waves *= cv2.remap(self.second, cx - drift, cy - lift, cv2.INTER_LINEAR, borderMode=mirror)
         cover = cv2.remap(self._cover, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         where = cv2.remap(self.where, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        waves = a * b
+        trough = np.clip((0.20 - waves) * 1.7, 0, 0.30) * cover * (0.25 + 0.75 * near)
+        crest = np.clip((waves - 0.30) * 6, 0, 1) * where
+        # Crests and troughs never meet, so both are laid at once.
+        alpha = trough + crest
+        share = crest / np.maximum(alpha, 1e-4)
+        pairs = zip(self.dark, self.colour, strict=True)
         _tint(
-            frame, np.clip((0.20 - waves) * 1.7, 0, 0.30) * cover * (0.25 + 0.75 * near), self.dark
+            frame, rows, alpha, tuple(share * np.float32(b - a) + np.float32(a) for a, b in pairs)
         )
-        _tint(frame, np.clip((waves - 0.30) * 6, 0, 1) * cover * where, self.colour)
 
 
 def water(
@@ -177,32 +199,47 @@ def water(
 _SUPER = 3
 
 
-def _polygons(
-    height: float, shapes: list[tuple[Rgb, list[tuple[float, float]]]], wide: float = 1.2
-) -> tuple[Array, float]:
-    """
-    A sprite from polygons given in parts of its height, y upwards from the feet.
+Shapes = list[tuple[Rgb, list[tuple[float, float]]]]
 
-    Returns:
-        The sprite, shape (h, w, 4), and the column of its middle.
+
+def _stamp(
+    frame: Planes, x: float, y: float, height: float, shapes: Shapes, *,
+    wide: float = 1.2, alpha: float = 1.0, mirror: float = 0.0,
+) -> None:  # fmt: skip
     """
-    rows, columns = max(4, math.ceil(height * 1.08)), max(4, math.ceil(height * wide))
-    big = np.zeros((rows * _SUPER, columns * _SUPER, 3), np.float32)
+    Draw polygons upon the frame, exact to parts of a pixel.
+
+    Args:
+        frame: Changed in place.
+        x: Column of their middle.
+        y: Row of their feet.
+        height: In pixels.
+        shapes: Colour and corners, in parts of the height, y upwards from the feet.
+        wide: Width of the room for them, in parts of the height.
+        alpha: Of all of them.
+        mirror: Of their reflection below the feet.
+    """
+    rows, columns = max(4, math.ceil(height * 1.1) + 2), max(4, math.ceil(height * wide) + 2)
+    left, top = math.floor(x - columns / 2), math.floor(y) - rows + 2
+    if left > frame.size[0] or left + columns < 0 or top > frame.size[1] or top + rows < 0:
+        return
+    ink = np.zeros((rows * _SUPER, columns * _SUPER, 3), np.uint8)
     cover = np.zeros((rows * _SUPER, columns * _SUPER), np.uint8)
     for colour, points in shapes:
-        pts = np.asarray(points, np.float32)
-        px = (columns / 2 + pts[:, 0] * height) * _SUPER
-        py = (rows - 1 - pts[:, 1] * height) * _SUPER
-        mask = np.zeros_like(cover)
-        cv2.fillPoly(mask, [np.stack([px, py], 1).round().astype(np.int32)], 255)
-        big[mask > 0] = colour
-        cover |= mask
-    alpha = (
-        cv2.resize(cover, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    )
-    ink = cv2.resize(big, (columns, rows), interpolation=cv2.INTER_AREA)
-    ink = np.where(alpha[..., None] > 0, ink / np.maximum(alpha[..., None], 1e-3), 0)
-    return np.dstack([np.clip(ink, 0, 1), alpha]).astype(np.float32), columns / 2
+        pts = np.asarray(points, np.float32) * (height, -height) + (x - left, y - top)
+        corners = [(pts * _SUPER).round().astype(np.int32)]
+        cv2.fillPoly(ink, corners, [round(255 * part) for part in colour])
+        cv2.fillPoly(cover, corners, [255])
+    part = cv2.resize(cover, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    sprite = np.empty((rows, columns, 4), np.float32)
+    np.divide(small, np.maximum(part, 1)[..., None], out=sprite[..., :3])
+    np.multiply(part, alpha / 255, out=sprite[..., 3])
+    if mirror:
+        below = sprite[::-1][2 : max(4, int(height * 0.42))].copy()
+        below[..., 3] *= np.linspace(mirror, 0, below.shape[0], dtype=np.float32)[:, None]
+        lay(frame, below, left, math.floor(y) + 1)
+    lay(frame, sprite, left, top)
 
 
 def _limb(
@@ -242,6 +279,7 @@ class Figure:
     skirt: bool = True
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """A shadow, then the body in its stride."""
         speed = 0.42 * self.height if self.walks else 0.0
         px, py, scale = view.point(self.x + speed * at_s, self.ground, self.near)
         tall = self.height * scale
@@ -249,9 +287,8 @@ class Figure:
             return
         phase = at_s * 2 * math.pi * 0.92
         bob = 0.012 * abs(math.sin(phase)) if self.walks else 0.004 * math.sin(at_s * 1.7)
-        sprite, middle = _polygons(tall, self._shapes(phase if self.walks else None, at_s, bob))
         self._shadow(frame, px, py, tall)
-        lay(frame, sprite, round(px - middle), round(py - sprite.shape[0] + 1))
+        _stamp(frame, px, py, tall, self._shapes(phase if self.walks else None, at_s, bob))
 
     def _shadow(self, frame: Planes, px: float, py: float, tall: float) -> None:
         rows, columns = max(4, int(tall * 0.10)), max(8, int(tall * 0.62))
@@ -314,21 +351,22 @@ class Birds:
     seed: int
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """The whole flock in one drawing."""
         rng = np.random.default_rng(self.seed)
+        size = self.size
+        shapes: Shapes = []
         for dx, dy, phase, scale in rng.random((self.count, 4)):
-            own = self.size * (0.6 + 0.7 * scale)
-            x = self.x + (dx - 0.5) * self.size * 16 - self.size * 1.5 * at_s
-            y = self.y + (dy - 0.5) * self.size * 6 + self.size * 0.4 * math.sin(at_s + phase * 6)
-            px, py, zoom = view.point(x, y, 0.05)
+            own = 0.10 * (0.6 + 0.7 * scale)
+            x, y = (dx - 0.5) * 1.4, 0.5 + (dy - 0.5) * 0.5 + 0.03 * math.sin(at_s + phase * 6)
             flap = math.sin(at_s * (6.5 + 2 * scale) + phase * 7)
             up, tip = 0.34 * flap, 0.16 * flap - 0.04
-            shapes = [
-                (self.colour, [(0.0, 0.46), (-0.26, 0.52 + up), (-0.55, 0.44 + up + tip), (-0.24, 0.45 + up * 0.9),
-                               (0.0, 0.38), (0.24, 0.45 + up * 0.9), (0.55, 0.44 + up + tip), (0.26, 0.52 + up)])
-            ]  # fmt: skip
-            sprite, middle = _polygons(own * zoom * 1.3, shapes)
-            sprite[..., 3] *= 0.8
-            lay(frame, sprite, round(px - middle), round(py - sprite.shape[0] / 2))
+            bird = [(0.0, 0.04), (-0.26, 0.10 + up), (-0.55, 0.02 + up + tip),
+                    (-0.24, 0.03 + up * 0.9), (0.0, -0.04), (0.24, 0.03 + up * 0.9),
+                    (0.55, 0.02 + up + tip), (0.26, 0.10 + up)]  # fmt: skip
+            shapes.append((self.colour, [(x + own * a, y + own * b) for a, b in bird]))
+        px, py, zoom = view.point(self.x - size * 1.5 * at_s, self.y, 0.05)
+        tall = size * 12 * zoom
+        _stamp(frame, px, py + tall / 2, tall, shapes, wide=1.7, alpha=0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +382,7 @@ class Boat:
     phase: float
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Drifting and heaving, with its reflection."""
         drift = 0.05 * self.size * at_s
         heave = 0.018 * self.size * math.sin(at_s * 1.25 + self.phase)
         px, py, zoom = view.point(self.x + drift, self.y + heave, self.near)
@@ -362,12 +401,7 @@ class Boat:
             (self.hull, tilt([(-0.34, 0.145), (0.36, 0.155), (0.27, 0.02), (-0.26, 0.02)])),
             (mix(self.hull, self.sail, 0.55), tilt([(-0.34, 0.145), (0.36, 0.155), (0.352, 0.128), (-0.332, 0.12)])),
         ]  # fmt: skip
-        sprite, middle = _polygons(tall, shapes)
-        mirror = sprite[::-1].copy()[: max(2, int(tall * 0.42))]
-        fade = np.linspace(0.30, 0.0, mirror.shape[0], dtype=np.float32)[:, None]
-        mirror[..., 3] *= fade
-        lay(frame, mirror, round(px - middle), round(py + 1))
-        lay(frame, sprite, round(px - middle), round(py - sprite.shape[0] + 2))
+        _stamp(frame, px, py, tall, shapes, mirror=0.30)
 
 
 def _light_sprite(radius: float, colour: Rgb, strength: float) -> Array:
@@ -393,6 +427,7 @@ class Lamp:
     period_s: float
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """A swell of light."""
         px, py, zoom = view.point(self.x, self.y, self.near)
         swell = 0.20 + 0.65 * max(0.0, math.cos(2 * math.pi * at_s / self.period_s)) ** 6
         sprite = _light_sprite(self.radius * zoom, mix(self.colour, (1, 1, 1), 0.4), swell)
@@ -411,6 +446,7 @@ class Flicker:
     seed: int
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """The glow around the sign."""
         px, py, zoom = view.point(self.x, self.y, self.near)
         a, b = (self.seed % 97) / 15, (self.seed % 31) / 5
         hum = 0.16 + 0.07 * math.sin(at_s * 9 + a) + 0.06 * math.sin(at_s * 23 + b)
@@ -431,6 +467,7 @@ class Traffic:
     lit: bool
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Cars from far to near."""
         rng = np.random.default_rng(self.seed)
         for start, lane in rng.random((5, 2)):
             coming = lane < 0.5
@@ -456,9 +493,7 @@ class Traffic:
                 [(-0.75, 0.1), (-0.78, 0.55), (-0.5, 0.98), (0.5, 0.98), (0.78, 0.55), (0.75, 0.1)],
             )
         ]
-        sprite, middle = _polygons(size, shapes, wide=1.8)
-        sprite[..., 3] *= fade
-        lay(frame, sprite, round(px - middle), round(py - sprite.shape[0]))
+        _stamp(frame, px, py, size, shapes, wide=1.8, alpha=fade)
         colour = (1.0, 0.95, 0.82) if coming else (1.0, 0.12, 0.10)
         strength = (0.95 if self.lit else 0.45) * fade
         for side in (-1, 1):
@@ -483,6 +518,7 @@ class Rain:
     amount: float
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Every streak where it has fallen to."""
         width, height = frame.size
         mask = np.zeros((height, width), np.uint8)
         rng = np.random.default_rng(self.seed)
@@ -506,6 +542,7 @@ class Snow:
     seed: int
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Every flake where it has sunk to."""
         width, height = frame.size
         mask = np.zeros((height, width), np.uint8)
         rng = np.random.default_rng(self.seed)
@@ -534,6 +571,7 @@ class Motes:
     colour: Rgb
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Every grain where it floats."""
         width, height = frame.size
         rng = np.random.default_rng(self.seed)
         for x, y, depth, phase in rng.random((34, 4)):
@@ -554,6 +592,7 @@ class Blink:
     seed: int
 
     def draw(self, frame: Planes, view: View, halves: Maps, at_s: float) -> None:
+        """Lids over the eyes, now and then."""
         cycle = (at_s + (self.seed % 19) / 10) % 3.4
         shut = max(0.0, 1 - abs(cycle - 3.1) / 0.11)
         if shut <= 0:
@@ -575,5 +614,4 @@ class Blink:
                     [(x * 2 * w / tall, y) for x, y in lid],
                 )
             ]
-            sprite, middle = _polygons(tall, shapes, wide=2.4 * w / tall + 0.4)
-            lay(frame, sprite, round(px - middle), round(py - sprite.shape[0] * 0.52))
+            _stamp(frame, px, py + tall * 0.48, tall, shapes, wide=2.4 * w / tall + 0.4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -41,7 +43,8 @@ def field(
         weight *= gain
         nx, ny = nx * 2, ny * 2
     centred = total - total.mean()
-    return 0.5 + centred / (np.sqrt(norm) * 1.15 + 1e-6)
+    scaled: Array = 0.5 + centred / np.float32(math.sqrt(norm) * 1.15 + 1e-6)
+    return scaled
 
 
 def line(width: int, seed: int, *, cells: float, octaves: int = 6, gain: float = 0.5) -> Array:
@@ -64,4 +67,4 @@ def line(width: int, seed: int, *, cells: float, octaves: int = 6, gain: float =
         norm += weight * weight
         weight *= gain
         cells *= 2
-    return (0.5 + (total - total.mean()) / (np.sqrt(norm) * 1.15)).astype(np.float32)
+    return np.asarray(0.5 + (total - total.mean()) / (math.sqrt(norm) * 1.15), np.float32)

@@ -187,22 +187,27 @@ def _ridge(
     if trees:
         edge = edge - _treeline(place, salt, 0.012 + 0.05 * near)
     colour = mix(palette.ground, mix(palette.horizon, palette.middle, 0.45), far)
-    depth = np.clip((canvas.ys - edge[None, :]) / (0.30 * canvas.unit), 0, 1)
+    top = min(max(0, int(edge.min()) - 3), canvas.height - 8)
+    ys = canvas.ys[top:]
+    depth = np.clip((ys - edge[None, :]) / (0.30 * canvas.unit), 0, 1)
     texture = noise.field(
-        (canvas.width, canvas.height), place.seed + salt + 1, cells=(24, 20), octaves=4, gain=0.62
-    )
+        (canvas.width, canvas.height - top), place.seed + salt + 1,
+        cells=(24, 20 * (canvas.height - top) / canvas.height), octaves=4, gain=0.62,
+    )  # fmt: skip
     # Light comes from above: what leans towards it is brighter.
-    slope = np.gradient(cv2.GaussianBlur(texture, (0, 0), 1.2), axis=0)
-    relief = np.clip(-slope * canvas.unit * 0.06, -1, 1) + (texture - 0.5) * 0.5
+    soft = cv2.GaussianBlur(texture, (0, 0), 1.2)
+    slope = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    relief = np.clip(slope * np.float32(-canvas.unit * 0.06), -1, 1) + (texture - 0.5) * 0.5
     paint = np.asarray(colour, np.float32) * (1 + (0.26 * (1 - far)) * relief[..., None])
     if snow:
         line = edge[None, :] + 0.10 * canvas.unit * (0.4 + texture)
-        cap = np.clip((line - canvas.ys) / (0.02 * canvas.unit), 0, 1)[..., None]
+        cap = np.clip((line - ys) / (0.02 * canvas.unit), 0, 1)[..., None]
         white = np.asarray(mix((0.95, 0.96, 0.98), palette.horizon, 0.25 + 0.5 * far), np.float32)
-        paint = paint + (white * (0.92 + 0.16 * relief[..., None]) - paint) * cap * 0.85
+        paint += (white * (0.92 + 0.16 * relief[..., None]) - paint) * cap * 0.85
     mist = np.asarray(mix(palette.horizon, palette.middle, 0.3), np.float32)
-    veil = (palette.mist * (0.25 + 0.6 * far) * depth)[..., None]
-    canvas.lay(canvas.below(edge, 1.0 if not trees else 1.4), paint + (mist - paint) * veil, near)
+    paint += (mist - paint) * (palette.mist * (0.25 + 0.6 * far) * depth)[..., None]
+    softness = 1.4 if trees else 1.0
+    canvas.lay(np.clip((ys - edge[None, :]) / softness + 0.5, 0, 1), paint, near, top)
     return edge
 
 
@@ -232,19 +237,23 @@ def _water(place: Place, edge: Array | float, *, near_top: float = 0.12) -> None
     canvas, palette = place.canvas, place.palette
     line = np.full(canvas.width, edge, np.float32) if np.isscalar(edge) else np.asarray(edge)
     top = float(line.min())
-    depth = np.clip((canvas.ys - top) / (canvas.height - top), 0, 1)
-    mirrored = canvas.rgb[np.clip(2 * int(top) - np.arange(canvas.height), 0, canvas.height - 1)]
-    sky = cv2.GaussianBlur(mirrored, (0, 0), 0.010 * canvas.unit, sigmaY=0.045 * canvas.unit)
+    row = max(0, int(top) - 2)
+    depth = np.clip((canvas.ys[row:] - top) / (canvas.height - top), 0, 1)
+    mirror = np.clip(2 * int(top) - np.arange(row, canvas.height), 0, canvas.height - 1)
+    sky = cv2.GaussianBlur(
+        canvas.rgb[mirror], (0, 0), 0.010 * canvas.unit, sigmaY=0.045 * canvas.unit
+    )
     deep = np.asarray(mix(palette.ground, palette.top, 0.45), np.float32)
-    surface = sky * 0.86 + (deep - sky * 0.86) * (0.18 + 0.58 * depth**0.8)[..., None]
+    surface = sky * 0.86
+    surface += (deep - surface) * (0.18 + 0.58 * depth**0.8)[..., None]
     # Waves grow towards the viewer: noise is stretched along the perspective.
     flat = noise.field((canvas.width, 512), place.seed + 31, cells=(26, 60), octaves=4, gain=0.6)
     rows = (np.log1p(depth[:, 0] * 22) / np.log(23) * 505).astype(np.float32)
     gx, gy = np.meshgrid(canvas.xs, rows)
     swell = cv2.remap(flat, gx, gy, cv2.INTER_LINEAR) - 0.5
-    surface = surface * (1 + swell[..., None] * (0.10 + 0.36 * depth[..., None]))
+    surface *= 1 + (swell * (0.10 + 0.36 * depth))[..., None]
+    canvas.lay(canvas.below(line, 1.2)[row:], surface, near_top + 0.62 * depth, row)
     cover = canvas.below(line, 1.2)
-    canvas.lay(cover, surface, near_top + 0.62 * depth * np.ones_like(canvas.near))
     sun_x = place.frame[0] + place.frame[2] * (0.30 + 0.42 * _share(place.seed, 1))
     place.elements.append(
         living.water(
@@ -542,7 +551,7 @@ def _forest(place: Place) -> None:
         near = 0.5 + 0.42 * rng.random()
         half = unit * (0.006 + 0.030 * (near - 0.4))
         lean = unit * 0.03 * (rng.random() - 0.5)
-        foot = place.frame[1] + unit * (0.80 + 0.32 * (near - 0.5))
+        foot = place.frame[1] + unit * (0.90 + 0.30 * (near - 0.5))
         colour = mix(bark, palette.horizon, 0.30 * (1 - near) * 2)
         canvas.shape([(x - half * 1.5, foot), (x - half + lean, -2), (x + half + lean, -2), (x + half * 1.5, foot)],
                      colour, near)  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from assembler.generate.animatic.camera import _STEP, Array, View
+from assembler.generate.animatic.camera import _STEP, Array, Pose, View
 from assembler.generate.animatic.planes import Planes
 
 FRAME_BORDER = cv2.BORDER_REFLECT_101
@@ -29,9 +29,9 @@ class Picture:
     size: tuple[int, int] = (0, 0)
     """Of the frame."""
 
-    def view(self, pose: object) -> View:
+    def view(self, pose: Pose) -> View:
         """This picture's view in a pose."""
-        return View(pose, self.size, (float(self.origin[0]), float(self.origin[1])))  # type: ignore[arg-type]
+        return View(pose, self.size, self.origin)
 
 
 def plain(planes: Planes) -> Picture:
@@ -46,18 +46,25 @@ def plain(planes: Planes) -> Picture:
     return Picture(planes, near, (0, 0), (width, height))
 
 
-def maps_of(
-    picture: Picture, view: View, sway: tuple[Array, Array] | None = None
-) -> tuple[Array, Array]:
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """For each pixel of the frame the point of the picture that it shows."""
+
+    full: tuple[Array, Array]
+    """x and y, for luma."""
+    half: tuple[Array, Array]
+    """The same for the chroma planes, in their own pixels."""
+
+
+def maps_of(picture: Picture, view: View, sway: tuple[Array, Array] | None = None) -> Maps:
     """
-    For each pixel of the frame the point of the picture that it shows.
+    Where everything is seen.
 
     Args:
         picture: What is seen.
         view: From where.
         sway: Displacement in pixels on the coarse grid, added to it.
     """
-    width, height = view.size
     gx, gy = view.grid()
     flat_x, flat_y = view.sources(gx, gy, 0.5)
     near = cv2.remap(
@@ -70,31 +77,26 @@ def maps_of(
     sx, sy = view.sources(gx, gy, near)
     if sway is not None:
         sx, sy = sx + sway[0], sy + sway[1]
-    return _enlarged(sx, width, height), _enlarged(sy, width, height)
+    full = _enlarged(sx, view.size, _STEP), _enlarged(sy, view.size, _STEP)
+    # Chroma samples lie half a luma pixel left of the middle of their four.
+    left = [c - np.gradient(c, axis=1) * np.float32(0.5 / _STEP) for c in (sx, sy)]
+    half_size = (view.size[0] // 2, view.size[1] // 2)
+    cx, cy = (_enlarged(c, half_size, _STEP // 2) for c in left)
+    return Maps(full, (cx * np.float32(0.5), cy * np.float32(0.5) - np.float32(0.25)))
 
 
-def _enlarged(coarse: Array, width: int, height: int) -> Array:
+def _enlarged(coarse: Array, size: tuple[int, int], step: int) -> Array:
     full = cv2.resize(
         coarse.astype(np.float32, copy=False),
-        (coarse.shape[1] * _STEP, coarse.shape[0] * _STEP),
+        (coarse.shape[1] * step, coarse.shape[0] * step),
         interpolation=cv2.INTER_LINEAR,
     )
-    return full[_STEP : _STEP + height, _STEP : _STEP + width]
+    return full[step : step + size[1], step : step + size[0]]
 
 
-def halved_maps(mx: Array, my: Array) -> tuple[Array, Array]:
-    """The same map for the chroma planes, whose samples lie on even columns between two rows."""
-    cx = (mx[0::2, 0::2] + mx[1::2, 0::2]) * 0.25
-    cy = (my[0::2, 0::2] + my[1::2, 0::2]) * 0.25 - 0.25
-    return cx, cy
-
-
-def warped(
-    planes: Planes, maps: tuple[Array, Array], halves: tuple[Array, Array] | None = None
-) -> Planes:
+def warped(planes: Planes, maps: Maps) -> Planes:
     """The picture as the maps show it."""
-    mx, my = maps
-    cx, cy = halves if halves is not None else halved_maps(mx, my)
+    (mx, my), (cx, cy) = maps.full, maps.half
     return Planes(
         cv2.remap(planes.y, mx, my, cv2.INTER_CUBIC, borderMode=FRAME_BORDER),
         cv2.remap(planes.u, cx, cy, cv2.INTER_LINEAR, borderMode=FRAME_BORDER),

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def shot_ranges(link: Link) -> tuple[FrameRange, ...]:
         at_s += shot.duration_s
         edges.append(round_half_up(at_s * link.rate))
     edges[-1] = link.frames
-    return tuple(FrameRange(a, b) for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(FrameRange(a, b) for a, b in pairwise(edges))
 
 
 def recipe_of(request: Request) -> Recipe:

@@ -38,24 +38,24 @@ class Moving:
     """A given image stirs a little between its ends."""
 
     def at(self, n: float) -> Planes:
+        """The picture as the camera sees it then."""
         pose = pose_at(
             self.move, (n - self.anchor) / self.rate, max(1, self.frames - 1) / self.rate
         )
         view = self.picture.view(pose)
         sway = self._sway(n) if self.lively else None
-        if pose.neutral and sway is None and not self.elements:
+        still = pose.neutral and sway is None
+        if still and not self.elements:
             return picture.cropped(self.picture)
-        if pose.neutral and sway is None:
+        maps = picture.maps_of(self.picture, view, sway)
+        if still:
             frame = picture.cropped(self.picture)
-            halves = picture.halved_maps(*picture.maps_of(self.picture, view))
         else:
-            maps = picture.maps_of(self.picture, view, sway)
-            halves = picture.halved_maps(*maps)
-            frame = picture.warped(self.picture.planes, maps, halves)
+            frame = picture.warped(self.picture.planes, maps)
         if sway is not None:
             frame.y *= 1 + 0.012 * self._between(n) * math.sin(2 * math.pi * n / self.rate / 4.1)
         for element in self.elements:
-            element.draw(frame, view, halves, n / self.rate)
+            element.draw(frame, view, maps.half, n / self.rate)
         return frame
 
     def _between(self, n: float) -> float:
@@ -92,6 +92,7 @@ class Arriving:
         self._back = _flow(end.picture.planes, start.picture.planes)
 
     def at(self, n: float) -> Planes:
+        """Both pictures on their way to each other."""
         t = n / max(1, self._frames - 1)
         if t <= 0:
             return picture.cropped(self._start.picture)
@@ -116,11 +117,19 @@ def _carried(moving: Moving, n: float, flow: tuple[Array, Array, float], share: 
     )
     view = moving.picture.view(pose)
     maps = picture.maps_of(moving.picture, view)
-    size = moving.picture.size
     gain = np.float32(-share * trust)
-    fields = [cv2.resize(f, size, interpolation=cv2.INTER_LINEAR) for f in (fx, fy)]
-    moved = (maps[0] + gain * fields[0], maps[1] + gain * fields[1])
+    moved = picture.Maps(
+        _shifted(maps.full, (fx, fy), gain), _shifted(maps.half, (fx, fy), gain / 2)
+    )
     return picture.warped(moving.picture.planes, moved)
+
+
+def _shifted(
+    maps: tuple[Array, Array], flow: tuple[Array, Array], gain: float
+) -> tuple[Array, Array]:
+    size = maps[0].shape[1::-1]
+    dx, dy = (cv2.resize(f, size, interpolation=cv2.INTER_LINEAR) for f in flow)
+    return maps[0] + dx * gain, maps[1] + dy * gain
 
 
 def _flow(a: Planes, b: Planes) -> tuple[Array, Array, float]:
@@ -133,7 +142,7 @@ def _flow(a: Planes, b: Planes) -> tuple[Array, Array, float]:
     first, second = (
         cv2.convertScaleAbs(cv2.resize(p.y, small, interpolation=cv2.INTER_AREA)) for p in (a, b)
     )
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = dis.calc(first, second, np.zeros((small[1], small[0], 2), np.float32))
     gx, gy = np.meshgrid(
         np.arange(small[0], dtype=np.float32), np.arange(small[1], dtype=np.float32)

@@ -348,9 +348,11 @@ class Join(Spec):
     def _from_words(cls, raw: Any) -> Any:
         if isinstance(raw, str):
             return cls._from_word(raw)
-        if not isinstance(raw, dict) or "kind" in raw:
+        if not isinstance(raw, dict):
             return raw
-        out = {k.replace("-", "_"): v for k, v in raw.items() if k in _SPLIT_EDITS}
+        if "kind" in raw:
+            return {_SPLIT_EDITS.get(k, k): v for k, v in raw.items()}
+        out = {_SPLIT_EDITS[k]: v for k, v in raw.items() if k in _SPLIT_EDITS}
         names = [k for k in raw if k not in _SPLIT_EDITS]
         flaws = [_no_join(k, k) for k in names if k not in TRANSITIONS]
         if not flaws and len(names) > 1:
@@ -379,11 +381,13 @@ class Join(Spec):
         return self
 
 
-_SPLIT_EDITS = ("j-cut", "l-cut", "j_cut", "l_cut")
+_SPLIT_EDITS = {"j-cut": "j_cut", "l-cut": "l_cut", "j_cut": "j_cut", "l_cut": "l_cut"}
 
 
 def _no_join(name: str, key: str = "") -> Flaw:
     known = ("handoff", "cut", *TRANSITIONS)
+    if name in ("handoff", "cut"):
+        return Flaw(f"a {name} has no length", f"write `join: {name}`.", key)
     fix = f"write {one_of(known)}."
     return Flaw(f"there is no join {shown(name)}", fix, key, name, known)
 

@@ -113,6 +113,8 @@ def _worded(
     loc = error["loc"]
     about = subject(loc, root)
     node = at(root, loc)
+    if error["input"] is None and node.scalar and node.text is None:
+        return []  # that it has no value is said already
     if error["type"] == "extra_forbidden":
         key = str(loc[-1])
         what = f"{about}unknown key {shown(key)}"

@@ -63,7 +63,7 @@ def _filled() -> str:
     return f"assembler: 1\nvars: {{v: {'x' * 15_000}}}\nsegments:\n{rows}"
 
 
-def _chain(extra: Callable[[int], str], count: int = 15_000) -> str:
+def _chain(extra: Callable[[int], str], count: int = 6_000) -> str:
     rows = (f"  - {{id: s{i}, duration: 5s, prompt: x{extra(i)}}}\n" for i in range(count))
     return HEAD + "".join(rows)
 
@@ -135,7 +135,7 @@ HEAVY: dict[str, tuple[Callable[[], str], str]] = {
         "with its variables it holds more than 20,000,000 characters",
     ),
     "wrong_segments": (lambda: _chain(lambda i: f", takes: {i - 40_000}, fot: 1"), ""),
-    "long_chain": (lambda: _chain(lambda i: f", continue: s{(i or 15_000) - 1}"), ""),
+    "long_chain": (lambda: _chain(lambda i: f", continue: s{(i or 6_000) - 1}"), ""),
     "long_layers": (
         lambda: _chain(lambda i: f", layer: {{over: s{(i or 15_000) - 1}}}", 8_000), ""
     ),
@@ -144,11 +144,11 @@ HEAVY: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "unknown_variables": (
         lambda: "assembler: 1\nvars:\n"
-        + "".join(f"  name{i}: x\n" for i in range(50_000))
-        + _chain(lambda i: f", camera: '${{nome{i}}}'", 10_000)[13:],
+        + "".join(f"  name{i}: x\n" for i in range(20_000))
+        + _chain(lambda i: f", camera: '${{nome{i}}}'", 3_000)[13:],
         "",
     ),
-    "same_id": (lambda: HEAD + "  - {id: a, duration: 5s, prompt: x}\n" * 15_000, ""),
+    "same_id": (lambda: HEAD + "  - {id: a, duration: 5s, prompt: x}\n" * 6_000, ""),
 }  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def test_hundred_megabytes_are_not_read(measured: dict[str, Any]) -> None:
 def test_ring_of_thousands_is_found_once(measured: dict[str, Any]) -> None:
     said, length, *_ = measured["long_chain"]
     assert said.startswith("long_chain.yaml:3:")
-    ring = "s0 continues s14999 continues s14998 continues … continues s2 continues s1 continues s0"
+    ring = "s0 continues s5999 continues s5998 continues … continues s2 continues s1 continues s0"
     assert f"the chain goes round: {ring}\n" in said
     assert length < 2_000
 

@@ -141,14 +141,34 @@ def layer_sounds(
     clock: Clock,
     notes: list[str],
 ) -> tuple[Sound, ...]:
-    """Sound of picture layers; each comes with its segment's id."""
-    edge = _Edge(fade=clock.micro)
-    sounds: list[Sound] = []
+    """Sound of picture layers; each comes with its segment's id, parts of one in playing order."""
+    clips: list[Clip] = []
     for layer, segment in layers:
-        clip = Clip(layer.id, segment, layer.source, layer.record, layer.source_in)
-        one = _heard(timeline, segments[segment].segment, clip, notes)
+        before = clips[-1] if clips else None
+        goes_on = before and (before.segment, before.record.stop) == (segment, layer.record.start)
+        clips.append(
+            Clip(
+                id=layer.id,
+                segment=segment,
+                source=layer.source,
+                record=layer.record,
+                source_in=layer.source_in,
+                join="handoff" if goes_on else "start",
+            )
+        )
+    alone = _Edge(fade=clock.micro)
+    heard = [_heard(timeline, segments[clip.segment].segment, clip, notes) for clip in clips]
+    edges = [
+        _edge(heard[n - 1], heard[n], clips[n - 1], clips[n], segments, clock, notes)
+        if n and clips[n].join == "handoff"
+        else alone
+        for n in range(len(clips))
+    ]
+    edges.append(alone)
+    sounds: list[Sound] = []
+    for n, one in enumerate(heard):
         if one is not None:
-            sounds += _sounds(one, edge, edge, clock)
+            sounds += _sounds(one, edges[n], edges[n + 1], clock)
     return tuple(sounds)
 
 
@@ -247,6 +267,8 @@ def _split(
     """A cut of the sound at another place than that of the picture (J-cut, L-cut)."""
     early = _samples(joint.j_cut, clock)
     late = _samples(joint.l_cut, clock)
+    early = min(early, clock.at(a.stop) - clock.at(a.start)) if a else early
+    late = min(late, clock.at(b.stop) - clock.at(b.start)) if b else late
     if b:
         early = _limited(early, b.spare_before(clock), f"{b.id}: its j-cut", clock, notes)
     if a:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
@@ -87,6 +88,9 @@ def media_of(folder: Path, files: Mapping[str, MediaInfo]) -> dict[Path, MediaIn
     return {folder / name: facts for name, facts in files.items()}
 
 
+_model = cache(model_preset)
+
+
 def planned(
     folder: Path,
     text: str,
@@ -102,7 +106,7 @@ def planned(
     spec = timeline.timeline
     names = {s.model for s in spec.segments} | {spec.defaults.model, "animatic"}
     names |= {s.avatar.model for s in spec.segments if s.avatar}
-    models = {name: model_preset(name) for name in names if name}
+    models = {name: _model(name) for name in names if name}
     digests = {folder / name: (hashes or {}).get(name, f"hash of {name}") for name in files}
     plan = build(
         timeline,

@@ -268,7 +268,7 @@ class _Builder:
         return ffmpeg.filter([layer, shape], "alphamerge")
 
     def inserted(self, stream: Node, laid: Laid) -> Node:
-        """A title: R'G'B' with straight alpha, in the delivery's pixels."""
+        """A title: R'G'B' with straight alpha, scaled without a rim of its hidden colours."""
         insert = laid.insert
         words = self.read(location(insert.path))["v:0"]
         if insert.still:
@@ -276,8 +276,13 @@ class _Builder:
         words = counted(words, self.form.rate).filter(
             "trim", start_frame=laid.first, end_frame=laid.first + laid.frames
         )
-        words = counted(words, self.form.rate).filter("setpts", f"PTS+{laid.at}")
-        return self.over(stream, words, insert.x, insert.y)
+        words = counted(words, self.form.rate).filter("format", "gbrap")
+        x, y, width, height = laid.box
+        if (width, height) != (insert.width, insert.height):
+            words = words.filter("premultiply", inplace=1)
+            words = words.filter("zscale", width, height, filter="spline36")
+            words = words.filter("unpremultiply", inplace=1)
+        return self.over(stream, words.filter("setpts", f"PTS+{laid.at}"), x, y)
 
     def burnt_in(self, stream: Node, strip: Path) -> Node:
         words = counted(self.read(location(strip))["v:0"], self.form.rate)
@@ -305,6 +310,12 @@ class _Builder:
         if self.form.pix_fmt.startswith("gbr") and not self.work.startswith("gbr"):
             args |= {"matrix": "gbr", "range": "full"}
         return finished(stream.filter("zscale", **args), self.form.pix_fmt)
+
+
+def needs_arrays(shot: Shot, form: Form) -> bool:
+    """Whether a shot's frames are made one by one: `perspective` knows 8 bits only."""
+    deep = "10" in working_format(form.pix_fmt)
+    return shot.arrays or (deep and constant_part(shot.correction).affine is not None)
 
 
 def fitted(correction: Correction, form: Form) -> Correction:

@@ -24,7 +24,7 @@ from assembler.match.apply import constant_part, corrected, cube
 from assembler.match.decision import NO_CORRECTION, Correction
 from assembler.media.ffmpeg import run
 from assembler.media.frames import BT709, FrameWriter
-from assembler.render.graph import Materials, fitted, graph_of, working_format
+from assembler.render.graph import Materials, fitted, graph_of, needs_arrays, working_format
 from assembler.render.spans import Form, Overlay, Passage, Shot, Span
 from assembler.timebase import FrameRange, Timecode
 
@@ -60,7 +60,11 @@ def _cubes(span: Span, folder: Path) -> dict[Correction, Path]:
     out: dict[Correction, Path] = {}
     for shot in shots_of(span):
         rest = constant_part(shot.correction)
-        if rest.colour is not None and not shot.arrays and shot.correction not in out:
+        if (
+            rest.colour is not None
+            and not needs_arrays(shot, span.form)
+            and shot.correction not in out
+        ):
             out[shot.correction] = write_cube(rest, folder / f"{len(out)}.cube")
     return out
 
@@ -78,7 +82,7 @@ def write_cube(correction: Correction, path: Path) -> Path:
 def _made_shots(span: Span, folder: Path, cancel: threading.Event | None) -> dict[Shot, Path]:
     out: dict[Shot, Path] = {}
     for shot in shots_of(span):
-        if shot.arrays and shot not in out:
+        if needs_arrays(shot, span.form) and shot not in out:
             number = len(out)
             raw = _conformed(span, shot, folder / f"raw{number}.mkv", cancel)
             out[shot] = _corrected(raw, shot, span.form, folder / f"made{number}.mkv")

@@ -72,7 +72,7 @@ def render(
         out: Where it goes; replaced when it exists, so ask before.
         sound: The mixed programme sound as WAV; None makes a silent film.
         spans: Folder of spans that are kept.
-        inserts: Titles and captions made for the delivery's size.
+        inserts: Titles and captions made for the canvas.
         workers: Spans made at a time; None fits cores and memory.
         on_frames: Told how many of `cut.frames` are finished.
         cancel: Stops all work when set.

@@ -103,6 +103,8 @@ class Laid:
     first: int
     """First frame of the insert."""
     frames: int
+    box: tuple[int, int, int, int]
+    """x, y, width, height in pixels of the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def spans_of(
     Args:
         cut: The programme.
         delivery: What it is rendered to.
-        inserts: Titles and captions made for the delivery's size, laid over everything else.
+        inserts: Titles and captions made for the canvas, laid over everything else.
     """
     form = form_of(cut, delivery)
     out = []
@@ -181,7 +183,7 @@ def spans_of(
         frames = FrameRange(group[0][0].start, group[-1][0].stop)
         pieces = tuple(piece for _, piece in group)
         overlays = tuple(_overlays(cut, frames, form))
-        laid = tuple(_laid(inserts, frames))
+        laid = tuple(_laid(inserts, frames, form))
         out.append(_keyed(Span(frames, pieces, overlays, laid, form)))
     return tuple(out)
 
@@ -303,12 +305,15 @@ def _overlays(cut: Cut, span: FrameRange, form: Form) -> Iterator[Overlay]:
             yield _overlay(layer, start, stop, span, form)
 
 
-def _laid(inserts: Sequence[Insert], span: FrameRange) -> Iterator[Laid]:
+def _laid(inserts: Sequence[Insert], span: FrameRange, form: Form) -> Iterator[Laid]:
     for insert in inserts:
         start = max(span.start, insert.record.start)
         stop = min(span.stop, insert.record.stop)
         if start < stop:
-            yield Laid(insert, start - span.start, start - insert.record.start, stop - start)
+            first, at = start - insert.record.start, start - span.start
+            box = (insert.x, insert.y, insert.width, insert.height)
+            place = delivered_box(box, form.canvas, form.size)
+            yield Laid(insert, at, first, stop - start, place)
 
 
 def _overlay(layer: PictureLayer, start: int, stop: int, span: FrameRange, form: Form) -> Overlay:
@@ -326,6 +331,8 @@ def delivered_box(
     box: tuple[int, int, int, int], canvas: tuple[int, int], size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """*box* of the canvas in a delivery: the same part of its width and of the free room."""
+    if canvas == size:
+        return box
     x, y, width, height = box
     scale = min(Fraction(size[0], canvas[0]), Fraction(size[1], max(1, height)))
     new_width, new_height = (max(2, 2 * round_half_up(s * scale / 2)) for s in (width, height))
@@ -401,5 +408,4 @@ def _overlay_parts(overlay: Overlay) -> object:
 
 def _laid_parts(laid: Laid) -> object:
     insert = laid.insert
-    place = (insert.x, insert.y, insert.width, insert.height, insert.still)
-    return [insert.key, place, laid.at, laid.first, laid.frames]
+    return [insert.key, laid.box, insert.still, laid.at, laid.first, laid.frames]

@@ -42,6 +42,8 @@ class Draft:
     complete: bool = True
     """Whether every entry is sound."""
     path: Path = Path()
+    closed: bool = True
+    """Whether all ids are known; a part that can't be read may have others."""
 
     @classmethod
     def of(cls, timeline: Timeline, node: Node) -> Draft:
@@ -167,7 +169,7 @@ def _row(draft: Draft) -> list[int]:
 
 def _first(draft: Draft, report: Report) -> None:
     row = _row(draft)
-    if draft.complete and not row:
+    if draft.complete and draft.closed and not row:
         report(("segments",), "every segment is a layer", "leave one without `layer` under them.")
     if not row or any(i not in draft.segments for i in range(row[0])):
         return
@@ -192,11 +194,11 @@ def _continues(draft: Draft, report: Report) -> None:
         loc: Loc = ("segments", index, "continue")
         if wanted == segment.id:
             report(loc, "it continues itself", "name the segment whose end frame it starts on.")
-        elif wanted not in known:
+        elif wanted not in known and draft.closed:
             report(
                 loc, f"there is no segment {shown(wanted)} to continue", _ids_like(wanted, known)
             )
-        else:
+        elif wanted in known:
             follows[segment.id] = wanted
             _joined_elsewhere(index, segment, draft, report)
     for chain in _cycles(follows):
@@ -249,7 +251,7 @@ def _ring(verb: str, names: Sequence[str]) -> str:
 def _places(draft: Draft, report: Report) -> None:
     known = {id_: i for i, id_ in draft.ids.items()}
     for where, place in _places_of(draft):
-        if place.segment is not None and place.segment not in known:
+        if place.segment is not None and place.segment not in known and draft.closed:
             fix = _ids_like(place.segment, known)
             report(where, f"there is no segment {shown(place.segment)}", fix)
     lies_on: dict[str, str] = {}
@@ -260,7 +262,7 @@ def _places(draft: Draft, report: Report) -> None:
         loc: Loc = ("segments", index, "layer")
         if layer.over is not None and layer.on is not None:
             report(loc, "a layer has `over` or `on`, not both", "keep `on`, it says more.")
-        if layer.over is not None and layer.over not in known:
+        if layer.over is not None and layer.over not in known and draft.closed:
             fix = _ids_like(layer.over, known)
             report((*loc, "over"), f"there is no segment {shown(layer.over)}", fix)
         base = layer.over or (layer.on.segment if layer.on else None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,7 +76,7 @@ def load(path: Path | str) -> Loaded:
     project = ProjectFolder(full.parent.resolve())
     whole = assemble(root, project)
     timeline, draft = _validated(whole, full)
-    problems = whole.problems + check(draft)
+    problems = whole.problems + check(replace(draft, closed=whole.whole))
     if problems or timeline is None:
         raise SpecError(bounded(problems))
     return Loaded(timeline, whole.node)
@@ -95,7 +95,10 @@ def _validated(whole: Assembled, path: Path) -> tuple[Timeline | None, Draft]:
     try:
         timeline = Timeline.model_validate({**raw, "path": path})
     except ValidationError as exc:
-        whole.problems += problems_of(exc, Timeline, node)
+        found = problems_of(exc, Timeline, node)
+        if not whole.whole and not raw.get("segments"):
+            found = [p for p in found if not p.what.startswith("'segments'")]
+        whole.problems += found
         if len(whole.problems) > MAX_PROBLEMS:
             raise SpecError(bounded(whole.problems)) from None
         return None, _draft(raw, node, path)
@@ -140,11 +143,16 @@ def _left(model: type[M], row: Any) -> M | None:
         if not isinstance(row, dict):
             return None
         wrong = {e["loc"][0] for e in exc.errors(include_url=False) if e["loc"]}
+    if wrong & _DECISIVE:
+        return None
     with suppress(ValidationError):
         rest = {k: v for k, v in row.items() if k not in wrong}
         return model.model_validate({**_STANDINS.get(model, {}), **rest}, context=PARTIAL)
     return None
 
+
+_DECISIVE = {"layer", "join", "continue", "path"}
+"""Keys without which an entry would mean something else than its author wrote."""
 
 _STANDINS: dict[type[Spec], dict[str, str]] = {Segment: {"id": "_"}}
 """Values that entries must have, for those that have none: what else they say is checked too."""

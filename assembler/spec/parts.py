@@ -51,6 +51,8 @@ class Assembled:
     raw: Any
     """Plain values of the whole; text is `Scalar`."""
     problems: list[Problem] = field(default_factory=list)
+    whole: bool = True
+    """Whether every part could be read; if not, what it would have brought is unknown."""
 
 
 def assemble(root: Node, project: ProjectFolder) -> Assembled:
@@ -66,6 +68,7 @@ class _Assembler:
         self.parsed: dict[Path, Node] = {}
         self.including: list[Path] = []
         self.includes = 0
+        self.missing = False
         self.nodes = 0
         self.characters = 0
 
@@ -93,7 +96,7 @@ class _Assembler:
             if key in root.items or lists[key]:
                 items[key], raw[key] = self._joined(root, key, lists[key])
         node = Node(root.source, root.line, root.column, items=items, keys=root.keys)
-        return Assembled(node, raw, self.problems)
+        return Assembled(node, raw, self.problems, not self.missing)
 
     def _joined(self, root: Node, key: str, rows: list[_Row]) -> tuple[Node, list[Any]]:
         own = (root.items or {}).get(key, root)
@@ -143,6 +146,7 @@ class _Assembler:
     ) -> dict[str, list[_Row]]:
         part = self._part(entry, variables)
         if part is None:
+            self.missing = True
             return {}
         self.including.append(part.source.path)
         inner = self._variables(part, variables)
@@ -208,7 +212,7 @@ class _Assembler:
             return None
         for key in part.items:
             if key not in PART_KEYS:
-                known = f"a part has {one_of(PART_KEYS)}; the rest is the timeline's."
+                known = f"a part has {one_of(PART_KEYS)}."
                 fix = did_you_mean(key, PART_KEYS, known)
                 self._note(part.problem(f"unknown key {shown(key)} in a part", fix, key=key))
             elif key in LISTS and part.items[key].entries is None:

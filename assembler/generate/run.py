@@ -341,6 +341,8 @@ class _Run:
                 return checked(path, link)
             except GenerateError:
                 path.unlink()
+        for left in path.parent.glob(f".{path.stem}.*.part*"):  # of a run that was killed
+            left.unlink(missing_ok=True)
         with publish(path) as part:
             provider.download(Done(row.url or "", row.billed_usd), part)
             return checked(part, link)

@@ -69,6 +69,8 @@ class Animatic(Provider):
                 return Done(clip.as_uri(), Decimal(0))
             if not self._recipe(job).is_file():
                 return Failed(f"animatic has no job {job}")
+            for left in self._folder.glob(f".{job}.*.part*"):  # of a run that was killed
+                left.unlink(missing_ok=True)
             recipe = from_json(self._recipe(job).read_text(encoding="utf-8"))
             self._making[job] = _make(recipe, clip)
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -157,6 +158,7 @@ def make(
 ) -> tuple[Span, ...]:
     """Make the spans that aren't in *folder*; those that had to be made."""
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     jobs = {span.key: SpanJob(span, folder) for span in planned}
     missing = [job for job in jobs.values() if not job.sound()]
     total = sum(span.length for span in planned)
@@ -164,6 +166,16 @@ def make(
     if missing:
         _run_all(missing, workers or fitting_workers(missing[0].span.form), progress, cancel)
     return tuple(job.span for job in missing)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left half-written."""
+    import psutil
+
+    for path in folder.glob(".*.part*"):
+        writer = re.search(r"\.(\d+)-[0-9a-f]{8}\.part", path.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            path.unlink(missing_ok=True)
 
 
 def _run_all(
@@ -177,7 +189,7 @@ def _run_all(
     ordered = sorted(jobs, key=lambda job: -job.span.length)
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="span") as pool:
         futures: list[Future[Path]] = [
-            pool.submit(job.run, progress.of(job), stop) for job in ordered
+            pool.submit(_run_twice, job, progress.of(job), stop) for job in ordered
         ]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -188,6 +200,16 @@ def _run_all(
             for future in futures:
                 future.cancel()
             raise
+
+
+def _run_twice(job: SpanJob, report: Callable[[int], None], stop: threading.Event) -> Path:
+    """Run a job, and once more if its encoder was killed from outside (memory, a restart)."""
+    try:
+        return job.run(report, stop)
+    except RenderError as exc:
+        if stop.is_set() or not re.match(r"ffmpeg ended with -\d", exc.what):
+            raise
+        return job.run(report, stop)
 
 
 class _Stop(threading.Event):

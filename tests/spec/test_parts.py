@@ -80,7 +80,7 @@ def test_places_in_a_part_are_its_own_lines(write: Write) -> None:
     write("t.yaml", MAIN)
     loaded = load("t.yaml")
     assert loaded.where("segments", 1, "prompt") == "parts/act.yaml:5:40"
-    assert loaded.where("segments", 3, "prompt") == "t.yaml:8:36"
+    assert loaded.where("segments", 3, "prompt") == "t.yaml:8:38"
     assert loaded.where("segments", 1, "seed") == "parts/act.yaml:3:37"
 
 

@@ -161,14 +161,21 @@ def _link_runs(place: Place, material: Material, fit: Fit, rate: Fraction) -> It
     pieces: list[Piece] = []
     target = 0
     for link in material.links[place.segment.id]:
-        handed = link.start == Handoff(f"{link.segment}.{link.number - 1}")
+        handed = bool(pieces) and _after(link) == pieces[-1].id
         if pieces and not handed:
             yield Run(tuple(pieces), target)
             pieces, target = [], 0
         join: Join = "handoff" if handed else "cut" if link.number > 1 else place.joint.kind
-        pieces.append(_link_piece(place.segment, link, material.takes, fit, rate, join))
+        piece = _link_piece(place.segment, link, material.takes, fit, rate, join)
+        if handed:
+            pieces[-1] = _ended(pieces[-1], piece, rate)
+        pieces.append(piece)
         target += link.wanted_frames - link.head_frames - link.tail_frames
     yield Run(tuple(pieces), target)
+
+
+def _after(link: Link) -> str | None:
+    return link.start.after if isinstance(link.start, Handoff) else None
 
 
 def _link_piece(
@@ -217,25 +224,22 @@ def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
         for place in material.places.values()
         if place.segment.layer is None
     ]
-    for n, (before, after) in enumerate(pairwise(list(row))):
-        row[n] = (
-            before[0],
-            _ended(row[n][1], after[1][0].pieces[0], rate),
-        )
+    for n, (_, after) in enumerate(row[1:]):
+        place, runs = row[n]
+        last = runs[-1].pieces[-1]
+        ended = (*runs[-1].pieces[:-1], _ended(last, after[0].pieces[0], rate))
+        row[n] = (place, (*runs[:-1], replace(runs[-1], pieces=ended)))
     return tuple(row)
 
 
-def _ended(runs: tuple[Run, ...], following: Piece, rate: Fraction) -> tuple[Run, ...]:
-    """*runs* with the last clip stopped at the frame on which *following* starts."""
-    piece = runs[-1].pieces[-1]
+def _ended(piece: Piece, following: Piece, rate: Fraction) -> Piece:
+    """*piece* stopped at the frame on which *following* starts."""
     start = following.link.start if following.link else None
     if following.join != "handoff" or not isinstance(start, Handoff) or start.frame is None:
-        return runs
+        return piece
     video = piece.source.info.video
     assert video is not None
-    stop = min(piece.stop, programme_frame(video, start.frame + 1, rate))
-    last = Run((*runs[-1].pieces[:-1], replace(piece, stop=stop)), runs[-1].target)
-    return (*runs[:-1], last)
+    return replace(piece, stop=min(piece.stop, programme_frame(video, start.frame + 1, rate)))
 
 
 def override_of(segment: Segment, timeline: Timeline) -> SeamOverride:

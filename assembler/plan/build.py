@@ -217,12 +217,11 @@ class _Builder:
             end = self._image(image) if image and number == len(shapes) else None
             link = self._link(place, settings, shape, number, own_start, end)
             self.steps.append(Step(link, "waiting", "", own_start.after if own_start else ()))
-            start = _End(Handoff(link.id), (link.id,), (link.key, None))
-        if image:
-            self.ends[segment.id] = self._image(image)
-        else:
-            frame = shapes[-1].handoff_frame
-            self.ends[segment.id] = _End(Handoff(link.id, frame), (link.id,), (link.key, frame))
+            frame = shape.handoff_frame
+            start = _End(Handoff(link.id, frame), (link.id,), (link.key, frame))
+        known = self._image(image) if image else start
+        if known:
+            self.ends[segment.id] = known
 
     def _link(
         self,

@@ -41,7 +41,10 @@ class LinkShape:
     shots: tuple[LinkShot, ...] = ()
     avatar_in_s: Fraction = Fraction(0)
     handoff_frame: int | None = None
-    """Own frame on which the segment's picture ends, where that isn't the last."""
+    """
+    Own frame on which its picture ends, where that isn't the last. Always given for an avatar:
+    its clips go on after the last word.
+    """
 
     @property
     def shown_frames(self) -> int:
@@ -360,6 +363,7 @@ class _Shaper:
         need = frames + self.head + self.tail
         begin -= self.head / self.rate
         shares = self.avatar_lengths(need)
+        yields = self.settings.first.yields
         avatar = self.segment.avatar
         assert avatar is not None
         prompt = joined(avatar.prompt, self.segment.prompt)
@@ -370,7 +374,7 @@ class _Shaper:
             lengths = (*lengths[:-1], min(lengths[-1], left))
         shapes = []
         for number, (share, _) in enumerate(shares):
-            final = number == len(shares) - 1
+            tail = self.tail if number == len(shares) - 1 else 0
             drop = self.repeat(number)
             shapes.append(
                 LinkShape(
@@ -379,11 +383,9 @@ class _Shaper:
                     number > 0,
                     share,
                     head_frames=0 if number else self.head,
-                    tail_frames=self.tail if final else 0,
+                    tail_frames=tail,
                     avatar_in_s=max(Fraction(0), begin - drop / self.rate),
-                    handoff_frame=self.handoff(self.yields(0), lengths[number], drop + share)
-                    if final
-                    else None,
+                    handoff_frame=int((drop + share - tail - 1) * yields.model_rate / self.rate),
                 )
             )
             begin += share / self.rate

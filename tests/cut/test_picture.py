@@ -203,7 +203,7 @@ def test_other_rates_drop_all_frames_that_show_the_repeat(
 
 def test_a_link_without_a_take_is_an_error(tmp_path: Path) -> None:
     loaded, plan = planned(tmp_path, CUT)
-    with pytest.raises(GenerateError, match="link a.1 has no take"):
+    with pytest.raises(GenerateError, match=r"link a\.1 has no take"):
         resolve(loaded, plan, {}, {}, {}, mix=MIX, hashes={})
 
 

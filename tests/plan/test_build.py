@@ -335,7 +335,7 @@ def test_a_long_narration_becomes_a_chain_without_a_gap(tmp_path: Path) -> None:
     assert [Fraction(10), 240 - Fraction(1, 24), 470 - Fraction(1, 24)] == [
         link.avatar_in_s for link in links
     ]
-    assert Handoff("anna.1") == links[1].start
+    assert Handoff("anna.1", 5519) == links[1].start
     assert all(link.length_s <= 300 for link in links)
     assert links[-1].avatar_in_s + links[-1].length_s == 700
 

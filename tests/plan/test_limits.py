@@ -33,7 +33,8 @@ def refused(folder: Path, text: str, files: dict[str, MediaInfo] | None = None) 
             "kling-3.0-turbo takes no end image",
         ),
         (
-            "provider: kling, model: kling-2.6, resolution: 720p, audio: off, start: a.png, end: a.png",
+            "provider: kling, model: kling-2.6, resolution: 720p, audio: off, start: a.png, "
+            "end: a.png",
             "kling-2.6 takes an end image only at 1080p",
         ),
         (
@@ -82,7 +83,10 @@ def refused(folder: Path, text: str, files: dict[str, MediaInfo] | None = None) 
             "provider: kling, model: kling-2.1-pro",
             "kling-2.1-pro can't start from words alone",
         ),
-        ("provider: kling, model: avatar-2.0, start: a.png", "avatar-2.0 can't start from an image"),
+        (
+            "provider: kling, model: avatar-2.0, start: a.png",
+            "avatar-2.0 can't start from an image",
+        ),
         ("model: kling-3.0", "model kling-3.0 is named, and nothing says from which provider"),
     ],
 )
@@ -111,8 +115,10 @@ def test_all_problems_come_at_once_in_order(tmp_path: Path) -> None:
         "  - {id: a, duration: 5s, prompt: A., seed: 7, guidance: 1}\n"
         "  - {id: b, duration: 5s, prompt: B., start: tiny.png}\n",
     )
-    assert ["4:45", "4:58", "5:46"] == [
-        line.split(": ")[0] for line in text.splitlines() if not line.startswith("  fix")
+    assert [line.split(": ")[0] for line in text.splitlines() if not line.startswith("  fix")] == [
+        "4:45",
+        "4:58",
+        "5:46",
     ]
 
 
@@ -122,7 +128,7 @@ def test_a_default_that_a_model_lacks_is_left_out_not_refused(tmp_path: Path) ->
     segments: [{id: s, duration: 5s, prompt: Mist.}]
     """
     link = planned(tmp_path, text)[1].link("s.1")
-    assert (None, "", None) == (link.seed, link.negative, link.guidance)
+    assert (link.seed, link.negative, link.guidance) == (None, "", None)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_a_default_that_a_model_lacks_is_left_out_not_refused(tmp_path: Path) ->
         ("{duration: 2.5s, prompt: A.}, {duration: 2.5s, prompt: B.}", "a shot of 2.5s; kling-3.0"),
         (
             "{duration: 1s, prompt: A.}, {duration: 1s, prompt: B.}",
-            "its shots of 1 + 1 s can't be split into generations of 3 to 15 s with at most 6 shots",
+            "its shots of 1 + 1 s can't be split into generations of 3 to 15 s with at most 6",
         ),
         (
             f"{{duration: 2s, prompt: {'x' * 600}}}, {{duration: 2s, prompt: B.}}",
@@ -141,8 +147,7 @@ def test_a_default_that_a_model_lacks_is_left_out_not_refused(tmp_path: Path) ->
 )
 def test_shots_that_the_model_cannot_make(tmp_path: Path, shots: str, expected: str) -> None:
     text = (
-        "defaults: {provider: kling, model: kling-3.0}\n"
-        f"segments: [{{id: s, shots: [{shots}]}}]"
+        f"defaults: {{provider: kling, model: kling-3.0}}\nsegments: [{{id: s, shots: [{shots}]}}]"
     )
     assert expected in refused(tmp_path, text)
 
@@ -183,7 +188,7 @@ def test_a_canvas_shape_that_is_not_made_needs_a_word_on_fit(tmp_path: Path) -> 
         tmp_path, text
     )
     plan = planned(tmp_path, text.replace("Mist.", "Mist., fit: cover"))[1]
-    assert (1920, 1080) == plan.link("s.1").size
+    assert plan.link("s.1").size == (1920, 1080)
 
 
 def test_a_prompt_that_is_too_long_names_its_link(tmp_path: Path) -> None:

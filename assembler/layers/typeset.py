@@ -108,7 +108,7 @@ def typeset(text: str, style: TitlePreset, canvas: tuple[int, int], font: Path) 
     if style.upper:
         paragraphs = [p.upper() for p in paragraphs]
     size = style.height * min(canvas)
-    room = (1 - 2 * style.margin) * canvas[1]
+    room = (1 - 2 * style.margin - style.lift) * canvas[1]
     for scale in _scales():
         rows = _rows(paragraphs, style, size * scale, canvas, font, inside=scale <= SMALLEST)
         if rows is not None and _height(rows, style) + _around(style, size * scale) <= room:
@@ -239,7 +239,8 @@ def _corner(style: TitlePreset, outer: tuple[int, int], canvas: tuple[int, int])
     down = 0.0 if "top" in style.place else 1.0 if "bottom" in style.place else 0.5
     margins = [round(style.margin * side) for side in canvas]
     free = [side - 2 * margin - o for side, margin, o in zip(canvas, margins, outer, strict=True)]
-    return margins[0] + round(across * free[0]), margins[1] + round(down * free[1])
+    top = max(0, round(down * free[1] - style.lift * canvas[1]))
+    return margins[0] + round(across * free[0]), margins[1] + top
 
 
 def _lines(

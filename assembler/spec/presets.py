@@ -371,6 +371,8 @@ class TitlePreset(Spec):
     """Longest line as a part of the canvas's width."""
     margin: Annotated[Share, Field(le=0.3)] = 0.05
     """Kept free along the edges, as a part of each side; 5 % is ST 2046-1's title-safe area."""
+    lift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Raised from where `place` puts it, as a part of the canvas's height."""
     line_height: Annotated[float, Field(ge=0.8, le=3)] = 1.2
     outline: Annotated[float, Field(ge=0, le=0.3)] = 0.0
     """Width of an outline as a part of the text height."""

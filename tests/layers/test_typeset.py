@@ -92,7 +92,18 @@ def test_a_lower_third_stands_at_the_lower_left() -> None:
     block = typeset("Anna", title_preset("lower-third"), (1920, 1080), FONT)
     x, y, width, _ = block.words
     assert x + width < 1920 / 2
-    assert y > 1080 * 0.75
+    assert y > 1080 * 0.6
+
+
+@pytest.mark.parametrize("canvas", [(1920, 1080), (1280, 720), (1080, 1920)])
+def test_two_lines_of_captions_fit_below_a_lower_third(canvas: tuple[int, int]) -> None:
+    lower = typeset("Anna Weiss\nHarbour master", title_preset("lower-third"), canvas, FONT)
+    words = "Mist lifts from the water, and she walks the pier."
+    caption = typeset(words, title_preset("caption"), canvas, FONT)
+    assert len(caption.lines) <= 2
+    assert lower.plate is not None
+    assert caption.plate is not None
+    assert lower.plate[1] + lower.plate[3] <= caption.plate[1]
 
 
 def test_a_background_covers_the_whole_picture() -> None:

@@ -41,19 +41,26 @@ _CELL_PX = 8
 _LEAST_CORRELATION = 0.75
 """Below this ECC, frame 0 doesn't show the start image."""
 
-_EFFECTIVE_CELLS = 100
+_OVERSHOOT = 5
+"""Levels of 8 bits by which compression may leave limited range."""
+
+_MUCH_OUTSIDE = 0.0005
+_OUTSIDE_ODDS = np.log(1000.0)
+"""For full range, when more than that share of luma lies outside limited range."""
+
+_EFFECTIVE_CELLS = 200
 """Independent cells in a picture: what a generator changes, it changes in whole patches."""
 
 _CODE_NOISE = 0.3 / 255
 """Least uncertainty of a cell: rounding and compression that the average leaves."""
 
-_DECIDED = 0.95
+_DECIDED = 0.6
 """Probability from which a finding counts."""
 
 _MATRIX_TAGGED = np.log(4.0)
 _MATRIX_BY_RULE = np.log(1.5)
 _RANGE_TAGGED = np.log(300.0)
-_RANGE_BY_RULE = np.log(100.0)
+_RANGE_BY_RULE = np.log(30.0)
 _BT2020 = np.log(1 / 20)
 """Logarithms of odds before anything is seen: matrix tags are often wrong, range tags seldom, and
 nobody writes BT.2020 in SDR without saying so."""
@@ -184,6 +191,8 @@ class _Pair:
     """(n, 3): encoded R'G'B' in [0, 1]."""
     correlation: float
     bits: int
+    outside: float
+    """Share of luma clearly outside limited range: what is made from RGB has next to none there."""
 
 
 def _registered(codes: Floats, start: Floats, bits: int) -> _Pair:
@@ -195,7 +204,12 @@ def _registered(codes: Floats, start: Floats, bits: int) -> _Pair:
         (_aligned(small[..., 0], candidate) for candidate in _framings(start, size)),
         key=lambda found: found[1],
     )
-    return _Pair(*_cells(small, best), correlation, bits)
+    return _Pair(*_cells(small, best), correlation, bits, _outside(codes[..., 0], bits))
+
+
+def _outside(luma: Floats, bits: int) -> float:
+    low, high = (16 - _OVERSHOOT) * 2 ** (bits - 8), (235 + _OVERSHOOT) * 2 ** (bits - 8)
+    return float(((luma < low) | (luma > high)).mean())
 
 
 def _framings(start: Floats, size: tuple[int, int]) -> Iterator[Floats]:
@@ -262,6 +276,8 @@ def _weighed(pair: _Pair, video: VideoStream, by_tags: Colour) -> ColourEvidence
         replace(by_tags, matrix=m, full_range=f) for f, m in product((False, True), _MATRICES)
     ]
     logs = np.array([_log_odds(r, fit, uncertainty, video, by_tags) for r in readings])
+    if pair.outside > _MUCH_OUTSIDE:
+        logs[len(_MATRICES) :] += _OUTSIDE_ODDS
     shares = np.exp(logs - logs.max())
     shares /= shares.sum()
     ranked = sorted(zip(readings, map(float, shares), strict=True), key=lambda x: -x[1])

@@ -27,6 +27,9 @@ LONGEST_S = 24 * 3600
 
 LONGEST_FRAMES = LONGEST_S * 120
 
+LONGEST_TEXT = 200
+"""Characters of a time or a place: the patterns below look back over blanks."""
+
 _NUMBER = r"\d{1,9}(?:\.\d{1,12})?|\.\d{1,12}"
 _TIME = re.compile(rf"({_NUMBER})\s*(s|ms|f|m|h)?|(\d\d:\d\d:\d\d[:;]\d\d\d?)", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
@@ -65,7 +68,7 @@ class Duration:
         if not isinstance(raw, str):
             return cls._from_number(raw)
         text = str(raw).strip()
-        match = _TIME.fullmatch(text)
+        match = _TIME.fullmatch(text) if len(text) <= LONGEST_TEXT else None
         if not match:
             raise flawed(f"{shown(text)} is no time", _time_fix(text))
         number, unit, label = match.groups()
@@ -132,7 +135,7 @@ class Duration:
 
 def _time_fix(text: str) -> str:
     """How to write what *text* most likely means."""
-    clock = _CLOCK.fullmatch(text)
+    clock = _CLOCK.fullmatch(text[:LONGEST_TEXT])
     if clock:
         hours, minutes, seconds = (Fraction(part or 0) for part in clock.groups())
         return f"write {_decimal(hours * 3600 + minutes * 60 + seconds)}s, or HH:MM:SS:FF."
@@ -168,7 +171,7 @@ class Place:
         if isinstance(raw, (int, float, Fraction)) and not isinstance(raw, bool):
             return cls(None, Duration.parse(raw))
         text = str(raw).strip() if isinstance(raw, str) else ""
-        match = _PLACE.fullmatch(text) if text else None
+        match = _PLACE.fullmatch(text) if 0 < len(text) <= LONGEST_TEXT else None
         if not match:
             raise flawed(f"{shown(raw)} is no place", f"{PLACE_HELP}.")
         segment, sign, time = match["segment"], match["sign"], match["time"]

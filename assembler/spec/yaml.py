@@ -31,6 +31,9 @@ MAX_NODES = 300_000
 MAX_SCALAR = 100_000
 """Characters of one value."""
 
+MAX_NOTES = 100
+"""Problems of the text itself that are told."""
+
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WEIGHT = 256
@@ -101,7 +104,8 @@ def parse(source: Source, data: bytes) -> Node:
     Tree of YAML text.
 
     Raises:
-        SpecError: At the first thing that makes the rest unreadable.
+        SpecError: With its repeated keys, tags and merge keys, or at the first thing that makes the
+            rest unreadable.
     """
     return _Composer(source, _decoded(source, data)).compose()
 
@@ -197,6 +201,7 @@ class _Composer:
         self.root: Node | None = None
         self.weight = 0
         self.documents = 0
+        self.problems: list[Problem] = []
 
     def compose(self) -> Node:
         for event in self._events():
@@ -212,6 +217,8 @@ class _Composer:
                 self._document(event)
         if self.root is None:
             raise SpecError([Problem(self.source.name, 1, 1, "it is empty")])
+        if self.problems:
+            raise SpecError(self.problems)
         return self.root
 
     def _events(self) -> Iterator[yaml.Event]:
@@ -228,8 +235,17 @@ class _Composer:
             raise SpecError([Problem(self.source.name, 1, 1, what)]) from exc
 
     def _refuse(self, event: yaml.Event, what: str, fix: str = "") -> SpecError:
+        return SpecError([*self.problems, self._problem(event, what, fix)])
+
+    def _note(self, event: yaml.Event, what: str, fix: str) -> None:
+        """Keep a problem that lets the rest be read."""
+        self.problems.append(self._problem(event, what, fix))
+        if len(self.problems) > MAX_NOTES:
+            raise SpecError(self.problems)
+
+    def _problem(self, event: yaml.Event, what: str, fix: str) -> Problem:
         mark: Any = event.start_mark
-        return SpecError([Problem(self.source.name, mark.line + 1, mark.column + 1, what, fix)])
+        return Problem(self.source.name, mark.line + 1, mark.column + 1, what, fix)
 
     def _document(self, event: yaml.Event) -> None:
         self.documents += 1
@@ -240,7 +256,7 @@ class _Composer:
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
             fix = "write the value without it; quote it when it must be text."
-            raise self._refuse(event, f"the tag {shown(tag)} is not read", fix)
+            self._note(event, f"the tag {shown(tag)} is not read", fix)
         if len(self.open) >= MAX_DEPTH:
             raise self._refuse(event, f"values are nested more than {MAX_DEPTH} deep")
         mark = event.start_mark
@@ -270,14 +286,14 @@ class _Composer:
             raise self._refuse(event, "a key can't have a tag or an anchor", "write the plain key.")
         if key == "<<" and event.implicit[0]:
             fix = "put what segments share under `defaults`, and words under `vars`."
-            raise self._refuse(event, "merge keys (`<<`) are not read", fix)
+            self._note(event, "merge keys (`<<`) are not read", fix)
         keys = parent.node.keys
         assert keys is not None
         if key in keys:
             what = f"the key {shown(key)} was already given in line {keys[key][0]}"
-            raise self._refuse(event, what, "keep one of them.")
+            self._note(event, what, "keep one of them.")
         parent.key = key
-        keys[key] = (event.start_mark.line + 1, event.start_mark.column + 1)
+        keys.setdefault(key, (event.start_mark.line + 1, event.start_mark.column + 1))
 
     def _start(self, event: Any) -> None:
         parent = self.open[-1] if self.open else None

@@ -250,7 +250,7 @@ t.yaml:5:16: there is no seam preset 'gentel'
   fix: did you mean 'gentle'?
 t.yaml:7:45: segment a: there is no model 'kling-3'
   fix: did you mean 'kling-3.0'?
-t.yaml:8:27: segment b: there is no model 'avatr'
+t.yaml:8:29: segment b: there is no model 'avatr'
   fix: did you mean 'avatar-2.0'?
 t.yaml:9:43: title 1: there is no title style 'titel'
   fix: did you mean 'title'?"""

@@ -32,7 +32,6 @@ from assembler.layers.typeset import (
     typeset,
 )
 from assembler.media.files import sha256_of
-from assembler.media.stills import write_png
 from assembler.plan.keys import content_key
 from assembler.spec.presets import TitlePreset, font_file, title_preset
 from assembler.timebase import FrameRange
@@ -84,6 +83,15 @@ def title_insert(
     return Insert(path, layer.record, x, y, width, height, key)
 
 
+def check_words(
+    text: str, style: str, size: tuple[int, int], *, folders: Sequence[Path] = ()
+) -> None:
+    """Raise what `title_insert` would raise for these words, in a moment and without a file."""
+    preset = title_preset(style, folders)
+    font = font_file(preset.font, folders)
+    typeset(text, preset, size, _complete(text, font, preset))
+
+
 def text_insert(
     text: str,
     style: TitlePreset,
@@ -103,6 +111,8 @@ def text_insert(
     key = content_key(stage=STAGE, still=True, text=text, size=size, **_look(style, font))
     path = folder / f"{key}.png"
     if not path.is_file():
+        from assembler.media.stills import write_png
+
         write_png(path, _picture(_composite(block, style, font, 1.0, still=True), 0.5))
     x, y, width, height = block.box
     return Insert(path, record, x, y, width, height, key, still=True)

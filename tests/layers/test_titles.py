@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from assembler.cut.model import Insert, TitleLayer
-from assembler.errors import MissingProgramError, UsageError
-from assembler.layers.titles import title_insert
+from assembler.errors import AssemblerError, MissingProgramError, UsageError
+from assembler.layers.titles import check_words, title_insert
 from assembler.timebase import FrameRange
 
 SIZE = (320, 192)
@@ -127,7 +127,23 @@ def test_a_character_without_a_glyph_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_a_font_of_the_users_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "style"),
+    [("東京", "title"), ("Dawn", "lowerthird"), ("word " * 400, "title"), ("", "title")],
+)
+def test_words_are_checked_as_they_will_be_made(tmp_path: Path, text: str, style: str) -> None:
+    with pytest.raises(AssemblerError) as checked:
+        check_words(text, style, SIZE)
+    with pytest.raises(AssemblerError) as made:
+        title_insert(_title(text, style), SIZE, RATE, tmp_path)
+    assert str(checked.value) == str(made.value)
+
+
+def test_good_words_pass_the_check() -> None:
+    check_words("Dawn\nover the harbour", "title", SIZE)
+
+
+def test_a_missing_font_of_a_users_style_is_told(tmp_path: Path) -> None:
     fonts = tmp_path / "titles" / "fonts"
     fonts.mkdir(parents=True)
     (fonts.parent / "mine.yaml").write_text(

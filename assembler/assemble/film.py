@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -281,7 +281,8 @@ class _Run:
 
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""
-        key = _delivery_key(cut, delivery)
+        inserts = self._inserts(cut)
+        key = _delivery_key(cut, delivery, inserts)
         known = self.records.finished(delivery.path, key)
         if known:
             self.progress.advance("mix", COST["mix"] * cut.frames)
@@ -303,7 +304,7 @@ class _Run:
             delivery.path,
             sound=sound.path,
             spans=self.prepared.project.spans,
-            inserts=self._inserts(cut),
+            inserts=inserts,
             workers=self.workers,
             on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
             cancel=self.cancel,
@@ -372,8 +373,9 @@ def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _delivery_key(cut: Cut, delivery: Delivery) -> str:
+def _delivery_key(cut: Cut, delivery: Delivery, inserts: Sequence[Insert]) -> str:
     return content_key(
+        inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
         cut=[span.key for span in spans_of(cut, delivery.preset)],
         sound=mix_key(cut, delivery.mix),
         preset=delivery.preset.model_dump(mode="json"),

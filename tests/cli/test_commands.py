@@ -1,0 +1,196 @@
+"""The command line as a user meets it: output, exit codes, and what is on disk afterwards."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import assembler as library
+from assembler.media.probe import probe
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_check_says_that_nothing_is_wrong(assembler: Command, project: Path) -> None:
+    """One line, exit code 0."""
+    done = assembler("check", project)
+    assert (done.returncode, done.stdout) == (0, "tiny.yaml: no mistakes (2 segments, 1 link)\n")
+
+
+def test_check_names_every_mistake_with_its_place(assembler: Command, project: Path) -> None:
+    """Two mistakes, two places, exit code 3, nothing on standard output."""
+    text = project.read_text(encoding="utf-8")
+    text = text.replace("duration: 2s", "duraton: 2s").replace("media/voice.wav", "media/vioce.wav")
+    project.write_text(text, encoding="utf-8")
+    done = assembler("check", project)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert "tiny.yaml:8:" in done.stderr
+    assert "did you mean 'duration'?" in done.stderr
+    assert "tiny.yaml:10:" in done.stderr
+
+
+def test_json_errors_go_to_standard_output(assembler: Command, project: Path) -> None:
+    """Programs read what is wrong and where without parsing sentences."""
+    project.write_text("assembler: 1\nsegments: []\n", encoding="utf-8")
+    done = assembler("check", project, "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["kind"]) == (3, "SpecError")
+    assert error["problems"][0]["line"] == 2
+
+
+def test_plan_writes_nothing(assembler: Command, project: Path) -> None:
+    """Looking at a plan leaves the folder as it was."""
+    before = sorted(p.name for p in project.parent.rglob("*"))
+    done = assembler("plan", project, "--json")
+    links = json.loads(done.stdout)["links"]
+    assert [(row["link"], row["state"]) for row in links] == [("walk.1", "ready")]
+    assert sorted(p.name for p in project.parent.rglob("*")) == before
+
+
+def test_an_unknown_command_is_a_usage_error(assembler: Command) -> None:
+    """Exit code 2, with a suggestion."""
+    done = assembler("rendre", "x.yaml")
+    assert done.returncode == 2
+    assert "render" in done.stderr
+
+
+def test_a_file_in_the_way_is_kept(assembler: Command, project: Path) -> None:
+    """What lies at the output's place isn't ours: nothing is generated, nothing is lost."""
+    out = project.parent / "out" / "tiny.mp4"
+    out.parent.mkdir()
+    out.write_bytes(b"holiday")
+    done = assembler("render", project)
+    assert (done.returncode, out.read_bytes()) == (11, b"holiday")
+    assert not (project.parent / ".assembler" / "takes").exists()
+
+
+@pytest.fixture
+def rendered(assembler: Command, project: Path) -> tuple[Path, dict[str, object]]:
+    """The tiny film and what render says of it."""
+    done = assembler("render", project, "--json")
+    assert done.returncode == 0, done.stderr
+    return project, json.loads(done.stdout)
+
+
+def test_render_makes_the_film_and_then_nothing_more(
+    assembler: Command, rendered: tuple[Path, dict[str, object]]
+) -> None:
+    """The first run delivers 72 frames; the second finds everything done."""
+    project, said = rendered
+    info = probe(project.parent / "out" / "tiny.mp4")
+    assert info.video is not None
+    assert (info.video.frames, info.video.width, info.video.height) == (72, 320, 180)
+    assert said["frames"] == 72
+    again = json.loads(assembler("render", project, "--json").stdout)
+    assert again["outputs"][0]["up_to_date"]
+    assert again["generated"] == 0
+
+
+def test_the_repeated_frame_of_a_handoff_is_dropped(
+    rendered: tuple[Path, dict[str, object]],
+) -> None:
+    """The generated clip starts on the frame that the shot ended on; it is shown once."""
+    _, said = rendered
+    seams = said["seams"]
+    assert isinstance(seams, list)
+    assert [(s["seam"], s["matched"], s["start_from"]) for s in seams] == [
+        ("shot>walk.1", True, 1)
+    ]
+
+
+def test_a_changed_level_renders_no_picture_again(
+    assembler: Command, rendered: tuple[Path, dict[str, object]]
+) -> None:
+    """New sound, the same spans."""
+    project, _ = rendered
+    text = project.read_text(encoding="utf-8").replace("on: shot+0.25s", "on: shot+0.25s, level: -6")
+    project.write_text(text, encoding="utf-8")
+    again = json.loads(assembler("render", project, "--json").stdout)
+    assert not again["outputs"][0]["up_to_date"]
+    assert again["outputs"][0]["rendered"] == 0
+
+
+def test_stitch_joins_without_leaving_anything_behind(assembler: Command, project: Path) -> None:
+    """Two files, one film, no folder of ours beside it."""
+    shot, out = project.parent / "media" / "shot.mp4", project.parent / "joined" / "both.mkv"
+    done = assembler("stitch", shot, shot, "-o", out, "--join", "cut", "--preset", "lossless")
+    assert done.returncode == 0, done.stderr
+    info = probe(out)
+    assert info.video is not None
+    assert info.video.frames == 72
+    assert [p.name for p in out.parent.iterdir()] == ["both.mkv"]
+
+
+def test_stitch_refuses_a_container_that_it_can_not_write(
+    assembler: Command, project: Path
+) -> None:
+    """One sentence, before any work."""
+    shot = project.parent / "media" / "shot.mp4"
+    done = assembler("stitch", shot, shot, "-o", project.parent / "both.avi")
+    assert done.returncode == 2
+    assert "'both.avi' names no container that can be written" in done.stderr
+
+
+def test_seam_measures_and_draws(assembler: Command, project: Path) -> None:
+    """A clip against itself from its end on: JSON with numbers, a picture of the join."""
+    shot, strip = project.parent / "media" / "shot.mp4", project.parent / "strip.png"
+    done = assembler("seam", shot, shot, "--json", "--strip", strip)
+    assert done.returncode == 0, done.stderr
+    assert {"matched", "confidence", "repeat_frames", "keep_until", "start_from", "seconds"} <= set(
+        json.loads(done.stdout)
+    )
+    assert probe(strip).still
+
+
+def test_example_is_copied_with_its_media(assembler: Command, tmp_path: Path) -> None:
+    """An installed copy gives a project that can be checked at once."""
+    done = assembler("example", "found-footage", tmp_path / "mine", "--json")
+    timeline = Path(json.loads(done.stdout)["timeline"])
+    assert assembler("check", timeline).returncode == 0
+    assert assembler("example", "found-footage", tmp_path / "mine").returncode == 11
+
+
+def test_doctor_finds_everything_that_was_installed(assembler: Command) -> None:
+    """Nothing is missing where the tests run."""
+    done = assembler("doctor", "--json")
+    assert done.returncode == 0
+    assert not [f for f in json.loads(done.stdout)["findings"] if f["state"] == "missing"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_interrupting_leaves_nothing_half_written(assembler: Command, project: Path) -> None:
+    """Ctrl-C stops in order with 130 and says how to go on; the next run finishes the film."""
+    text = project.read_text(encoding="utf-8").replace("duration: 2s", "duration: 40s")
+    project.write_text(text, encoding="utf-8")
+    argv = [sys.executable, "-m", "assembler", "render", str(project)]
+    running = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    home = project.parent / ".assembler"
+    deadline = time.monotonic() + 60
+    while not list(home.glob("takes/.*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=120)
+    assert (running.returncode, "Run the same command again" in said) == (130, True)
+    assert not (project.parent / "out").exists()
+    project.write_text(text.replace("duration: 40s", "duration: 2s"), encoding="utf-8")
+    assert assembler("render", project).returncode == 0
+
+
+def test_verbs_of_the_library_stay_callable(project: Path) -> None:
+    """`assembler.plan` is the function, also after the stages were imported."""
+    assert library.plan(project).data()["links"]
+    assert callable(library.plan)
+    assert callable(library.render)
+
+
+def test_every_public_name_is_there() -> None:
+    """What `__all__` promises can be had."""
+    assert all(hasattr(library, name) for name in library.__all__)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -50,8 +51,22 @@ _SHARED: dict[str, Schema] = {
 }
 
 
-def timeline_schema() -> Schema:
-    """JSON Schema (2020-12) of a timeline file."""
+def timeline_schema(
+    *,
+    models: Iterable[str] = (),
+    providers: Iterable[str] = (),
+    deliveries: Iterable[str] = (),
+    mixes: Iterable[str] = (),
+    seams: Iterable[str] = (),
+    styles: Iterable[str] = (),
+) -> Schema:
+    """
+    JSON Schema (2020-12) of a timeline file.
+
+    Args:
+        models: Names that editors offer where a model is asked for. Others stay valid, as a user
+            may have presets of their own; so with the other names.
+    """
     raw = Timeline.model_json_schema(by_alias=True, mode="validation")
     raw["properties"].pop("path")
     definitions = {name: _object(d, name) for name, d in raw.pop("$defs").items()}
@@ -60,8 +75,16 @@ def timeline_schema() -> Schema:
     for key in LISTS:
         listed = whole["properties"][key]
         listed["items"] = {"anyOf": [listed["items"], {"$ref": "#/$defs/Include"}]}
+    _offer(definitions, ("Defaults", "Segment", "Avatar"), "model", models)
+    _offer(definitions, ("Defaults", "Segment"), "provider", providers)
+    _offer(definitions, ("Output",), "preset", deliveries)
+    _offer({**definitions, "": whole}, ("", "Output"), "mix", mixes)
+    _offer(definitions, ("SeamOverride",), "preset", seams)
+    _offer(definitions, ("Title",), "style", styles)
     definitions["Join"] = _join(definitions["Join"])
-    definitions["Output"] = _or(definitions["Output"], _preset())
+    definitions["Output"] = _or(
+        definitions["Output"], definitions["Output"]["properties"]["preset"]
+    )
     definitions["Fade"] = _or(definitions["Fade"], {"$ref": "#/$defs/Time"})
     definitions |= _SHARED | {"Include": _INCLUDE, "Variable": _VARIABLE}
     return {"$schema": DIALECT, "title": "assembler timeline", **whole, "$defs": definitions}
@@ -80,9 +103,13 @@ def part_schema() -> Schema:
     }
 
 
-def _preset() -> Schema:
-    """An output that is a preset as it is."""
-    return {"description": "Name of a delivery preset.", "type": "string"}
+def _offer(
+    shapes: dict[str, Schema], owners: Iterable[str], key: str, names: Iterable[str]
+) -> None:
+    """Add names to the forms of a key, where editors find them to complete it."""
+    known = sorted(names)
+    for owner in owners if known else ():
+        shapes[owner]["properties"][key]["anyOf"].insert(0, {"enum": known})
 
 
 def _object(raw: Schema, name: str) -> Schema:

@@ -176,3 +176,12 @@ def test_fields_say_what_they_are_for(validator: Draft202012Validator) -> None:
     schema: Any = validator.schema
     described = schema["$defs"]["Segment"]["properties"]["keyframe"]["description"]
     assert described.startswith("The frame it ends on")
+
+
+def test_names_of_presets_are_offered_and_others_stay_valid() -> None:
+    schema = timeline_schema(models=["kling-3.0"], mixes=["web"], deliveries=["draft"])
+    segment = schema["$defs"]["Segment"]["properties"]
+    assert {"enum": ["kling-3.0"]} in segment["model"]["anyOf"]
+    assert {"enum": ["web"]} in schema["properties"]["mix"]["anyOf"]
+    text = MINIMAL + "mix: my-own\noutput: [draft, my-own]\n"
+    assert wrong(Draft202012Validator(schema), text) == []

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from assembler.cut.model import Source
 from assembler.errors import GenerateError, MediaError
 from assembler.media.info import Colour, MediaInfo
-from assembler.plan.clips import frames_at, programme_frame
+from assembler.plan.clips import frames_at, handed_frame, programme_frame
 from assembler.plan.model import FileClip, Handoff, Link, Plan
 from assembler.plan.problems import Loaded
 from assembler.plan.row import Place, places
@@ -239,7 +239,8 @@ def _ended(piece: Piece, following: Piece, rate: Fraction) -> Piece:
         return piece
     video = piece.source.info.video
     assert video is not None
-    return replace(piece, stop=min(piece.stop, programme_frame(video, start.frame + 1, rate)))
+    last = handed_frame(video, start.frame, piece.link.rate if piece.link else None)
+    return replace(piece, stop=min(piece.stop, programme_frame(video, last + 1, rate)))
 
 
 def override_of(segment: Segment, timeline: Timeline) -> SeamOverride:

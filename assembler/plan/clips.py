@@ -41,6 +41,23 @@ def programme_frame(video: VideoStream, frame: int, rate: Fraction) -> int:
     return max(0, ceil((after - _JITTER_S / 2) * rate))
 
 
+def handed_frame(video: VideoStream, frame: int | None, planned: Fraction | None) -> int:
+    """
+    Own frame that a `Handoff` means: at another rate than planned the one of the same time, the
+    last where the clip turned out shorter.
+
+    Args:
+        video: The clip that came.
+        frame: `Handoff.frame`.
+        planned: Rate that the plan took it for; None for a file, whose rate was known.
+    """
+    if frame is None:
+        return video.frames - 1
+    if planned is not None and not video.vfr and video.rate != planned:
+        frame = int(frame * video.rate / planned)
+    return min(frame, video.frames - 1)
+
+
 def colour_of(info: MediaInfo, said: Literal["auto", "tags", "bt601", "bt709"]) -> Colour:
     """How a file's numbers are read: its own tags, with the matrix that the author says."""
     tags = info.video.colour if info.video else Colour()

@@ -42,8 +42,9 @@ class LinkShape:
     avatar_in_s: Fraction = Fraction(0)
     handoff_frame: int | None = None
     """
-    Own frame on which its picture ends, where that isn't the last. Always given for an avatar:
-    its clips go on after the last word.
+    Own frame on which its picture ends, where another may go on from it; None is the last. Given
+    at a segment's end, which is cut to the author's length, and for every link of an avatar, whose
+    clips go on after the last word.
     """
 
     @property
@@ -193,7 +194,9 @@ class _Shaper:
                     wanted,
                     head_frames=0 if number else self.head,
                     tail_frames=self.tail if final else 0,
-                    handoff_frame=self.handoff(yields, length, drop + wanted) if final else None,
+                    handoff_frame=self.handoff(yields, drop + wanted - self.tail)
+                    if final
+                    else None,
                 )
             )
             need -= wanted
@@ -203,11 +206,8 @@ class _Shaper:
         """What comes back for a link, the first being number 0."""
         return (self.settings.then if number else self.settings.first).yields
 
-    def handoff(self, yields: Yield, length_s: Fraction, used: int) -> int | None:
-        """Own frame that is the segment's last, *used* programme frames into the last link."""
-        out = used - self.tail
-        if yields.visible(length_s) - out <= yields.repeat:
-            return None
+    def handoff(self, yields: Yield, out: int) -> int:
+        """Own frame that is the last before programme frame *out* of a link."""
         return int((out - 1) * yields.model_rate / self.rate)
 
     # Several shots
@@ -302,7 +302,7 @@ class _Shaper:
                     head,
                     tail,
                     shots,
-                    handoff_frame=self.handoff(self.yields(0), length, drop + frames + head + tail),
+                    handoff_frame=self.handoff(self.yields(0), drop + frames + head),
                 )
             )
         return shapes
@@ -385,7 +385,7 @@ class _Shaper:
                     head_frames=0 if number else self.head,
                     tail_frames=tail,
                     avatar_in_s=max(Fraction(0), begin - drop / self.rate),
-                    handoff_frame=int((drop + share - tail - 1) * yields.model_rate / self.rate),
+                    handoff_frame=self.handoff(yields, drop + share - tail),
                 )
             )
             begin += share / self.rate

@@ -29,8 +29,8 @@ class Handoff:
     """Id of that link, or of that file segment."""
     frame: int | None = None
     """
-    Which of that clip's own frames (from 0), where it is cut before its end; None is the last.
-    The last is taken too when the clip turns out shorter.
+    Which of that clip's own frames (from 0) at the rate that was planned (`Link.rate`); None is
+    the last. `clips.handed_frame` finds it in the clip that came.
     """
 
 

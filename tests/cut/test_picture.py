@@ -23,6 +23,7 @@ segments:
   - {id: a, duration: 5s, prompt: A.}
   - {id: b, continue: a, duration: 5s, prompt: B.}
 """
+KEYED = TWO.replace("prompt: A.", "prompt: A., keyframe: k.png")
 CUT = TWO.replace("continue: a, ", "")
 
 
@@ -40,9 +41,24 @@ def test_without_a_decision_one_repeated_frame_is_dropped(tmp_path: Path) -> Non
     assert [clip.join for clip in cut.clips] == ["start", "handoff", "handoff"]
 
 
-def test_the_frame_trimmed_at_a_segments_end_is_shown_by_the_next(tmp_path: Path) -> None:
-    """A has 121 frames, its segment 120; the last one comes back as B's frame 0."""
-    assert shapes(cut_of(tmp_path, TWO)) == [("a.1", 0, 120, 0, 120), ("b.1", 120, 240, 0, 120)]
+def test_a_segment_goes_on_from_its_last_shown_frame(tmp_path: Path) -> None:
+    """A has 121 frames, its segment 120; frame 119 was handed over and is B's frame 0."""
+    cut = cut_of(tmp_path, TWO)
+    assert shapes(cut) == [("a.1", 0, 120, 0, 120), ("b.1", 120, 240, 1, 121)]
+
+
+def test_a_longer_take_leaves_no_gap_in_what_goes_on_from_it(tmp_path: Path) -> None:
+    cut = cut_of(tmp_path, TWO, frames={"a.1": 150})
+    assert shapes(cut) == [("a.1", 0, 120, 0, 120), ("b.1", 120, 240, 1, 121)]
+    assert cut.notes == ()
+
+
+def test_a_keyframe_trimmed_at_a_segments_end_is_shown_by_the_next(tmp_path: Path) -> None:
+    """A arrives at its keyframe on frame 120 of 121; its segment has 120; B starts on it."""
+    cut = cut_of(tmp_path, KEYED, {"k.png": image()})
+    assert shapes(cut) == [("a.1", 0, 120, 0, 120), ("b.1", 120, 240, 0, 120)]
+    decided = cut_of(tmp_path, KEYED, {"k.png": image()}, seams=[seam("a.1>b.1", 121, 2)])
+    assert shapes(decided) == [("a.1", 0, 120, 0, 120), ("b.1", 120, 240, 1, 121)]
 
 
 def test_a_cut_drops_nothing(tmp_path: Path) -> None:
@@ -103,7 +119,7 @@ def test_a_longer_take_is_trimmed_to_the_authors_length(tmp_path: Path) -> None:
 
 
 def test_more_trimmed_than_repeated_is_said(tmp_path: Path) -> None:
-    cut = cut_of(tmp_path, TWO, frames={"a.1": 150})
+    cut = cut_of(tmp_path, KEYED, {"k.png": image()}, frames={"a.1": 150})
     assert shapes(cut) == [("a.1", 0, 120, 0, 120), ("b.1", 120, 240, 0, 120)]
     assert "a.1>b.1: 29 frames lie between the two sides" in cut.notes
 

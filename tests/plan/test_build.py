@@ -50,12 +50,12 @@ def test_a_continued_segment_starts_on_the_end_frame(tmp_path: Path) -> None:
       - {id: turn, continue: dawn, duration: 5s, prompt: She turns.}
     """
     plan = plan_of(tmp_path, text)
-    assert Handoff("dawn.1") == plan.link("turn.1").start
+    assert Handoff("dawn.1", 119) == plan.link("turn.1").start
     assert plan.steps[1].after == ("dawn.1",)
 
 
 def test_a_handoff_comes_from_the_frame_on_which_the_segment_ends(tmp_path: Path) -> None:
-    """12 s need 15 s of a model that makes 5 or 10: the last shown frame is own frame 48 + ..."""
+    """12 s need 15 s of a model that makes 5 or 10; frames 1 to 47 of the last link are shown."""
     text = """
     defaults: {provider: kling, model: kling-2.1-master}
     segments:
@@ -66,7 +66,7 @@ def test_a_handoff_comes_from_the_frame_on_which_the_segment_ends(tmp_path: Path
     assert lengths(plan) == {"dawn.1": 10, "dawn.2": 5, "turn.1": 5}
     wanted = plan.link("dawn.2").wanted_frames
     assert wanted == 288 - 241
-    assert Handoff("dawn.2", wanted) == plan.link("turn.1").start
+    assert Handoff("dawn.2", 47) == plan.link("turn.1").start
 
 
 def test_a_keyframe_frees_what_follows(tmp_path: Path) -> None:

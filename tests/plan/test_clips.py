@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.media.info import Colour
-from assembler.plan.clips import colour_of, frames_at, own_frame, programme_frame
+from assembler.plan.clips import colour_of, frames_at, handed_frame, own_frame, programme_frame
 from assembler.timebase import parse_rate
 from tests.plan.facts import info, video
 
@@ -56,6 +56,17 @@ def test_both_ways_agree(own: str, rate: str, frame: int) -> None:
     first = programme_frame(clip, frame, exact)
     assert own_frame(clip, first, exact) >= frame
     assert first == 0 or own_frame(clip, first - 1, exact) < frame
+
+
+@pytest.mark.parametrize(
+    ("own", "frame", "expected"),
+    [("24", 119, 119), ("30", 119, 148), ("24", 200, 152), ("24", None, 152)],
+)
+def test_a_handed_frame_is_found_in_the_clip_that_came(
+    own: str, frame: int | None, expected: int
+) -> None:
+    """Frame 119 at 24 is 4.958 s in; at 30 that is frame 148."""
+    assert expected == handed_frame(video(153, own), frame, Fraction(24))
 
 
 def test_the_authors_matrix_stands_above_the_tags() -> None:

@@ -216,6 +216,11 @@ class _Native:
         self.end: int | None = None
         self.damaged_packets = 0
         self._mixers: dict[str, Samples | None] = {}
+        self._ticks = (self._stream.time_base * self.hz).as_integer_ratio()
+        """Samples in a step of the stream's clock."""
+        vorbis = self._stream.codec_context.name == "vorbis"
+        self._jitter = round((_VORBIS_JITTER_S if vorbis else _JITTER_S) * self.hz)
+        self._exact = not vorbis and (self._ticks[0] == 1 or self._ticks == (2, 1))  # 2: HE-AAC
 
     def start_at(self, first: int) -> None:
         self._cursor = first
@@ -266,26 +271,15 @@ class _Native:
             return expected or 0
         stamped = table.get(frame.pts)
         if stamped is None:
-            stamped = round_half_up(frame.pts * self._stream.time_base * self.hz)
+            above, below = self._ticks
+            stamped = (2 * frame.pts * above + below) // (2 * below)
         if expected is not None and abs(stamped - expected) <= self._jitter:
             return expected
         return stamped
 
-    @property
-    def _jitter(self) -> int:
-        """Samples by which time stamps may be off without meaning a gap."""
-        return round((_VORBIS_JITTER_S if self._vorbis else _JITTER_S) * self.hz)
-
-    @property
-    def _vorbis(self) -> bool:
-        name: str = self._stream.codec_context.name
-        return name == "vorbis"
-
     def _table(self, first: int) -> dict[int, int]:
         """Positions by time stamp, where stamps alone are not exact to the sample."""
-        ticks = self._stream.time_base * self.hz
-        exact: bool = (ticks.numerator == 1 or ticks == 2) and not self._vorbis  # 2: HE-AAC
-        if exact or not self._far(first):
+        if self._exact or not self._far(first):
             return {}
         stat = self._path.stat()
         return _positions(self._path, stat.st_size, stat.st_mtime_ns, self._index)
@@ -337,7 +331,7 @@ class _Native:
             self.damaged_packets += 1
             return
         for frame in frames:
-            whole = round(frame.samples * Fraction(self.hz, frame.sample_rate))
+            whole = frame.samples * self.hz // frame.sample_rate
             shown = self._shown(packet, frame) if last else None
             yield frame, shown if shown is not None and 0 < shown < whole else whole
 

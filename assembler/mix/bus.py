@@ -27,6 +27,7 @@ import numpy as np
 from assembler.cut.model import Cut, Sound
 from assembler.errors import MixError
 from assembler.media.samples import SampleReader, Samples, WavWriter
+from assembler.mix.ahead import ahead
 from assembler.mix.ducking import (
     FRAME,
     SPEECH_HZ,
@@ -36,7 +37,7 @@ from assembler.mix.ducking import (
     speech_in,
 )
 from assembler.mix.loudness import LoudnessMeter
-from assembler.mix.master import MAX_GAIN_DB, Loudness, Mastered, Meter, master
+from assembler.mix.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mix.playback import Loop, Memory, Player, Source
 from assembler.plan.keys import content_key
 from assembler.spec.model import Role
@@ -134,27 +135,30 @@ def mix(
         MixError: If it was stopped.
         MediaError: If a sound's file can't be read.
     """
-    session = _Session(cut, preset, cancel, on_samples)
+    session = _Session(cut, preset, cancel)
     with _scratch(out) as file, ExitStack() as stack:
         writers = _stem_writers(cut, stems, stack)
-        meter = Meter(cut.hz, cut.channels)
-        for buses in session.blocks():
+        meter, mixed = Meter(cut.hz, cut.channels), 0
+        for buses in ahead(session.blocks()):
             programme = _sum(list(buses.values()))
             meter.add(programme)
             file.write(np.ascontiguousarray(programme, "<f4").tobytes())
             for role, writer in writers.items():
                 writer.write(buses[role])
+            mixed += len(programme)
+            if on_samples is not None:
+                on_samples(mixed)
         file.flush()
         before = meter.reading()
         mastered = master(
-            _mapped(file, session.samples, cut.channels),
+            Raw(file, session.samples, cut.channels),
             before,
             out,
             hz=cut.hz,
             target_lufs=preset.integrated_lufs,
             limit_dbtp=preset.true_peak_dbtp - true_peak_margin_db,
             bits=bits,
-            check=lambda samples: session.check(),
+            check=session.check,
         )
     return MixReport(
         out,
@@ -205,13 +209,6 @@ def _scratch(out: Path) -> Iterator[IO[bytes]]:
         path.unlink(missing_ok=True)
 
 
-def _mapped(file: IO[bytes], samples: int, channels: int) -> Samples:
-    """The scratch file as an array that is read from disk piece by piece."""
-    if not samples:
-        return np.zeros((0, channels), np.float32)
-    return np.memmap(file.name, np.float32, "r", shape=(samples, channels))
-
-
 def _master_notes(before: Loudness, mastered: Mastered, preset: MixPreset) -> tuple[str, ...]:
     if before.true_peak_dbtp == -math.inf:
         return ("the programme has no sound: it is digital silence",)
@@ -242,12 +239,10 @@ class _Session:
         cut: Cut,
         preset: MixPreset,
         cancel: threading.Event | None,
-        on_samples: Callable[[int], None] | None,
     ) -> None:
         self._cut = cut
         self._preset = preset
         self._cancel = cancel
-        self._on_samples = on_samples
         self.samples = samples_at(cut.frames, cut.rate, cut.hz)
         self.sounds = [s for s in cut.sounds if _heard(s, self.samples)]
         self.levels: dict[int, SoundLevel] = {}
@@ -274,8 +269,6 @@ class _Session:
                 for role, at, block in stage.play(start, stop, pool):
                     buses[role][at - start : at - start + len(block)] += block
                 yield buses
-                if self._on_samples is not None:
-                    self._on_samples(stop)
 
     def _silence(self, samples: int) -> Samples:
         return np.zeros((samples, self._cut.channels), np.float32)

@@ -152,7 +152,7 @@ BEFORE = TAPS // 2 - 1
 """Samples of context that the interpolation needs before …"""
 AFTER = TAPS // 2
 """… and after."""
-_ROW = 32
+_KERNEL = 8
 
 
 def _phases() -> npt.NDArray[np.float32]:
@@ -172,14 +172,18 @@ BOUND = float(np.abs(_PHASES).sum(axis=1).max())
 """Factor above the sample peak that the true peak can't pass."""
 
 
-@lru_cache(maxsize=1)
-def _interpolator() -> npt.NDArray[np.float32]:
-    """Matrix from a row of samples with its context to all points between, by one product."""
-    matrix = np.zeros((_ROW + TAPS - 1, _ROW * len(_PHASES)), np.float32)
-    for sample in range(_ROW):
-        for phase, taps in enumerate(_PHASES):
-            matrix[sample : sample + TAPS, sample * len(_PHASES) + phase] = taps
-    return matrix
+def _between(channel: npt.NDArray[np.float32], taps: npt.NDArray[np.float32]) -> Samples:
+    """One channel (with context) interpolated at one phase, shape (n,)."""
+    n = len(channel) - TAPS + 1
+    # numpy has a fast path for kernels of up to 11 taps; a matrix product would start threads.
+    parts = [
+        np.correlate(channel[at : at + n + _KERNEL - 1], taps[at : at + _KERNEL], "valid")
+        for at in range(0, TAPS, _KERNEL)
+    ]
+    total: Samples = parts[0]
+    for part in parts[1:]:
+        total += part
+    return total
 
 
 def true_peaks(samples: Samples) -> npt.NDArray[np.float32]:
@@ -193,21 +197,30 @@ def true_peaks(samples: Samples) -> npt.NDArray[np.float32]:
         float32, shape (n,).
     """
     n = len(samples) - BEFORE - AFTER
-    peaks: npt.NDArray[np.float32] = np.abs(samples[BEFORE : BEFORE + n]).max(axis=1)
-    rows = -(-n // _ROW)
-    for channel in range(samples.shape[1]):
-        padded = np.zeros(rows * _ROW + TAPS - 1, np.float32)
-        padded[: len(samples)] = samples[:, channel]
-        windows = np.ascontiguousarray(sliding_window_view(padded, _ROW + TAPS - 1)[::_ROW])
-        between = np.abs(windows @ _interpolator()).reshape(rows * _ROW, len(_PHASES)).max(axis=1)
-        np.maximum(peaks, between[:n], out=peaks)
+    peaks = np.zeros(n, np.float32)
+    for channel in np.ascontiguousarray(samples.T):
+        np.maximum(peaks, np.abs(channel[BEFORE : BEFORE + n]), out=peaks)
+        for taps in _PHASES:
+            np.maximum(peaks, np.abs(_between(channel, taps)[:n]), out=peaks)
     return peaks
+
+
+def _true_peak(samples: Samples) -> float:
+    """Largest of `true_peaks`."""
+    peak = _sample_peak(samples[BEFORE : len(samples) - AFTER])
+    for channel in np.ascontiguousarray(samples.T):
+        peak = max(peak, *(_sample_peak(_between(channel, taps)) for taps in _PHASES))
+    return peak
+
+
+def _sample_peak(samples: npt.NDArray[np.float32]) -> float:
+    return max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
 
 
 class TruePeakMeter:
     """Highest true peak of sound that comes in blocks."""
 
-    _PART = 4096
+    _PART = 8192
 
     def __init__(self, channels: int) -> None:
         self._context = np.zeros((BEFORE + AFTER, channels), np.float32)
@@ -218,13 +231,13 @@ class TruePeakMeter:
         joined = np.concatenate([self._context, block])
         for at in range(0, len(block), self._PART):
             part = joined[at : at + self._PART + BEFORE + AFTER]
-            if np.abs(part).max(initial=0) * BOUND > self._peak:
-                self._peak = max(self._peak, float(true_peaks(part).max()))
+            if _sample_peak(part) * BOUND > self._peak:
+                self._peak = max(self._peak, _true_peak(part))
         self._context = joined[len(joined) - BEFORE - AFTER :]
 
     @property
     def dbtp(self) -> float:
         """Highest true peak so far in dBTP; -inf in silence."""
         tail = np.concatenate([self._context, np.zeros((AFTER, self._context.shape[1]), "f4")])
-        peak = max(self._peak, float(true_peaks(tail).max()))
+        peak = max(self._peak, _true_peak(tail))
         return 20 * math.log10(peak) if peak > 0 else -math.inf

@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from assembler.media.samples import Samples, WavWriter
+from assembler.mix.ahead import ahead
 from assembler.mix.loudness import AFTER, BEFORE, BOUND, LoudnessMeter, TruePeakMeter, true_peaks
 
 MAX_GAIN_DB = 24.0
@@ -30,9 +31,10 @@ _RELEASE_DB_PER_S = 40.0
 _SAFETY_DB = 0.03
 """Kept below the limit for what lies between the four oversampled points."""
 _BLOCK_S = 2
-_PART = 4096
+_PART = 2048
 
 Decibels = npt.NDArray[np.float64]
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,28 @@ class Mastered:
     on_target: bool
 
 
+class Raw:
+    """
+    Samples in a file without a header, float32, read where they are wanted.
+
+    Args:
+        file: Opened for reading.
+        samples: How many there are of each channel.
+        channels: How many stand beside each other.
+    """
+
+    def __init__(self, file: IO[bytes], samples: int, channels: int) -> None:
+        self._file = file
+        self.samples = samples
+        self.channels = channels
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Samples of a range, shape (n, channels)."""
+        self._file.seek(start * self.channels * 4)
+        content = self._file.read((stop - start) * self.channels * 4)
+        return np.frombuffer(content, "<f4").reshape(-1, self.channels)
+
+
 class Meter:
     """Loudness and true peak together."""
 
@@ -84,7 +108,7 @@ class Meter:
 
 
 def master(
-    raw: npt.NDArray[np.float32],
+    raw: Raw,
     before: Loudness,
     out: Path,
     *,
@@ -92,20 +116,20 @@ def master(
     target_lufs: float | None,
     limit_dbtp: float,
     bits: Literal[16, 24, 32] = 24,
-    check: Callable[[int], None] = lambda samples: None,
+    check: Check = lambda: None,
 ) -> Mastered:
     """
     Write the mix at its loudness.
 
     Args:
-        raw: The mix, shape (samples, channels); may be a memory map.
+        raw: The mix.
         before: What it measures.
         out: WAV to write.
         hz: Sample rate.
         target_lufs: Loudness to reach; None leaves it.
         limit_dbtp: True peak that is not passed.
         bits: Depth of the WAV.
-        check: Called with samples done in this pass; may raise to stop.
+        check: Called after every block; may raise to stop.
     """
     if target_lufs is None or before.integrated_lufs == -math.inf:
         target_lufs, wanted = None, 0.0
@@ -116,53 +140,59 @@ def master(
     needs_limiter = before.true_peak_dbtp + gain > limit_dbtp
     limit = limit_dbtp - _SAFETY_DB if needs_limiter else None
     tried: list[tuple[float, float]] = []
+    if limit is not None and target_lufs is not None:
+        tried.append((gain, _loudness(raw, hz, gain, limit, check)))
+        gain = min(_next_gain(tried, target_lufs), highest)
     while True:
-        done, reading = _written(raw, out, hz, _Attempt(gain, limit), bits, check)
+        reading, limited_db = _written(raw, out, hz, gain, limit, bits, check)
         tried.append((gain, reading.integrated_lufs))
         goal = reading.integrated_lufs if target_lufs is None else target_lufs
-        error = goal - reading.integrated_lufs
+        error = abs(goal - reading.integrated_lufs)
         following = min(_next_gain(tried, goal), highest)
-        settled = abs(error) <= TOLERANCE_LU or limit is None or len(tried) == _ATTEMPTS
+        settled = error <= TOLERANCE_LU or limit is None or len(tried) == _ATTEMPTS
         if settled or following == gain:
-            return Mastered(
-                reading, gain, done.limited_db, wanted > MAX_GAIN_DB, abs(error) <= 2 * TOLERANCE_LU
-            )
+            capped = wanted > MAX_GAIN_DB
+            return Mastered(reading, gain, limited_db, capped, error <= 2 * TOLERANCE_LU)
         gain = following
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    gain_db: float
-    limit_dbtp: float | None
 
 
 def _next_gain(tried: list[tuple[float, float]], goal: float) -> float:
     """Gain for the next attempt: by the secant through the last two, cautious at first."""
     gain, reached = tried[-1]
     slope = 1.0
-    if len(tried) > 1:
-        (other, level) = tried[-2]
+    if len(tried) > 1 and tried[-2][0] != gain:
+        other, level = tried[-2]
         slope = min(1.0, max(0.1, (reached - level) / (gain - other)))
     return gain + (goal - reached) / slope
 
 
+def _loudness(raw: Raw, hz: int, gain_db: float, limit_dbtp: float, check: Check) -> float:
+    """Loudness that a gain and the limiter would give, in LUFS."""
+    meter = LoudnessMeter(hz, raw.channels)
+    for block in ahead(iter(Limited(raw, hz, gain_db, limit_dbtp))):
+        meter.add(block)
+        check()
+    return meter.integrated()
+
+
 def _written(
-    raw: npt.NDArray[np.float32],
+    raw: Raw,
     out: Path,
     hz: int,
-    attempt: _Attempt,
+    gain_db: float,
+    limit_dbtp: float | None,
     bits: Literal[16, 24, 32],
-    check: Callable[[int], None],
-) -> tuple[Mastered, Loudness]:
-    meter = Meter(hz, raw.shape[1])
-    blocks = Limited(raw, hz, attempt.gain_db, attempt.limit_dbtp)
-    with WavWriter(out, hz, raw.shape[1], bits) as writer:
-        for block in blocks:
+    check: Check,
+) -> tuple[Loudness, float]:
+    """Write with this gain; returns what it measures and the limiter's largest reduction."""
+    meter = Meter(hz, raw.channels)
+    blocks = Limited(raw, hz, gain_db, limit_dbtp)
+    with WavWriter(out, hz, raw.channels, bits) as writer:
+        for block in ahead(iter(blocks)):
             meter.add(block)
             writer.write(block)
-            check(writer.samples)
-    reading = meter.reading()
-    return Mastered(reading, attempt.gain_db, blocks.reduction_db, False, True), reading
+            check()
+    return meter.reading(), blocks.reduction_db
 
 
 class Limited:
@@ -174,15 +204,13 @@ class Limited:
     40 dB a second.
 
     Args:
-        raw: Shape (samples, channels); may be a memory map.
+        raw: The mix.
         hz: Sample rate.
         gain_db: Applied first.
         limit_dbtp: True peak to stay under; None for gain alone.
     """
 
-    def __init__(
-        self, raw: npt.NDArray[np.float32], hz: int, gain_db: float, limit_dbtp: float | None
-    ) -> None:
+    def __init__(self, raw: Raw, hz: int, gain_db: float, limit_dbtp: float | None) -> None:
         self._raw = raw
         self._hz = hz
         self._gain = np.float32(10 ** (gain_db / 20))
@@ -195,8 +223,8 @@ class Limited:
         size = _BLOCK_S * self._hz
         carry = 0.0
         tail = np.zeros(self._window)
-        for start in range(0, len(self._raw), size):
-            stop = min(start + size, len(self._raw))
+        for start in range(0, self._raw.samples, size):
+            stop = min(start + size, self._raw.samples)
             block = self._taken(start, stop)
             if self._limit is not None:
                 gains, carry, tail = self._gains(start, stop, carry, tail)
@@ -206,8 +234,8 @@ class Limited:
 
     def _taken(self, start: int, stop: int) -> Samples:
         """Sound with gain; silence outside the programme."""
-        first, last = max(start, 0), min(stop, len(self._raw))
-        block = np.asarray(self._raw[first:last]) * self._gain
+        first, last = max(start, 0), min(stop, self._raw.samples)
+        block = self._raw.read(first, last) * self._gain
         if (first, last) != (start, stop):
             block = np.pad(block, ((first - start, stop - last), (0, 0)))
         return block

@@ -215,6 +215,14 @@ def _claim(path: Path) -> tuple[str, str]:
     """What an unreadable file really is, and the fix; empty when unknown."""
     with path.open("rb") as file:
         head = file.read(4096)
+    what, fix = _claim_text(head)
+    if not what and head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+        return _claim_mp4(path)
+    return what, fix or "check that it plays elsewhere, or convert it to MP4 (H.264)."
+
+
+def _claim_text(head: bytes) -> tuple[str, str]:
+    """What a file of text is, and the fix; empty when it is none."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head")) or b"<html" in text[:1024]:
         return "is an HTML page, not media", "use the link of the file itself; it may need a login."
@@ -222,9 +230,7 @@ def _claim(path: Path) -> tuple[str, str]:
         return "is JSON text, not media", "use the link of the file itself, not of its description."
     if text.startswith(b"<?xml"):
         return "is XML text, not media", "use the link of the file itself; it may have expired."
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
-        return _claim_mp4(path)
-    return "", "check that it plays elsewhere, or convert it to MP4 (H.264)."
+    return "", ""
 
 
 def _claim_mp4(path: Path) -> tuple[str, str]:
@@ -467,6 +473,10 @@ def _first_frames(path: Path, index: int, wanted: int) -> list[av.VideoFrame]:
 
 def _undecodable(path: Path, stream: AvVideo) -> MediaError:
     tag = getattr(stream.codec_context, "codec_tag", "")
+    with path.open("rb") as file:
+        what, fix = _claim_text(file.read(4096))
+    if what:
+        return MediaError(what, str(path), fix)
     name = _codec_name(stream) or tag or "of an unknown codec, perhaps Dolby Vision or encrypted"
     return MediaError(
         f"its picture ({name}) can't be decoded", str(path), "export it as H.264, HEVC or ProRes."
@@ -474,8 +484,13 @@ def _undecodable(path: Path, stream: AvVideo) -> MediaError:
 
 
 def _nothing_in(path: Path, container: InputContainer) -> MediaError:
-    kinds = ", ".join(sorted({str(s.type) for s in container.streams})) or "no streams"
-    return MediaError(f"has neither picture nor sound (only {kinds})", str(path), _RETRY)
+    kinds = ", ".join(sorted({str(s.type) for s in container.streams}))
+    if kinds:
+        return MediaError(
+            f"has neither picture nor sound that can be read (only {kinds})", str(path), _RETRY
+        )
+    what, _ = _claim(path)
+    return MediaError(what or "holds neither picture nor sound", str(path), _RETRY)
 
 
 def _described(
@@ -573,9 +588,9 @@ def _prevailing(pts: Sequence[int], time_base: Fraction) -> Fraction | None:
     middle = steps[len(steps) // 2]
     if middle <= 0:
         return None
-    alike = sum(abs(s - middle) * 20 <= middle for s in steps)
-    near = _standards_near(1 / (middle * time_base))
-    return near[0] if near and alike * 3 >= len(steps) * 2 else None
+    alike = [s for s in steps if abs(s - middle) * 20 <= middle]
+    near = _standards_near(len(alike) / (sum(alike) * time_base))
+    return near[0] if near and len(alike) * 3 >= len(steps) * 2 else None
 
 
 def _last_duration(

@@ -73,7 +73,7 @@ def load(path: Path | str) -> Loaded:
     """
     full = Path(path).absolute()
     root = read(Source(os.fspath(path), full))
-    project = ProjectFolder(full.parent.resolve())
+    project = ProjectFolder(full.parent.resolve(), full.resolve())
     whole = assemble(root, project)
     timeline, draft = _validated(whole, full)
     problems = whole.problems + check(replace(draft, closed=whole.whole))

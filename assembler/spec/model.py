@@ -604,6 +604,15 @@ class Captions(Spec):
     burn: Flag = False
     on: Place = Place(None, Duration(Fraction(0), "s"))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, raw: Any) -> Any:
+        return {"file": raw} if isinstance(raw, (str, Path)) else raw
+
+
+def _one_or_many(raw: object) -> object:
+    return [raw] if isinstance(raw, (str, dict)) else raw
+
 
 class Title(Spec):
     """Words over the picture."""
@@ -620,7 +629,9 @@ class Timeline(Spec):
     assembler: Annotated[Literal[1], BeforeValidator(_whole)]
     title: Annotated[Text, Field(max_length=500)] = ""
     canvas: Canvas = Canvas()
-    output: Annotated[tuple[Output, ...], Field(min_length=1)] = (Output(preset="youtube-1080p"),)
+    output: Annotated[tuple[Output, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = (
+        Output(preset="youtube-1080p"),
+    )
     budget: Budget | None = None
     defaults: Defaults = Defaults()
     segments: Annotated[tuple[Segment, ...], Field(min_length=1, max_length=20_000)]

@@ -31,6 +31,8 @@ class ProjectFolder:
 
     root: Path
     """Absolute, links followed."""
+    timeline: Path | None = None
+    """The timeline itself: never meant by a name that isn't there."""
     _real: dict[str, str] = field(default_factory=dict)
     """Folders with links followed."""
     _found: dict[tuple[Path, str], Path] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class ProjectFolder:
         if names is None:
             return flawed(what, f"there is no folder {self.shown(path.parent)!r} either.")
         near = names if len(self._missed) <= MAX_SUGGESTED else ()
+        near = tuple(n for n in near if path.parent / n != self.timeline)
         return flawed(what, did_you_mean(path.name, near, _CHECK))
 
     def shown(self, path: Path) -> str:

@@ -81,6 +81,8 @@ def at(root: Node, loc: Sequence[str | int]) -> Node:
     """The node at *loc*, or the deepest one on the way to it."""
     node = root
     for step in loc:
+        if isinstance(step, int) and node.entries is None:
+            continue  # one entry written without a list
         child = node.child(step)
         if child is None and isinstance(step, str):
             child = node.child(step.rstrip("_"))
@@ -127,13 +129,16 @@ def _worded(
     raised = error.get("ctx", {}).get("error")
     if raised is not None:
         flaws = raised.flaws if isinstance(raised, FlawedValueError) else (Flaw(str(raised)),)
-        return [_flaw(f, loc, about, node) for f in flaws]
+        return [_flaw(f, loc, about, root) for f in flaws]
     what, fix = _constraint(error, _label(loc, root))
+    if error["type"] in ("model_type", "dict_type") and (keys := keys_at(model, loc)):
+        fix = f"write {{{keys[0]}: …}}; its keys: {', '.join(keys)}."
     return [node.problem(f"{about}{what}", fix)]
 
 
-def _flaw(flaw: Flaw, loc: Loc, about: str, node: Node) -> Problem:
-    names = [s for s in loc if isinstance(s, str)]
+def _flaw(flaw: Flaw, loc: Loc, about: str, root: Node) -> Problem:
+    node = at(root, loc)
+    names = [s for s in _written(loc, root) if isinstance(s, str)]
     label = f"{names[-1]}: " if len(loc) > 2 or (names and not about) else ""
     target = (node.items or {}).get(flaw.key)
     if target is not None and not target.scalar and node.keys:
@@ -143,13 +148,19 @@ def _flaw(flaw: Flaw, loc: Loc, about: str, node: Node) -> Problem:
 
 def _label(loc: Loc, root: Node) -> str:
     """A value's name: its key, and its number where it is an entry of a list."""
-    while loc and isinstance(loc[-1], int) and at(root, loc) is at(root, loc[:-1]):
-        loc = loc[:-1]
+    loc = _written(loc, root)
     names = [s for s in loc if isinstance(s, str)]
     name = repr(names[-1]) if names else "the timeline"
     if len(loc) == 2 and loc[0] in _SUBJECTS:
         return "it"
     return f"entry {loc[-1] + 1} of {name}" if loc and isinstance(loc[-1], int) else name
+
+
+def _written(loc: Loc, root: Node) -> Loc:
+    """*loc* up to the last step that the author wrote; shorthand has fewer."""
+    while loc and at(root, loc) is at(root, loc[:-1]):
+        loc = loc[:-1]
+    return loc
 
 
 _MISSING = {
@@ -200,7 +211,12 @@ def _constraint(error: ErrorDetails, label: str) -> tuple[str, str]:
         if kind == "multiple_of":
             fix = f"write {int(error['input']) // ctx[name] * ctx[name]}."
         return f"{label} must be {words} {ctx[name]:,}, not {given}", fix
+    if kind in ("too_short", "too_long") and isinstance(error["input"], str):
+        kind = f"string_{kind}"
     if kind == "string_pattern_mismatch":
+        near = re.sub(r"[^a-z0-9._]+", "-", str(error["input"]).lower()).strip("-.")
+        if near and re.fullmatch(str(ctx["pattern"]), near):
+            return f"{label} can't be {given}", f"write {near}."
         fix = next((f for mark, f in _PATTERNS.items() if mark in str(ctx["pattern"])), "")
         return f"{label} can't be {given}", fix
     if kind == "string_too_long":

@@ -86,6 +86,8 @@ def timeline_schema(
         definitions["Output"], definitions["Output"]["properties"]["preset"]
     )
     definitions["Fade"] = _or(definitions["Fade"], {"$ref": "#/$defs/Time"})
+    definitions["Captions"] = _or(definitions["Captions"], {"type": "string"})
+    whole["properties"]["output"] = _or(whole["properties"]["output"], {"$ref": "#/$defs/Output"})
     definitions |= _SHARED | {"Include": _INCLUDE, "Variable": _VARIABLE}
     return {"$schema": DIALECT, "title": "assembler timeline", **whole, "$defs": definitions}
 
@@ -132,10 +134,18 @@ def _value(raw: Schema) -> Schema:
     extra = {k: raw[k] for k in ("description", "default") if _plain(raw, k)}
     inner = {k: v for k, v in raw.items() if k not in ("description", "default", "title")}
     forms = _forms(raw, inner)
-    forms = [{**f, "items": _value(f["items"])} if "items" in f else f for f in forms]
+    forms = [_list(f) if "items" in f else f for f in forms]
     if _needs_variable(forms):
         forms.append({"$ref": "#/$defs/Variable"})
     return {**extra, **(forms[0] if len(forms) == 1 else {"anyOf": forms})}
+
+
+def _list(form: Schema) -> Schema:
+    """A list's schema; pydantic counts its entries as characters behind a validator of ours."""
+    named = {
+        {"minLength": "minItems", "maxLength": "maxItems"}.get(k, k): v for k, v in form.items()
+    }
+    return {**named, "items": _value(form["items"])}
 
 
 def _needs_variable(forms: list[Schema]) -> bool:

@@ -12,6 +12,8 @@ import pytest
 
 from assembler.errors import Problem, SpecError
 from assembler.spec.load import load, load_timeline
+from assembler.spec.model import Timeline
+from assembler.spec.problems import keys_at
 from assembler.spec.time import Duration, Place
 from bench.spec import project as long_project
 
@@ -188,7 +190,9 @@ titles: {text: x}
 vars: {harbour: sea}
 """
 
-SAID = """\
+KEYS = ", ".join(keys_at(Timeline, ("segments",)))
+
+SAID = f"""\
 t.yaml:2:1: unknown key 'titel'
   fix: did you mean 'title'?
 t.yaml:3:16: 'size' must be a multiple of 2, not '1081'
@@ -196,7 +200,7 @@ t.yaml:3:16: 'size' must be a multiple of 2, not '1081'
 t.yaml:3:51: 'rate' can't be '44000'
   fix: write 44100, 48000 or 96000.
 t.yaml:4:34: 'preset' can't be 'Reels'
-  fix: use small letters, digits, `.`, `_` and `-`.
+  fix: write reels.
 t.yaml:4:47: path: '../x.mp4' leads out of the project folder
   fix: copy the file into the folder of the timeline, or below it.
 t.yaml:5:15: 'usd' must be at least 0, not '-3'
@@ -225,7 +229,7 @@ t.yaml:17:11: segment 3: file: 'media' is a folder
 t.yaml:19:10: segment 3: `out` 2s is not after `in` 5s
   fix: `out` is the first frame that is not shown.
 t.yaml:20:10: segment a b: 'id' can't be 'a b'
-  fix: use letters, digits and _, and single hyphens with a letter after each.
+  fix: write a-b.
 t.yaml:20:21: segment a b: file: '/etc/passwd' leads out of the project folder
   fix: copy the file into the folder of the timeline, or below it.
 t.yaml:21:18: segment c: 'url' can't be 'ftp://x'
@@ -237,6 +241,7 @@ t.yaml:24:15: segment d: '00:00:01:30' doesn't exist at 24 frames a second
 t.yaml:25:39: segment d: the beat at 1s is not after the one before it
   fix: put the beats in order of time.
 t.yaml:26:5: segment 7: it must be a mapping of keys and values, not 'just words'
+  fix: write {{id: …}}; its keys: {KEYS}.
 t.yaml:28:44: track n: there is no segment 'dwan'
   fix: did you mean 'dawn'?
 t.yaml:28:59: track n: loop: 'maybe' is neither true nor false
@@ -250,6 +255,50 @@ t.yaml:29:9: 'titles' must be a list, not a mapping
 
 def test_all_problems_come_at_once_in_order(problems: Problems) -> None:
     assert SAID.splitlines() == problems(BROKEN).splitlines()
+
+
+def test_short_forms_of_single_values(write: Write, project: Path) -> None:
+    text = """\
+assembler: 1
+output: draft
+captions: media/captions.srt
+segments: [{id: a, file: media/archive.mov}]
+tracks: [{id: t, file: media/score.flac, fade_in: 1s}]
+"""
+    t = load_timeline(write("t.yaml", text))
+    assert [o.preset for o in t.output] == ["draft"]
+    assert t.captions is not None
+    assert t.captions.file == project / "media" / "captions.srt"
+    assert t.tracks[0].fade_in is not None
+    assert t.tracks[0].fade_in.duration == Duration(Fraction(1), "s")
+
+
+SHORT_AND_WRONG = """\
+assembler: 1
+output: {preset: draft, paht: o.mp4}
+budget: 5
+captions: media/caption.srt
+segments: [{id: a, file: media/archive.mov}]
+tracks: [{id: t, file: media/score.flac, fade_in: soft}]
+titles: [{text: "", on: a, for: 1s}]
+"""
+
+
+def test_short_forms_keep_their_places(problems: Problems) -> None:
+    assert (
+        problems(SHORT_AND_WRONG)
+        == """\
+t.yaml:2:25: unknown key 'paht'
+  fix: did you mean 'path'?
+t.yaml:3:9: 'budget' must be a mapping of keys and values, not '5'
+  fix: write {usd: …}; its keys: usd.
+t.yaml:4:11: captions: there is no file 'media/caption.srt'
+  fix: did you mean 'captions.srt'?
+t.yaml:6:51: track t: fade_in: 'soft' is no time
+  fix: write seconds (2.5s), frames (12f) or timecode (00:00:10:00).
+t.yaml:7:17: title 1: 'text' is empty
+  fix: write something."""
+    )
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_places_in_a_part_are_its_own_lines(write: Write) -> None:
     loaded = load("t.yaml")
     assert loaded.where("segments", 1, "prompt") == "parts/act.yaml:5:40"
     assert loaded.where("segments", 3, "prompt") == "t.yaml:8:38"
-    assert loaded.where("segments", 1, "seed") == "parts/act.yaml:3:37"
+    assert loaded.where("segments", 1, "seed") == "parts/act.yaml:3:36"
 
 
 def test_part_may_be_included_twice_under_other_names(write: Write) -> None:

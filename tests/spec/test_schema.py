@@ -45,6 +45,9 @@ def test_examples_validate(validator: Draft202012Validator, path: Path) -> None:
 
 SHORT = [
     "output: [youtube-1080p]",
+    "output: youtube-1080p",
+    "output: {preset: draft, path: o.mp4}",
+    "captions: media/captions.srt",
     "output: [{preset: x, size: 1920x1080, rate: 23.976}]",
     "canvas: {rate: 24000/1001}",
     "canvas: {rate: 25, size: 640 × 360}",
@@ -75,7 +78,6 @@ SEGMENTS = [
 ]
 
 BAD = [
-    "output: youtube-1080p",
     "output: []",
     "canvas: {size: 1920}",
     "canvas: {rate: fast}",

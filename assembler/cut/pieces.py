@@ -235,7 +235,9 @@ def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
 def _ended(piece: Piece, following: Piece, rate: Fraction) -> Piece:
     """*piece* stopped at the frame on which *following* starts."""
     start = following.link.start if following.link else None
-    if following.join != "handoff" or not isinstance(start, Handoff) or start.frame is None:
+    if following.join != "handoff" or not isinstance(start, Handoff):
+        return piece
+    if start.frame is None or start.after != piece.id:
         return piece
     video = piece.source.info.video
     assert video is not None

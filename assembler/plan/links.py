@@ -177,6 +177,8 @@ class _Shaper:
         self, lengths: tuple[Fraction, ...], prompts: tuple[str, ...], frames: int
     ) -> tuple[LinkShape, ...]:
         """Links that hand over to one another and together show the segment and its handles."""
+        if self.head and self.segment.end_image:
+            self.head += self.spare(lengths, frames)
         need = frames + self.head + self.tail
         shapes = []
         for number, (length, prompt) in enumerate(zip(lengths, prompts, strict=True)):
@@ -201,6 +203,15 @@ class _Shaper:
             )
             need -= wanted
         return tuple(shapes)
+
+    def spare(self, lengths: tuple[Fraction, ...], frames: int) -> int:
+        """
+        Frames beyond segment and handles.
+
+        Before a transition they come off the head, so that the end image is where the segment ends.
+        """
+        shown = sum(self.yields(n).visible(x) - self.repeat(n) for n, x in enumerate(lengths))
+        return max(0, shown - frames - self.head - self.tail)
 
     def yields(self, number: int) -> Yield:
         """What comes back for a link, the first being number 0."""
@@ -475,12 +486,18 @@ class _Shaper:
         if surplus * 4 <= self.rate:
             return
         total = sum((s.length_s for s in shapes), Fraction(0))
+        handles = (self.head + self.tail) / self.rate
         self.refuse(
             f"{self.model.id} would reach the end image {float(surplus / self.rate):.3g} s after "
             "the segment's end",
-            f"make the segment {float(total):g}s long, which is what the model can make",
+            f"make the segment {_written(total - handles, self.rate)} long",
             key,
         )
+
+
+def _written(seconds: Fraction, rate: Fraction) -> str:
+    """A time as an author would write it: whole seconds, else frames."""
+    return f"{seconds}s" if seconds.denominator == 1 else f"{frames_in(seconds, rate)}f"
 
 
 def _longer(shot: LinkShot, by_s: int) -> LinkShot:

@@ -119,6 +119,8 @@ class _Resolver:
         size = self.size(model, resolution)
         self.references(model)
         self.images(model)
+        if model.known == "partly":
+            self.notes.append(f"{model.id}: not everything about it is confirmed; see its preset")
         if model.retired:
             self.notes.append(f"{model.id}: no longer among its vendor's documented models")
         return Settings(

@@ -145,6 +145,22 @@ def test_a_transition_is_generated_with_its_handles(tmp_path: Path) -> None:
     assert (b.head_frames, b.tail_frames, b.length_s, b.wanted_frames) == (12, 0, 6, 132)
 
 
+def test_a_keyframe_is_reached_at_the_end_whatever_the_transition_takes(tmp_path: Path) -> None:
+    """10 s and 12 frames of handle need 11 s; what is over lies in front, not behind the image."""
+    text = """
+    segments:
+      - {id: a, duration: 5s, prompt: A.}
+      - {id: b, duration: 10s, start: k.png, keyframe: k.png, join: {dissolve: 24f}}
+    """
+    link = plan_of(tmp_path, text, files={"k.png": image()}).link("b.1")
+    assert (
+        link.length_s,
+        link.wanted_frames,
+        link.head_frames,
+        link.tail_frames,
+    ) == (11, 265, 25, 0)
+
+
 def test_split_edits_are_generated_with_their_handles(tmp_path: Path) -> None:
     text = """
     segments:

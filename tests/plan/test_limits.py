@@ -175,7 +175,19 @@ def test_an_end_image_beyond_the_segments_end_is_refused(tmp_path: Path) -> None
     """
     what = refused(tmp_path, text)
     assert "kling-2.6 would reach the end image 3.04 s after the segment's end" in what
-    assert "make the segment 10s long" in what
+    assert "fix: make the segment 10s long" in what
+
+
+def test_the_length_that_is_advised_is_possible(tmp_path: Path) -> None:
+    text = """
+    defaults: {provider: kling, model: kling-3.0}
+    segments:
+      - {id: s, duration: DURATION, start: a.png, keyframe: a.png}
+      - {id: t, duration: 5s, prompt: T., join: {dissolve: 24f}}
+    """
+    what = refused(tmp_path, text.replace("DURATION", "5s"))
+    assert "fix: make the segment 132f long" in what
+    planned(tmp_path, text.replace("DURATION", "132f"), FILES)
 
 
 def test_a_canvas_shape_that_is_not_made_needs_a_word_on_fit(tmp_path: Path) -> None:

@@ -139,18 +139,6 @@ def test_a_clip_ends_at_the_frame_that_was_handed_over(tmp_path: Path) -> None:
     assert (sides.seam, sides.a.stop, sides.b.first) == ("a.1>b.1", 168, 0)
 
 
-def test_what_goes_on_from_an_earlier_segment_leaves_the_one_between_alone(
-    tmp_path: Path,
-) -> None:
-    text = """
-    segments:
-      - {id: a, duration: 2s, prompt: A.}
-      - {id: b, duration: 5s, prompt: B.}
-      - {id: c, continue: a, join: handoff, duration: 2s, prompt: C.}
-    """
-    assert shapes(cut_of(tmp_path, text))[1] == ("b.1", 48, 168, 0, 120)
-
-
 def test_links_of_a_shot_list_are_cut_not_joined(tmp_path: Path) -> None:
     shots = ", ".join(f"{{duration: 4s, prompt: Shot {n}.}}" for n in range(4))
     cut = cut_of(tmp_path, f"segments: [{{id: s, shots: [{shots}]}}]")

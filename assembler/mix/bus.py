@@ -28,6 +28,7 @@ from assembler.cut.model import Cut, Sound
 from assembler.errors import MixError
 from assembler.media.samples import SampleReader, Samples, WavWriter
 from assembler.mix.ahead import ahead
+from assembler.mix.crossfade import Crossfade, crossfade
 from assembler.mix.ducking import (
     FRAME,
     SPEECH_HZ,
@@ -303,6 +304,11 @@ class _Session:
         duck = self._ducks.get((sound.duck_under, sound.duck_db))
         return Player(sound, source, level_db=level, duck=duck, channels=self._cut.channels)
 
+    def crossfade(self, before: Player, after: Player) -> Crossfade | None:
+        """How one sound passes into another, where it does."""
+        gains = before.gain_db, after.gain_db
+        return crossfade(before.sound, after.sound, gains, self._cut.hz, self._cut.channels)
+
     def _source(self, sound: Sound) -> tuple[Source, float | None, float]:
         cut = self._cut
         begin, stop = max(sound.record.start, 0), min(sound.record.stop, self.samples)
@@ -338,13 +344,21 @@ class _Stage(ExitStack):
     ) -> Iterator[tuple[Role, int, Samples]]:
         """What is heard of each sound in a block: role, first sample, samples; in fixed order."""
         while self._coming and self._coming[-1].record.start < stop:
-            self._playing.append(self._session.open(self._coming.pop()))
+            self._enter(self._session.open(self._coming.pop()))
         self._playing.sort(key=lambda p: self._order[id(p.sound)])
         yield from pool.map(lambda player: _part(player, start, stop), self._playing)
         done = [p for p in self._playing if p.sound.record.stop <= stop]
         self._playing = [p for p in self._playing if p.sound.record.stop > stop]
         for player in done:
             player.close()
+
+    def _enter(self, player: Player) -> None:
+        """Take a sound in, and even out its crossfade with the one it follows."""
+        for other in self._playing:
+            if correction := self._session.crossfade(other, player):
+                other.corrections.append(correction)
+                player.corrections.append(correction)
+        self._playing.append(player)
 
     def _close_all(self) -> None:
         for player in self._playing:

@@ -15,6 +15,7 @@ from assembler.cut.model import Sound
 from assembler.media.samples import SampleReader, Samples
 from assembler.mix.ducking import GainCurve
 from assembler.spec.model import FadeCurve
+from assembler.timebase import SampleRange
 
 Gains = npt.NDArray[np.float64]
 
@@ -178,6 +179,17 @@ def automation(sound: Sound) -> GainCurve:
     )
 
 
+class Correction(Protocol):
+    """A gain on top of fades, in a range of the programme."""
+
+    @property
+    def range(self) -> SampleRange:
+        """Samples of the programme."""
+
+    def gains(self, start: int, stop: int) -> Gains:
+        """Gains at samples inside the range."""
+
+
 class Player:
     """
     A sound in the programme, played once from front to back.
@@ -205,6 +217,9 @@ class Player:
         self._pan = pan_gains(sound.pan, channels)
         self._points = automation(sound)
         self._duck = duck
+        self.gain_db = sound.gain_db + level_db
+        self.corrections: list[Correction] = []
+        """Of crossfades with neighbours; may be added until the crossfade is played."""
 
     def play(self, start: int, stop: int) -> Samples:
         """The sound at samples of the programme that lie in its record range."""
@@ -222,7 +237,15 @@ class Player:
             db = db + self._duck.over(start, stop)
         faded = fades(self.sound, start - first, stop - first)
         gains = self._gain * 10 ** (db / 20)
-        return gains if faded is None else gains * faded
+        return gains if faded is None else self._corrected(gains * faded, start, stop)
+
+    def _corrected(self, gains: Gains, start: int, stop: int) -> Gains:
+        for correction in self.corrections:
+            first = max(start, correction.range.start)
+            last = min(stop, correction.range.stop)
+            if first < last:
+                gains[first - start : last - start] *= correction.gains(first, last)
+        return gains
 
     def close(self) -> None:
         """Let go of the file."""

@@ -167,6 +167,17 @@ def test_a_crossfade_of_noise_keeps_its_power(studio: Studio) -> None:
     assert inside == pytest.approx([rms_db(hiss(1.2))] * 3, abs=0.5)
 
 
+@pytest.mark.parametrize("pitch", [110.0, 1000.0])
+def test_a_crossfade_of_the_same_sound_keeps_its_power(studio: Studio, pitch: float) -> None:
+    """A tone that goes on behind the seam doesn't swell by 3 dB, nor does it step."""
+    fade, whole = 4800, tone(2.2, pitch)
+    first = studio.sound(whole[: HZ + fade // 2], 0, HZ + fade // 2, fade_out=fade)
+    second = studio.sound(whole[HZ - fade // 2 :], HZ - fade // 2, 2 * HZ, fade_in=fade)
+    mix(programme(first, second), AS_IT_IS, studio.out(), bits=32)
+    sound = heard(studio.out())
+    assert np.abs(sound - whole[: len(sound)]).max() < 0.002
+
+
 def test_micro_fades_leave_no_step_at_a_cut(studio: Studio) -> None:
     """Tones cut at their crests: no step above what the tones have themselves."""
     low, high = tone(1.1, 100.3, -6), tone(1.1, 333.7, -6)

@@ -54,7 +54,8 @@ _EFFECTIVE_CELLS = 200
 _CODE_NOISE = 0.3 / 255
 """Least uncertainty of a cell: rounding and compression that the average leaves."""
 
-_DECIDED = 0.6
+_RANGE_DECIDED = 0.6
+_MATRIX_DECIDED = 0.75
 """Probability from which a finding counts."""
 
 _MATRIX_TAGGED = np.log(4.0)
@@ -281,20 +282,20 @@ def _weighed(pair: _Pair, video: VideoStream, by_tags: Colour) -> ColourEvidence
     shares = np.exp(logs - logs.max())
     shares /= shares.sum()
     ranked = sorted(zip(readings, map(float, shares), strict=True), key=lambda x: -x[1])
-    full_range = _settled(shares.reshape(2, -1).sum(axis=1), (False, True))
+    full_range = _settled(shares.reshape(2, -1).sum(axis=1), (False, True), _RANGE_DECIDED)
     reads_full = bool(by_tags.full_range) if full_range is None else full_range
     of_range = shares.reshape(2, -1)[int(reads_full)]
-    matrix = _settled(of_range / of_range.sum(), _MATRICES)
+    matrix = _settled(of_range / of_range.sum(), _MATRICES, _MATRIX_DECIDED)
     colour = replace(by_tags, full_range=reads_full, matrix=matrix or by_tags.matrix)
     told = full_range is not None and matrix is not None
     note = _finding(colour, video, matrix is not None, full_range is not None)
     return ColourEvidence(colour, told, tuple(ranked), pair.correlation, note)
 
 
-def _settled(shares: Doubles, values: tuple[_T, ...]) -> _T | None:
+def _settled(shares: Doubles, values: tuple[_T, ...], least: float) -> _T | None:
     """The value that is as good as certain, if one is."""
     best = int(np.argmax(shares))
-    return values[best] if shares[best] >= _DECIDED else None
+    return values[best] if shares[best] >= least else None
 
 
 def _finding(colour: Colour, video: VideoStream, matrix_told: bool, range_told: bool) -> str:

@@ -1,0 +1,169 @@
+"""
+How long a render takes, beside one ffmpeg graph written by hand with the same encoder settings.
+
+    python bench/render.py --clips 12 --seconds 5 --size 1920x1080 --runs 3
+
+Work A: clips joined by cuts, H.264 + AAC. Measured are a cold render, a second one, one clip
+replaced, and other sound; ratios are of medians, runs are interleaved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from assembler.cut.model import Clip, Cut, Source
+from assembler.media.ffmpeg import exe, run, version
+from assembler.media.files import sha256_of
+from assembler.media.probe import probe
+from assembler.render.render import render
+from assembler.spec.presets import DeliveryPreset, delivery_preset
+from assembler.timebase import FrameRange
+
+RATE = Fraction(24)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--size", default="1920x1080")
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name), given.clips, given.seconds, given.size)
+        bench.measure(given.runs)
+        bench.table()
+
+
+class Bench:
+    """Clips, the cut made of them, and times."""
+
+    def __init__(self, folder: Path, clips: int, seconds: int, size: str) -> None:
+        self.folder = folder
+        self.size = size
+        self.frames = seconds * int(RATE)
+        self.sources = [self.source(n) for n in range(clips + 1)]
+        self.delivery = _delivery()
+        self.sounds = [self.sound(n) for n in range(2)]
+        self.times: dict[str, list[float]] = {}
+
+    def source(self, number: int) -> Source:
+        """A moving picture with texture, in H.264 with one keyframe."""
+        path = self.folder / f"clip{number}.mp4"
+        picture = f"testsrc2=s={self.size}:r=24,hue=h={number * 29},gblur=sigma=1"
+        noise = "noise=alls=6:allf=t"
+        colour = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+        run(["-f", "lavfi", "-i", picture, "-frames:v", str(self.frames),
+             "-vf", f"scale=out_color_matrix=bt709,format=yuv420p,{noise},{colour}",
+             "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-bf", "0", "-g", "9999",
+             str(path)])  # fmt: skip
+        info = probe(path)
+        assert info.video is not None
+        return Source(sha256_of(path), path, info, info.video.colour)
+
+    def sound(self, number: int) -> Path:
+        """The programme's sound."""
+        path = self.folder / f"sound{number}.wav"
+        seconds = self.frames * (len(self.sources) - 1) / RATE
+        tone = f"sine=frequency={300 + 100 * number}:sample_rate=48000:duration={float(seconds)}"
+        run(["-f", "lavfi", "-i", tone, "-ac", "2", str(path)])
+        return path
+
+    def cut(self, sources: list[Source]) -> Cut:
+        """All clips in a row."""
+        clips = tuple(
+            Clip(f"c{n}", f"c{n}", s, FrameRange(n * self.frames, (n + 1) * self.frames), 0)
+            for n, s in enumerate(sources)
+        )
+        width, height = (int(v) for v in self.size.split("x"))
+        return Cut("Bench", (width, height), RATE, 48000, "stereo", clips)
+
+    def measure(self, runs: int) -> None:
+        """All works, one after the other, several times."""
+        whole = self.cut(self.sources[:-1])
+        replaced = self.cut([*self.sources[:-2], self.sources[-1]])
+        spans, out = self.folder / "spans", self.folder / "film.mp4"
+        for _ in range(runs):
+            shutil.rmtree(spans, ignore_errors=True)
+            self.timed("ffmpeg graph", lambda: self.by_hand(self.folder / "hand.mp4"))
+            self.timed("cold", lambda: self.render(whole, out, 0, spans))
+            self.timed("again", lambda: self.render(whole, out, 0, spans))
+            self.timed("other sound", lambda: self.render(whole, out, 1, spans))
+            self.timed("one clip replaced", lambda: self.render(replaced, out, 0, spans))
+        self.film = self.folder / "whole.mp4"
+        self.render(whole, self.film, 0, spans)
+
+    def timed(self, name: str, work: Callable[[], object]) -> None:
+        """Keep how long *work* takes."""
+        start = time.perf_counter()
+        work()
+        self.times.setdefault(name, []).append(time.perf_counter() - start)
+
+    def render(self, cut: Cut, out: Path, sound: int, spans: Path) -> None:
+        """With one of the sounds."""
+        render(cut, self.delivery, out, sound=self.sounds[sound], spans=spans)
+
+    def by_hand(self, out: Path) -> None:
+        """One graph: concat, the same encoder options, ffmpeg's own number of threads."""
+        inputs = [part for s in self.sources[:-1] for part in ("-i", str(s.path))]
+        count = len(self.sources) - 1
+        options = [p for k, v in self.delivery.video.options.items() for p in (f"-{k}:v", str(v))]
+        graph = "".join(f"[{n}:v]" for n in range(count)) + f"concat=n={count}:v=1[v]"
+        subprocess.run(
+            [exe(), "-loglevel", "error", "-y", *inputs, "-i", str(self.sounds[0]),
+             "-filter_complex", graph, "-map", "[v]", "-map", f"{count}:a",
+             "-c:v", "libx264", *options, "-c:a", "aac", "-b:a", "256k", str(out)],
+            check=True,
+        )  # fmt: skip
+
+    def table(self) -> None:
+        """Print medians and ratios."""
+        frames = self.frames * (len(self.sources) - 1)
+        model = f"{platform.machine()}, {os.cpu_count()} cores"
+        print(f"{frames} frames {self.size}, ffmpeg {version()}, {model}, Python", end=" ")
+        print(platform.python_version())
+        base = statistics.median(self.times["ffmpeg graph"])
+        cold = statistics.median(self.times["cold"])
+        for name, found in self.times.items():
+            middle = statistics.median(found)
+            print(f"{name:20s} {middle:8.2f} s  x graph {middle / base:6.3f}", end="")
+            print(f"  x cold {middle / cold:6.3f}  {[round(t, 2) for t in found]}")
+        hand = self.folder / "hand.mp4"
+        print(f"size {self.film.stat().st_size / hand.stat().st_size:.4f} of the graph's", end=", ")
+        print(f"least PSNR between both {lowest_psnr(self.film, hand):.1f} dB")
+
+
+def _delivery() -> DeliveryPreset:
+    """x264 medium CRF 18, as the issue has it."""
+    preset = delivery_preset("youtube-1080p")
+    options = {**preset.video.options, "crf": 18}
+    video = preset.video.model_copy(update={"options": options, "gop_s": None})
+    return preset.model_copy(update={"size": None, "video": video})
+
+
+def lowest_psnr(one: Path, two: Path) -> float:
+    """PSNR of luma of the frame in which two files differ most."""
+    worst = 0.0
+    with av.open(str(one)) as a, av.open(str(two)) as b:
+        for x, y in zip(a.decode(video=0), b.decode(video=0), strict=True):
+            left, right = (f.to_ndarray()[: f.height].astype(np.float32) for f in (x, y))
+            worst = max(worst, float(((left - right) ** 2).mean()))
+    return float(10 * np.log10(255**2 / worst)) if worst else float("inf")
+
+
+if __name__ == "__main__":
+    main()

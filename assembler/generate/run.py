@@ -285,10 +285,11 @@ class _Run:
                     self.ledger.unknown(row.client_id, why)
                 lost = f" ({cause.what})" if cause else ""
                 raise GenerateError(
-                    f"{link.provider}: link {link.id} was sent, but the reply was lost{lost}; {why}",
+                    f"{link.provider}: link {link.id} was sent, but the reply was lost{lost}; "
+                    f"{why}",
                     link.where,
                     f"see in your list of jobs at {link.provider} whether one was made, then tell "
-                    f"assembler.generate.run.settle(project, {row.client_id!r}, its job id or None).",
+                    f"assembler.generate.run.settle(project, {row.client_id!r}, its id or None).",
                 ) from cause
 
     def _finished(self, row: Submission, provider: Provider, link: Link) -> Submission:

@@ -82,7 +82,8 @@ def _differences(info: MediaInfo, link: Link) -> tuple[str, ...]:
         notes.append(f"link {link.id}: asked for {asked}, got {got}")
     if video.rate != link.rate:
         notes.append(
-            f"link {link.id}: expected {float(link.rate):g} frames a second, got {float(video.rate):g}"
+            f"link {link.id}: expected {float(link.rate):g} frames a second, "
+            f"got {float(video.rate):g}"
         )
     elif video.frames != link.frames:
         notes.append(f"link {link.id}: expected {link.frames} frames, got {video.frames}")

@@ -128,9 +128,16 @@ def painted(prompt: str, size: tuple[int, int], seed: int) -> tuple[Picture, Fac
     ox, oy = painting.picture.origin
     face: Face = blink.face
     moved = Face(
-        face.x - ox, face.y - oy, face.width, face.height, face.mouth_x - ox, face.mouth_y - oy,
-        face.mouth_width, tuple((x - ox, y - oy) for x, y in face.eyes), face.skin,
-    )  # fmt: skip
+        face.x - ox,
+        face.y - oy,
+        face.width,
+        face.height,
+        face.mouth_x - ox,
+        face.mouth_y - oy,
+        face.mouth_width,
+        tuple((x - ox, y - oy) for x, y in face.eyes),
+        face.skin,
+    )
     return picture.plain(picture.cropped(painting.picture)), moved
 
 
@@ -145,8 +152,8 @@ def face_in(planes: Planes) -> Face:
         np.uint8
     )
     skin[int(skin.shape[0] * 0.8) :] = 0
-    skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, _, stats, centres = cv2.connectedComponentsWithStats(skin)
+    clean = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, _, stats, centres = cv2.connectedComponentsWithStats(clean)
     x, y, wide, tall = width * 0.5, height * 0.40, height * 0.30, height * 0.42
     if count > 1:
         biggest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))

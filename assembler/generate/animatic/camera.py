@@ -52,16 +52,17 @@ _SPEEDS = (
     (r"\bvery slow|\bbarely|\bimperceptib|\bsubtl", 0.35),
     (r"\bslow|\bgent|\bsoft|\bcalm|\bcreep", 0.6),
 )
-_GO = r"(?:ning|s|ing|ting|hing|ling|ing)?"
+_GO = r"(?:s|ing|ning)?"
 _WORDS: tuple[tuple[str, dict[str, float]], ...] = (
     (
-        rf"\bpush{_GO}?(?:es)?[\s-]*(?:in|forward|closer|toward)|\bdolly(?:ing)?[\s-]*(?:in|forward)"
-        r"|\bzoom(?:s|ing)?[\s-]*in|\bmoves? (?:in|closer|forward)|\bcloses in\b|\bapproach",
+        r"\bpush(?:es|ing)?[\s-]+(?:\w+ )?(?:in|forward|closer|towards?)\b"
+        r"|\b(?:dolly|dollies|dollying|zooms?|zooming)[\s-]+(?:\w+ )?(?:in|forward)\b"
+        r"|\bmoves? (?:\w+ )?(?:in|closer|forward)\b|\bcloses in\b|\bapproach",
         {"zoom": 0.030},
     ),
     (
-        rf"\bpull{_GO}[\s-]*(?:out|back|away)|\bdolly(?:ing)?[\s-]*(?:out|back)"
-        r"|\bzoom(?:s|ing)?[\s-]*out|\bmoves? (?:back|away)|\breveal",
+        r"\bpull(?:s|ing)?[\s-]+(?:\w+ )?(?:out|back|away)\b|\bmoves? (?:\w+ )?(?:back|away)\b"
+        r"|\b(?:dolly|dollies|dollying|zooms?|zooming)[\s-]+(?:\w+ )?(?:out|back)\b|\breveal",
         {"zoom": -0.026},
     ),
     (rf"\bpan{_GO}(?: \w+)? left|\b(?:truck|track|slide)\w*(?: \w+)? left", {"x": -0.022}),

@@ -45,7 +45,7 @@ class Canvas:
     def lay(
         self, alpha: Array, colour: Array | Rgb, near: float | Array | None = None, top: int = 0
     ) -> None:
-        """Paint with an alpha of shape (rows, w), from row *top* on, and one colour or a picture."""
+        """Paint with an alpha of shape (rows, w), from row *top* on; one colour or a picture."""
         rows = slice(top, top + alpha.shape[0])
         box = self.rgb[rows]
         box += (np.asarray(colour, np.float32) - box) * alpha[..., None]

@@ -22,6 +22,7 @@ from assembler.media.info import Colour
 from assembler.media.pixels import BT709
 from assembler.media.probe import probe
 from assembler.media.samples import read_samples
+from assembler.media.scale import covering
 from assembler.media.stills import read_image
 from assembler.media.writer import FrameWriter, _tag
 from assembler.timebase import samples_at
@@ -32,17 +33,29 @@ _X264 = {
     "bf": "0",
     # One keyframe, at the start, as native downloads have; a fixed number of threads, so that
     # every machine makes the same bytes.
-    "x264-params": "keyint=infinite:min-keyint=1:scenecut=0:threads=2:sliced-threads=0",
+    "x264-params": "keyint=infinite:min-keyint=1:scenecut=0:threads=2:sliced-threads=0"
+    ":chroma-qp-offset=-6:deadzone-inter=10:deadzone-intra=6",
 }
 HZ = 48_000
+
+
+def _encoding(frames: int) -> dict[str, str]:
+    """
+    Options of the encoder; the last frames, which are handed on, are nearly lossless.
+
+    A predicted frame keeps a little of the frames before it, and a chain would add that up.
+    """
+    zone = f":zones={max(0, frames - 3)},{frames - 1},q=1"
+    return _X264 | {"x264-params": _X264["x264-params"] + zone}
 
 
 class _PlaneWriter(FrameWriter):
     """Takes code values instead of RGB."""
 
-    def write_planes(self, planes: Planes) -> None:
+    def write_planes(self, planes: Planes, *, handed_on: bool) -> None:
         """Append a frame."""
-        frame = av.VideoFrame.from_ndarray(planes.rounded(), "yuv420p")
+        codes = planes.rounded(keep_mean=handed_on)
+        frame = av.VideoFrame.from_ndarray(codes, "yuv420p")
         frame.pts = self.frames
         frame.time_base = 1 / self.rate
         _tag(frame, self.colour)
@@ -71,7 +84,7 @@ def make(recipe: Recipe, to: Path) -> Iterator[float]:
     colour = BT709 if fault.tags else Colour()
     audio = _sound(recipe, speech)
     with _PlaneWriter(
-        to, recipe.size, recipe.rate, colour=colour, options=_X264,
+        to, recipe.size, recipe.rate, colour=colour, options=_encoding(recipe.frames),
         audio=None if audio is None else (audio, HZ),
     ) as writer:  # fmt: skip
         head = _overlap(recipe, fault.overlap)
@@ -79,7 +92,7 @@ def make(recipe: Recipe, to: Path) -> Iterator[float]:
             frame = head[n] if n < len(head) else source.at(fault.source_frame(n, recipe.frames))
             frame = fault.applied(frame, n)
             source.label(frame, n)
-            writer.write_planes(frame)
+            writer.write_planes(frame, handed_on=n == recipe.frames - 1)
             if n < recipe.frames - 1:
                 yield (n + 1) / recipe.frames
     yield 1.0
@@ -141,15 +154,7 @@ class _Clip:
 
 def _image(path: Path, size: tuple[int, int]) -> Planes:
     """An end frame; one of another size is cropped to the frame's shape and scaled."""
-    rgb = read_image(path)[..., :3]
-    height, width = rgb.shape[:2]
-    if (width, height) != size:
-        scale = max(size[0] / width, size[1] / height)
-        part_w, part_h = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
-        x, y = (width - part_w) // 2, (height - part_h) // 2
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        rgb = cv2.resize(rgb[y : y + part_h, x : x + part_w], size, interpolation=how)
-    return from_rgb(np.clip(rgb, 0, 1))
+    return from_rgb(covering(read_image(path)[..., :3], size))
 
 
 def _speaking(recipe: Recipe, speech: Array | None) -> Shot:

@@ -1,4 +1,4 @@
-"""What moves by itself in a painted picture: clouds, water, people, birds, boats, lamps, weather."""
+"""What moves by itself in a painted picture: clouds, water, people, birds, boats, lamps."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Clouds:
             return
         cx, cy = halves[0][rows], halves[1][rows]
         moved = cx + np.float32(self.speed * at_s)
-        alpha = cv2.remap(
+        alpha: Array = cv2.remap(
             self.cover, moved, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
         )
         alpha *= cv2.remap(self._sky, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -98,9 +98,15 @@ class Clouds:
 
 
 def clouds(
-    size: tuple[int, int], seed: int, *, amount: float, sky: Array, light: Rgb, shade: Rgb,
+    size: tuple[int, int],
+    seed: int,
+    *,
+    amount: float,
+    sky: Array,
+    light: Rgb,
+    shade: Rgb,
     unit: float,
-) -> Clouds:  # fmt: skip
+) -> Clouds:
     """Clouds over a picture of that size: small far ones near the horizon, lit from above."""
     width, height = size[0] // 2, size[1] // 2
     wide = int(width * 1.5)
@@ -114,9 +120,13 @@ def clouds(
     above = np.roll(cv2.GaussianBlur(shape, (0, 0), height * 0.012), int(height * 0.025), axis=0)
     lit = np.clip(0.62 + (shape - above) * 3.4, 0.05, 1)
     return Clouds(
-        cover.astype(np.float32), lit.astype(np.float32), sky, code(light), code(shade),
+        cover.astype(np.float32),
+        lit.astype(np.float32),
+        sky,
+        code(light),
+        code(shade),
         0.012 * unit / 2,
-    )  # fmt: skip
+    )
 
 
 @dataclass(slots=True)
@@ -151,7 +161,9 @@ class Water:
         drift = near * np.float32(0.045 * self.unit * at_s)
         lift = near * np.float32(self.unit * 0.012 * math.sin(at_s * 0.9))
         mirror = cv2.BORDER_REFLECT_101
-        waves = cv2.remap(self.first, cx + drift, cy + lift, cv2.INTER_LINEAR, borderMode=mirror)
+        waves: Array = cv2.remap(
+            self.first, cx + drift, cy + lift, cv2.INTER_LINEAR, borderMode=mirror
+        )
         waves *= cv2.remap(self.second, cx - drift, cy - lift, cv2.INTER_LINEAR, borderMode=mirror)
         cover = cv2.remap(self._cover, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         where = cv2.remap(self.where, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -191,9 +203,15 @@ def water(
     where = (0.95 * column + 0.05 if lit else 0.10 + 0.0 * column) * (0.55 + 0.45 * (1 - depth))
     tone = mix((0.02, 0.05, 0.09), light, 0.06)
     return Water(
-        patterns[0], patterns[1], where.astype(np.float32), cover, code(light), code(tone),
-        np.broadcast_to(depth, (height, width)).astype(np.float32).copy(), unit,
-    )  # fmt: skip
+        patterns[0],
+        patterns[1],
+        where.astype(np.float32),
+        cover,
+        code(light),
+        code(tone),
+        np.broadcast_to(depth, (height, width)).astype(np.float32).copy(),
+        unit,
+    )
 
 
 _SUPER = 3
@@ -203,9 +221,16 @@ Shapes = list[tuple[Rgb, list[tuple[float, float]]]]
 
 
 def _stamp(
-    frame: Planes, x: float, y: float, height: float, shapes: Shapes, *,
-    wide: float = 1.2, alpha: float = 1.0, mirror: float = 0.0,
-) -> None:  # fmt: skip
+    frame: Planes,
+    x: float,
+    y: float,
+    height: float,
+    shapes: Shapes,
+    *,
+    wide: float = 1.2,
+    alpha: float = 1.0,
+    mirror: float = 0.0,
+) -> None:
     """
     Draw polygons upon the frame, exact to parts of a pixel.
 
@@ -243,18 +268,26 @@ def _stamp(
 
 
 def _limb(
-    joint: tuple[float, float], angle: float, bend: float, upper: float, lower: float,
+    joint: tuple[float, float],
+    angle: float,
+    bend: float,
+    upper: float,
+    lower: float,
     wide: float,
-) -> list[tuple[float, float]]:  # fmt: skip
+) -> list[tuple[float, float]]:
     """An arm or leg as a polygon: two bones from a joint, angles from straight down."""
     x0, y0 = joint
     x1, y1 = x0 + upper * math.sin(angle), y0 - upper * math.cos(angle)
     x2, y2 = x1 + lower * math.sin(angle - bend), y1 - lower * math.cos(angle - bend)
     w = wide / 2
     return [
-        (x0 - w, y0), (x1 - w * 0.9, y1), (x2 - w * 0.6, y2),
-        (x2 + w * 0.6, y2), (x1 + w * 0.9, y1), (x0 + w, y0),
-    ]  # fmt: skip
+        (x0 - w, y0),
+        (x1 - w * 0.9, y1),
+        (x2 - w * 0.6, y2),
+        (x2 + w * 0.6, y2),
+        (x1 + w * 0.9, y1),
+        (x0 + w, y0),
+    ]
 
 
 def _oval(x: float, y: float, rx: float, ry: float) -> list[tuple[float, float]]:
@@ -315,26 +348,85 @@ class Figure:
         half = 0.105 if self.skirt else 0.075
         hair = mix(self.dark, (0.16, 0.08, 0.04), 0.6)
         parts: list[tuple[Rgb, list[tuple[float, float]]]] = [
-            (mix(shade, (0, 0, 0), 0.25), _limb((0.005, neck - 0.045), -0.8 * swing, -0.25, 0.17, 0.15, 0.05)),
+            (
+                mix(shade, (0, 0, 0), 0.25),
+                _limb((0.005, neck - 0.045), -0.8 * swing, -0.25, 0.17, 0.15, 0.05),
+            ),
             (far, _limb((0.0, hip), -swing, other, 0.26, 0.245, 0.066)),
             (self.dark, _limb((0.0, hip), swing, knee, 0.26, 0.245, 0.070)),
-            (shade, [(-0.068, neck - 0.015), (-0.052, hip + 0.10), (-half - 0.025 + flutter, hem + bob),
-                     (half + flutter * 1.4, hem + 0.008 + bob), (0.056, hip + 0.10), (0.066, neck - 0.015), (0.02, neck + 0.02),
-                     (-0.03, neck + 0.02)]),
-            (self.coat, [(-0.020, neck), (-0.012, hip + 0.10), (-0.030 + flutter, hem + bob),
-                         (half + flutter * 1.4, hem + 0.008 + bob), (0.056, hip + 0.10), (0.066, neck - 0.015), (0.02, neck + 0.02)]),
-            (light, [(0.046, neck - 0.02), (0.040, hip + 0.10), (half - 0.022 + flutter * 1.4, hem + 0.008 + bob),
-                     (half + flutter * 1.4, hem + 0.008 + bob), (0.056, hip + 0.10), (0.066, neck - 0.015)]),
-            (shade, [(-0.058, hip + 0.115), (0.060, hip + 0.115), (0.061, hip + 0.092), (-0.060, hip + 0.092)]),
-            (mix(self.coat, shade, 0.4), _limb((-0.008, neck - 0.045), 0.8 * swing, -0.30, 0.17, 0.15, 0.052)),
+            (
+                shade,
+                [
+                    (-0.068, neck - 0.015),
+                    (-0.052, hip + 0.10),
+                    (-half - 0.025 + flutter, hem + bob),
+                    (half + flutter * 1.4, hem + 0.008 + bob),
+                    (0.056, hip + 0.10),
+                    (0.066, neck - 0.015),
+                    (0.02, neck + 0.02),
+                    (-0.03, neck + 0.02),
+                ],
+            ),
+            (
+                self.coat,
+                [
+                    (-0.020, neck),
+                    (-0.012, hip + 0.10),
+                    (-0.030 + flutter, hem + bob),
+                    (half + flutter * 1.4, hem + 0.008 + bob),
+                    (0.056, hip + 0.10),
+                    (0.066, neck - 0.015),
+                    (0.02, neck + 0.02),
+                ],
+            ),
+            (
+                light,
+                [
+                    (0.046, neck - 0.02),
+                    (0.040, hip + 0.10),
+                    (half - 0.022 + flutter * 1.4, hem + 0.008 + bob),
+                    (half + flutter * 1.4, hem + 0.008 + bob),
+                    (0.056, hip + 0.10),
+                    (0.066, neck - 0.015),
+                ],
+            ),
+            (
+                shade,
+                [
+                    (-0.058, hip + 0.115),
+                    (0.060, hip + 0.115),
+                    (0.061, hip + 0.092),
+                    (-0.060, hip + 0.092),
+                ],
+            ),
+            (
+                mix(self.coat, shade, 0.4),
+                _limb((-0.008, neck - 0.045), 0.8 * swing, -0.30, 0.17, 0.15, 0.052),
+            ),
             (mix(self.skin, self.dark, 0.25), _oval(0.006, neck + 0.03, 0.022, 0.035)),
             (self.skin, _oval(0.014, neck + 0.092 - bob * 0.3, 0.046, 0.058)),
-            (hair, [(-0.050, neck + 0.045), (-0.058, neck + 0.10), (-0.030, neck + 0.152), (0.020, neck + 0.158),
-                    (0.055, neck + 0.128), (0.030, neck + 0.118), (0.006, neck + 0.105), (-0.002, neck + 0.06)]),
-        ]  # fmt: skip
+            (
+                hair,
+                [
+                    (-0.050, neck + 0.045),
+                    (-0.058, neck + 0.10),
+                    (-0.030, neck + 0.152),
+                    (0.020, neck + 0.158),
+                    (0.055, neck + 0.128),
+                    (0.030, neck + 0.118),
+                    (0.006, neck + 0.105),
+                    (-0.002, neck + 0.06),
+                ],
+            ),
+        ]
         if self.skirt:
-            back = [(-0.052, neck + 0.12), (-0.072 - flutter, neck + 0.03), (-0.062 - 1.6 * flutter, neck - 0.055),
-                    (-0.030, neck - 0.03), (-0.006, neck + 0.06)]  # fmt: skip
+            back = [
+                (-0.052, neck + 0.12),
+                (-0.072 - flutter, neck + 0.03),
+                (-0.062 - 1.6 * flutter, neck - 0.055),
+                (-0.030, neck - 0.03),
+                (-0.006, neck + 0.06),
+            ]
             parts.append((hair, back))
         return parts
 
@@ -360,9 +452,16 @@ class Birds:
             x, y = (dx - 0.5) * 1.4, 0.5 + (dy - 0.5) * 0.5 + 0.03 * math.sin(at_s + phase * 6)
             flap = math.sin(at_s * (6.5 + 2 * scale) + phase * 7)
             up, tip = 0.34 * flap, 0.16 * flap - 0.04
-            bird = [(0.0, 0.04), (-0.26, 0.10 + up), (-0.55, 0.02 + up + tip),
-                    (-0.24, 0.03 + up * 0.9), (0.0, -0.04), (0.24, 0.03 + up * 0.9),
-                    (0.55, 0.02 + up + tip), (0.26, 0.10 + up)]  # fmt: skip
+            bird = [
+                (0.0, 0.04),
+                (-0.26, 0.10 + up),
+                (-0.55, 0.02 + up + tip),
+                (-0.24, 0.03 + up * 0.9),
+                (0.0, -0.04),
+                (0.24, 0.03 + up * 0.9),
+                (0.55, 0.02 + up + tip),
+                (0.26, 0.10 + up),
+            ]
             shapes.append((self.colour, [(x + own * a, y + own * b) for a, b in bird]))
         px, py, zoom = view.point(self.x - size * 1.5 * at_s, self.y, 0.05)
         tall = size * 12 * zoom
@@ -395,12 +494,21 @@ class Boat:
             return [(x + lean * y, y - lean * x * 0.6) for x, y in points]
 
         shapes = [
-            (mix(self.hull, (0, 0, 0), 0.4), tilt([(-0.006, 0.10), (-0.006, 0.98), (0.008, 0.98), (0.008, 0.10)])),
+            (
+                mix(self.hull, (0, 0, 0), 0.4),
+                tilt([(-0.006, 0.10), (-0.006, 0.98), (0.008, 0.98), (0.008, 0.10)]),
+            ),
             (self.sail, tilt([(0.015, 0.95), (0.20, 0.52), (0.30, 0.19), (0.015, 0.19)])),
-            (mix(self.sail, self.hull, 0.22), tilt([(-0.02, 0.90), (-0.12, 0.52), (-0.24, 0.22), (-0.02, 0.20)])),
+            (
+                mix(self.sail, self.hull, 0.22),
+                tilt([(-0.02, 0.90), (-0.12, 0.52), (-0.24, 0.22), (-0.02, 0.20)]),
+            ),
             (self.hull, tilt([(-0.34, 0.145), (0.36, 0.155), (0.27, 0.02), (-0.26, 0.02)])),
-            (mix(self.hull, self.sail, 0.55), tilt([(-0.34, 0.145), (0.36, 0.155), (0.352, 0.128), (-0.332, 0.12)])),
-        ]  # fmt: skip
+            (
+                mix(self.hull, self.sail, 0.55),
+                tilt([(-0.34, 0.145), (0.36, 0.155), (0.352, 0.128), (-0.332, 0.12)]),
+            ),
+        ]
         _stamp(frame, px, py, tall, shapes, mirror=0.30)
 
 
@@ -498,8 +606,12 @@ class Traffic:
         strength = (0.95 if self.lit else 0.45) * fade
         for side in (-1, 1):
             lamp = _light_sprite(max(1.2, size * (0.34 if coming else 0.24)), colour, strength)
-            lay(frame, lamp, round(px + side * size * 0.52) - lamp.shape[1] // 2,
-                round(py - size * 0.42) - lamp.shape[0] // 2)  # fmt: skip
+            lay(
+                frame,
+                lamp,
+                round(px + side * size * 0.52) - lamp.shape[1] // 2,
+                round(py - size * 0.42) - lamp.shape[0] // 2,
+            )
 
 
 def _layered(frame: Planes, alpha: Array, colour: tuple[float, float, float]) -> None:

@@ -145,12 +145,15 @@ def _clouds(place: Place, horizon: float) -> None:
     sky = canvas.watch(fade * np.ones_like(canvas.near))
     place.elements.append(
         living.clouds(
-            size, place.seed + 12,
-            amount=palette.cloud, sky=sky,
+            size,
+            place.seed + 12,
+            amount=palette.cloud,
+            sky=sky,
             light=mix(lit, palette.middle, 0.85) if palette.dark else lit,
-            shade=mix(palette.middle, palette.top, 0.35), unit=canvas.unit,
+            shade=mix(palette.middle, palette.top, 0.35),
+            unit=canvas.unit,
         )
-    )  # fmt: skip
+    )
 
 
 def _stars(place: Place, horizon: float) -> None:
@@ -176,9 +179,18 @@ def _dot(canvas: Canvas, x: float, y: float, radius: float, alpha: float) -> Non
 
 
 def _ridge(
-    place: Place, base: float, rise: float, cells: float, salt: int, *, far: float, near: float,
-    gain: float = 0.5, trees: bool = False, snow: bool = False,
-) -> Array:  # fmt: skip
+    place: Place,
+    base: float,
+    rise: float,
+    cells: float,
+    salt: int,
+    *,
+    far: float,
+    near: float,
+    gain: float = 0.5,
+    trees: bool = False,
+    snow: bool = False,
+) -> Array:
     """A row of hills, paler the farther; its edge line."""
     canvas, palette = place.canvas, place.palette
     edge = base - rise * canvas.unit * noise.line(
@@ -191,9 +203,12 @@ def _ridge(
     ys = canvas.ys[top:]
     depth = np.clip((ys - edge[None, :]) / (0.30 * canvas.unit), 0, 1)
     texture = noise.field(
-        (canvas.width, canvas.height - top), place.seed + salt + 1,
-        cells=(24, 20 * (canvas.height - top) / canvas.height), octaves=4, gain=0.62,
-    )  # fmt: skip
+        (canvas.width, canvas.height - top),
+        place.seed + salt + 1,
+        cells=(24, 20 * (canvas.height - top) / canvas.height),
+        octaves=4,
+        gain=0.62,
+    )
     # Light comes from above: what leans towards it is brighter.
     soft = cv2.GaussianBlur(texture, (0, 0), 1.2)
     slope = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
@@ -257,11 +272,15 @@ def _water(place: Place, edge: Array | float, *, near_top: float = 0.12) -> None
     sun_x = place.frame[0] + place.frame[2] * (0.30 + 0.42 * _share(place.seed, 1))
     place.elements.append(
         living.water(
-            canvas, canvas.watch(cover), top, sun_x,
+            canvas,
+            canvas.watch(cover),
+            top,
+            sun_x,
             palette.light if palette.height > 0 else palette.accent,
-            place.seed + 33, lit=palette.height > 0,
+            place.seed + 33,
+            lit=palette.height > 0,
         )
-    )  # fmt: skip
+    )
 
 
 def _share(seed: int, salt: int) -> float:
@@ -385,14 +404,26 @@ def _lighthouse(place: Place, horizon: float, haze: Rgb) -> None:
     base, tall, wide = horizon + 0.02 * unit, 0.19 * unit, 0.020 * unit
     rock = mix(place.palette.ground, haze, 0.3)
     canvas.shape(
-        [(x - 4 * wide, base + 3), (x - 2.2 * wide, base - 0.6 * wide), (x + 2 * wide, base - 0.8 * wide),
-         (x + 4.4 * wide, base + 3)], rock, 0.16,
-    )  # fmt: skip
+        [
+            (x - 4 * wide, base + 3),
+            (x - 2.2 * wide, base - 0.6 * wide),
+            (x + 2 * wide, base - 0.8 * wide),
+            (x + 4.4 * wide, base + 3),
+        ],
+        rock,
+        0.16,
+    )
     white = mix((0.94, 0.93, 0.90), haze, 0.28)
     canvas.shape(
-        [(x - wide, base - wide * 0.5), (x - wide * 0.66, base - tall), (x + wide * 0.66, base - tall),
-         (x + wide, base - wide * 0.5)], white, 0.17,
-    )  # fmt: skip
+        [
+            (x - wide, base - wide * 0.5),
+            (x - wide * 0.66, base - tall),
+            (x + wide * 0.66, base - tall),
+            (x + wide, base - wide * 0.5),
+        ],
+        white,
+        0.17,
+    )
     for part in (0.25, 0.62):
         y, half = base - tall * part, wide * (1 - 0.34 * part)
         band = mix((0.70, 0.20, 0.17), haze, 0.28)
@@ -406,9 +437,17 @@ def _lighthouse(place: Place, horizon: float, haze: Rgb) -> None:
             band,
             0.17,
         )
-    canvas.shape([(x - wide * 0.5, base - tall), (x - wide * 0.5, base - tall * 1.1), (x, base - tall * 1.19),
-                  (x + wide * 0.5, base - tall * 1.1), (x + wide * 0.5, base - tall)],
-                 mix((0.30, 0.12, 0.11), haze, 0.3), 0.17)  # fmt: skip
+    canvas.shape(
+        [
+            (x - wide * 0.5, base - tall),
+            (x - wide * 0.5, base - tall * 1.1),
+            (x, base - tall * 1.19),
+            (x + wide * 0.5, base - tall * 1.1),
+            (x + wide * 0.5, base - tall),
+        ],
+        mix((0.30, 0.12, 0.11), haze, 0.3),
+        0.17,
+    )
     place.elements.append(
         living.Lamp(x, base - tall * 1.05, 0.05 * unit, place.palette.light, 0.17, period_s=3.0)
     )
@@ -425,11 +464,15 @@ def _boats(place: Place, horizon: float) -> None:
                 y=horizon + depth * unit,
                 size=unit * (0.055 + 0.55 * depth),
                 near=0.12 + 0.9 * depth,
-                hull=mix((0.20, 0.24, 0.32) if i % 2 else (0.55, 0.17, 0.14), place.palette.horizon, 0.45 - 2 * depth),
+                hull=mix(
+                    (0.20, 0.24, 0.32) if i % 2 else (0.55, 0.17, 0.14),
+                    place.palette.horizon,
+                    0.45 - 2 * depth,
+                ),
                 sail=mix((0.95, 0.92, 0.86), place.palette.horizon, 0.35),
                 phase=float(rng.random() * 6),
             )
-        )  # fmt: skip
+        )
 
 
 def _pier(place: Place) -> float:
@@ -441,16 +484,49 @@ def _pier(place: Place) -> float:
     rng = np.random.default_rng(place.seed + 81)
     for x in np.arange(0.0, canvas.width, 0.36 * unit):
         half = 0.011 * unit
-        canvas.shape([(x - half, deck), (x + half, deck), (x + half, canvas.height), (x - half, canvas.height)],
-                     mix(wood, (0.02, 0.02, 0.03), 0.35), 0.66)  # fmt: skip
-    canvas.shape([(0, deck - 0.012 * unit), (canvas.width, deck - 0.012 * unit),
-                  (canvas.width, deck + 0.038 * unit), (0, deck + 0.038 * unit)], wood, 0.66)  # fmt: skip
-    canvas.shape([(0, deck - 0.013 * unit), (canvas.width, deck - 0.013 * unit),
-                  (canvas.width, deck - 0.007 * unit), (0, deck - 0.007 * unit)], lit, 0.66)  # fmt: skip
+        canvas.shape(
+            [
+                (x - half, deck),
+                (x + half, deck),
+                (x + half, canvas.height),
+                (x - half, canvas.height),
+            ],
+            mix(wood, (0.02, 0.02, 0.03), 0.35),
+            0.66,
+        )
+    canvas.shape(
+        [
+            (0, deck - 0.012 * unit),
+            (canvas.width, deck - 0.012 * unit),
+            (canvas.width, deck + 0.038 * unit),
+            (0, deck + 0.038 * unit),
+        ],
+        wood,
+        0.66,
+    )
+    canvas.shape(
+        [
+            (0, deck - 0.013 * unit),
+            (canvas.width, deck - 0.013 * unit),
+            (canvas.width, deck - 0.007 * unit),
+            (0, deck - 0.007 * unit),
+        ],
+        lit,
+        0.66,
+    )
     for x in np.arange(0.0, canvas.width, 0.045 * unit):
         shade = mix(wood, (0.02, 0.02, 0.03), 0.2 + 0.35 * rng.random())
-        canvas.shape([(x, deck - 0.006 * unit), (x + 1.3, deck - 0.006 * unit),
-                      (x + 1.3, deck + 0.038 * unit), (x, deck + 0.038 * unit)], shade, None, 0.8)  # fmt: skip
+        canvas.shape(
+            [
+                (x, deck - 0.006 * unit),
+                (x + 1.3, deck - 0.006 * unit),
+                (x + 1.3, deck + 0.038 * unit),
+                (x, deck + 0.038 * unit),
+            ],
+            shade,
+            None,
+            0.8,
+        )
     for x in np.arange(0.12 * unit, canvas.width, 0.54 * unit):
         _lamp_post(place, float(x), deck - 0.01 * unit, 0.30 * unit)
     return deck - 0.010 * unit
@@ -462,11 +538,25 @@ def _lamp_post(place: Place, x: float, foot: float, tall: float) -> None:
     half = max(0.8, 0.0032 * unit)
     top = foot - tall
     canvas.shape([(x - half, foot), (x - half, top), (x + half, top), (x + half, foot)], iron, 0.66)
-    canvas.shape([(x - 0.012 * unit, top), (x - 0.008 * unit, top - 0.026 * unit),
-                  (x + 0.008 * unit, top - 0.026 * unit), (x + 0.012 * unit, top)],
-                 mix((1.0, 0.86, 0.55), place.palette.horizon, 0.1), 0.66)  # fmt: skip
-    canvas.shape([(x - 0.014 * unit, top - 0.026 * unit), (x, top - 0.042 * unit),
-                  (x + 0.014 * unit, top - 0.026 * unit)], iron, 0.66)  # fmt: skip
+    canvas.shape(
+        [
+            (x - 0.012 * unit, top),
+            (x - 0.008 * unit, top - 0.026 * unit),
+            (x + 0.008 * unit, top - 0.026 * unit),
+            (x + 0.012 * unit, top),
+        ],
+        mix((1.0, 0.86, 0.55), place.palette.horizon, 0.1),
+        0.66,
+    )
+    canvas.shape(
+        [
+            (x - 0.014 * unit, top - 0.026 * unit),
+            (x, top - 0.042 * unit),
+            (x + 0.014 * unit, top - 0.026 * unit),
+        ],
+        iron,
+        0.66,
+    )
     canvas.glow(
         x, top - 0.012 * unit, 0.035 * unit, (1.0, 0.80, 0.48), 0.7 if place.palette.dark else 0.3
     )
@@ -536,10 +626,11 @@ def _forest(place: Place) -> None:
         base = horizon + (0.02 + 0.055 * i) * unit
         _ridge(place, base, 0.05, 5 + i, 121 + 2 * i, far=far, near=near, trees=True)
         canvas.lay(
-            np.exp(-(((canvas.ys - base) / (0.10 * unit)) ** 2)) * np.ones_like(canvas.near)
+            np.exp(-(((canvas.ys - base) / (0.10 * unit)) ** 2))
+            * np.ones_like(canvas.near)
             * (0.10 + 0.34 * palette.mist),
             mix(palette.horizon, palette.light, 0.3),
-        )  # fmt: skip
+        )
     edge = _ridge(place, horizon + 0.30 * unit, 0.05, 4, 131, far=0.06, near=0.6)
     _meadow(place, edge)
     rng = np.random.default_rng(place.seed + 132)
@@ -553,10 +644,27 @@ def _forest(place: Place) -> None:
         lean = unit * 0.03 * (rng.random() - 0.5)
         foot = place.frame[1] + unit * (0.90 + 0.30 * (near - 0.5))
         colour = mix(bark, palette.horizon, 0.30 * (1 - near) * 2)
-        canvas.shape([(x - half * 1.5, foot), (x - half + lean, -2), (x + half + lean, -2), (x + half * 1.5, foot)],
-                     colour, near)  # fmt: skip
-        canvas.shape([(x + half * 0.5, foot), (x + half * 0.45 + lean, -2), (x + half + lean, -2),
-                      (x + half * 1.3, foot)], mix(colour, palette.light, 0.16), None, 0.8)  # fmt: skip
+        canvas.shape(
+            [
+                (x - half * 1.5, foot),
+                (x - half + lean, -2),
+                (x + half + lean, -2),
+                (x + half * 1.5, foot),
+            ],
+            colour,
+            near,
+        )
+        canvas.shape(
+            [
+                (x + half * 0.5, foot),
+                (x + half * 0.45 + lean, -2),
+                (x + half + lean, -2),
+                (x + half * 1.3, foot),
+            ],
+            mix(colour, palette.light, 0.16),
+            None,
+            0.8,
+        )
     if palette.height > 0 and not palette.dark:
         _shafts(place)
     _people(place, place.frame[1] + 0.90 * unit, 0.26, 0.62)
@@ -580,9 +688,19 @@ def _desert(place: Place) -> None:
     canvas, palette = place.canvas, place.palette
     sand = (0.83, 0.60, 0.38)
     for i in range(4):
-        edge = horizon + (0.03 + 0.10 * i) * unit - (0.05 + 0.035 * i) * unit * noise.line(
-            canvas.width, place.seed + 141 + i, cells=2.5 + 0.6 * i, octaves=2 + i // 2, gain=0.35
-        )  # fmt: skip
+        edge = (
+            horizon
+            + (0.03 + 0.10 * i) * unit
+            - (0.05 + 0.035 * i)
+            * unit
+            * noise.line(
+                canvas.width,
+                place.seed + 141 + i,
+                cells=2.5 + 0.6 * i,
+                octaves=2 + i // 2,
+                gain=0.35,
+            )
+        )
         far = 0.75 - 0.22 * i
         lit = mix(sand, palette.horizon, 0.15 + 0.6 * far)
         shade = mix(mix(sand, palette.ground, 0.62), palette.middle, 0.55 * far)
@@ -641,18 +759,37 @@ def _skyline(
 
 
 def _building(
-    place: Place, x: float, top: float, wide: float, base: float, tone: Rgb, near: float,
-    far: float, rng: np.random.Generator,
-) -> None:  # fmt: skip
+    place: Place,
+    x: float,
+    top: float,
+    wide: float,
+    base: float,
+    tone: Rgb,
+    near: float,
+    far: float,
+    rng: np.random.Generator,
+) -> None:
     canvas, palette, unit = place.canvas, place.palette, place.canvas.unit
     bottom = canvas.height
     canvas.shape([(x, bottom), (x, top), (x + wide, top), (x + wide, bottom)], tone, near)
-    canvas.shape([(x, bottom), (x, top), (x + wide * 0.30, top), (x + wide * 0.30, bottom)],
-                 mix(tone, palette.light, 0.10 * (1 - far)), None, 0.7)  # fmt: skip
+    canvas.shape(
+        [(x, bottom), (x, top), (x + wide * 0.30, top), (x + wide * 0.30, bottom)],
+        mix(tone, palette.light, 0.10 * (1 - far)),
+        None,
+        0.7,
+    )
     if rng.random() < 0.35:
         mast = x + wide * (0.3 + 0.4 * rng.random())
-        canvas.shape([(mast - 0.7, top), (mast - 0.7, top - 0.045 * unit), (mast + 0.7, top - 0.045 * unit),
-                      (mast + 0.7, top)], tone, near)  # fmt: skip
+        canvas.shape(
+            [
+                (mast - 0.7, top),
+                (mast - 0.7, top - 0.045 * unit),
+                (mast + 0.7, top - 0.045 * unit),
+                (mast + 0.7, top),
+            ],
+            tone,
+            near,
+        )
     pitch_x, pitch_y = unit * (0.0105 + 0.012 * (1 - far)), unit * (0.016 + 0.016 * (1 - far))
     columns, rows = int(wide / pitch_x), int((base - top) / pitch_y)
     chance = 0.42 if palette.dark else 0.12
@@ -689,16 +826,31 @@ def _canyon(place: Place, horizon: float) -> None:
             colour = mix(
                 mix(palette.ground, (0.02, 0.02, 0.04), 0.25), palette.horizon, 0.20 - 0.05 * i
             )
-            canvas.shape([(xa, horizon + 0.34 * a * unit), (xa, horizon - roof * a * unit),
-                          (xb, horizon - roof * b * unit), (xb, horizon + 0.34 * b * unit)],
-                         colour, near)  # fmt: skip
+            canvas.shape(
+                [
+                    (xa, horizon + 0.34 * a * unit),
+                    (xa, horizon - roof * a * unit),
+                    (xb, horizon - roof * b * unit),
+                    (xb, horizon + 0.34 * b * unit),
+                ],
+                colour,
+                near,
+            )
             _front(place, vx, side, a, b, roof, horizon, colour, rng, neon)
 
 
 def _front(
-    place: Place, vx: float, side: int, a: float, b: float, roof: float, horizon: float,
-    colour: Rgb, rng: np.random.Generator, neon: list[Rgb],
-) -> None:  # fmt: skip
+    place: Place,
+    vx: float,
+    side: int,
+    a: float,
+    b: float,
+    roof: float,
+    horizon: float,
+    colour: Rgb,
+    rng: np.random.Generator,
+    neon: list[Rgb],
+) -> None:
     canvas, palette, unit = place.canvas, place.palette, place.canvas.unit
 
     def at(t: float, up: float) -> tuple[float, float]:
@@ -718,8 +870,10 @@ def _front(
                 [at(t, up), at(t, up + 0.13), at(t + 0.2, up + 0.13), at(t + 0.2, up)], pane
             )
     glow = (1.0, 0.78, 0.46) if not place.says("neon|cyber") else neon[int(rng.integers(len(neon)))]
-    canvas.shape([at(0.1, -0.28), at(0.1, -0.02), at(0.9, -0.02), at(0.9, -0.28)],
-                 mix(colour, glow, 0.62 if palette.dark else 0.25))  # fmt: skip
+    canvas.shape(
+        [at(0.1, -0.28), at(0.1, -0.02), at(0.9, -0.02), at(0.9, -0.28)],
+        mix(colour, glow, 0.62 if palette.dark else 0.25),
+    )
     if palette.dark:
         tint = neon[int(rng.integers(len(neon)))]
         t0 = 0.25 + 0.4 * rng.random()
@@ -747,8 +901,12 @@ def _street(place: Place, horizon: float, *, wet: bool) -> None:
     for i in range(9):
         a, b = 0.045 * 1.55**i, 0.045 * 1.55**i * 1.24
         half = 0.010
-        dash = [(vx - half * a * unit * 2, horizon + a * unit * 0.5), (vx + half * a * unit * 2, horizon + a * unit * 0.5),
-                (vx + half * b * unit * 2, horizon + b * unit * 0.5), (vx - half * b * unit * 2, horizon + b * unit * 0.5)]  # fmt: skip
+        dash = [
+            (vx - half * a * unit * 2, horizon + a * unit * 0.5),
+            (vx + half * a * unit * 2, horizon + a * unit * 0.5),
+            (vx + half * b * unit * 2, horizon + b * unit * 0.5),
+            (vx - half * b * unit * 2, horizon + b * unit * 0.5),
+        ]
         canvas.shape(dash, mix(asphalt, (0.95, 0.93, 0.85), 0.55), None, 0.8)
     del wet
 
@@ -791,13 +949,29 @@ def _room(place: Place) -> None:
     vx = x0 + width / 2
     for i in range(-16, 17):
         top, low = vx + i * 0.10 * unit, vx + i * 0.24 * unit
-        canvas.shape([(top, floor), (top + 1.2, floor), (low + 2.4, canvas.height), (low, canvas.height)],
-                     mix(wood, (0, 0, 0), 0.35), None, 0.7)  # fmt: skip
+        canvas.shape(
+            [(top, floor), (top + 1.2, floor), (low + 2.4, canvas.height), (low, canvas.height)],
+            mix(wood, (0, 0, 0), 0.35),
+            None,
+            0.7,
+        )
     _window(place, x0 + 0.16 * width, y0 + 0.14 * unit, 0.46 * unit, 0.44 * unit)
-    canvas.shape([(0, floor - 0.02 * unit), (canvas.width, floor - 0.02 * unit), (canvas.width, floor), (0, floor)],
-                 mix(wall, (1, 1, 1), 0.2), 0.18)  # fmt: skip
-    light = [(x0 + 0.20 * width, canvas.height), (x0 + 0.40 * width, floor), (x0 + 0.66 * width, floor),
-             (x0 + 0.66 * width, canvas.height)]  # fmt: skip
+    canvas.shape(
+        [
+            (0, floor - 0.02 * unit),
+            (canvas.width, floor - 0.02 * unit),
+            (canvas.width, floor),
+            (0, floor),
+        ],
+        mix(wall, (1, 1, 1), 0.2),
+        0.18,
+    )
+    light = [
+        (x0 + 0.20 * width, canvas.height),
+        (x0 + 0.40 * width, floor),
+        (x0 + 0.66 * width, floor),
+        (x0 + 0.66 * width, canvas.height),
+    ]
     canvas.shape(light, palette.light, None, 0.10 if palette.dark else 0.26)
     _furniture(place, floor)
     _people(place, y0 + 0.95 * unit, 0.52, 0.62)
@@ -840,19 +1014,50 @@ def _furniture(place: Place, floor: float) -> None:
     x0, _, width, _ = place.frame
     dark = mix((0.24, 0.15, 0.10), palette.ground, 0.4)
     lamp_x = x0 + 0.80 * width
-    canvas.shape([(lamp_x - 2, floor + 0.05 * unit), (lamp_x - 2, floor - 0.42 * unit), (lamp_x + 2, floor - 0.42 * unit),
-                  (lamp_x + 2, floor + 0.05 * unit)], dark, 0.3)  # fmt: skip
+    canvas.shape(
+        [
+            (lamp_x - 2, floor + 0.05 * unit),
+            (lamp_x - 2, floor - 0.42 * unit),
+            (lamp_x + 2, floor - 0.42 * unit),
+            (lamp_x + 2, floor + 0.05 * unit),
+        ],
+        dark,
+        0.3,
+    )
     canvas.glow(
         lamp_x, floor - 0.40 * unit, 0.22 * unit, (1.0, 0.78, 0.48), 0.62 if palette.dark else 0.3
     )
-    canvas.shape([(lamp_x - 0.085 * unit, floor - 0.36 * unit), (lamp_x - 0.05 * unit, floor - 0.50 * unit),
-                  (lamp_x + 0.05 * unit, floor - 0.50 * unit), (lamp_x + 0.085 * unit, floor - 0.36 * unit)],
-                 mix((1.0, 0.88, 0.66), palette.ground, 0.08), 0.3)  # fmt: skip
+    canvas.shape(
+        [
+            (lamp_x - 0.085 * unit, floor - 0.36 * unit),
+            (lamp_x - 0.05 * unit, floor - 0.50 * unit),
+            (lamp_x + 0.05 * unit, floor - 0.50 * unit),
+            (lamp_x + 0.085 * unit, floor - 0.36 * unit),
+        ],
+        mix((1.0, 0.88, 0.66), palette.ground, 0.08),
+        0.3,
+    )
     top, left, right = floor - 0.03 * unit, x0 + 0.50 * width, x0 + 0.76 * width
-    canvas.shape([(left, top), (right, top), (right + 0.03 * unit, top + 0.035 * unit), (left - 0.03 * unit, top + 0.035 * unit)],
-                 mix(dark, palette.light, 0.22), 0.42)  # fmt: skip
-    canvas.shape([(left - 0.03 * unit, top + 0.035 * unit), (right + 0.03 * unit, top + 0.035 * unit),
-                  (right + 0.03 * unit, top + 0.06 * unit), (left - 0.03 * unit, top + 0.06 * unit)], dark, 0.42)  # fmt: skip
+    canvas.shape(
+        [
+            (left, top),
+            (right, top),
+            (right + 0.03 * unit, top + 0.035 * unit),
+            (left - 0.03 * unit, top + 0.035 * unit),
+        ],
+        mix(dark, palette.light, 0.22),
+        0.42,
+    )
+    canvas.shape(
+        [
+            (left - 0.03 * unit, top + 0.035 * unit),
+            (right + 0.03 * unit, top + 0.035 * unit),
+            (right + 0.03 * unit, top + 0.06 * unit),
+            (left - 0.03 * unit, top + 0.06 * unit),
+        ],
+        dark,
+        0.42,
+    )
     for x in (left, right):
         canvas.shape(
             [
@@ -869,11 +1074,27 @@ def _furniture(place: Place, floor: float) -> None:
     rng = np.random.default_rng(place.seed + 207)
     for lean, tall in rng.random((11, 2)):
         dx, dy = (lean - 0.5) * 0.20 * unit, (0.10 + 0.12 * tall) * unit
-        canvas.shape([(pot - 2, top - 0.05 * unit), (pot + dx * 0.5 - 0.014 * unit, top - dy * 0.7), (pot + dx, top - dy),
-                      (pot + dx * 0.5 + 0.014 * unit, top - dy * 0.6), (pot + 2, top - 0.05 * unit)],
-                     mix(leaf, palette.light, 0.22 * tall), 0.44)  # fmt: skip
-    canvas.shape([(pot - 0.032 * unit, top - 0.06 * unit), (pot + 0.032 * unit, top - 0.06 * unit),
-                  (pot + 0.024 * unit, top), (pot - 0.024 * unit, top)], mix((0.72, 0.38, 0.25), palette.ground, 0.25), 0.44)  # fmt: skip
+        canvas.shape(
+            [
+                (pot - 2, top - 0.05 * unit),
+                (pot + dx * 0.5 - 0.014 * unit, top - dy * 0.7),
+                (pot + dx, top - dy),
+                (pot + dx * 0.5 + 0.014 * unit, top - dy * 0.6),
+                (pot + 2, top - 0.05 * unit),
+            ],
+            mix(leaf, palette.light, 0.22 * tall),
+            0.44,
+        )
+    canvas.shape(
+        [
+            (pot - 0.032 * unit, top - 0.06 * unit),
+            (pot + 0.032 * unit, top - 0.06 * unit),
+            (pot + 0.024 * unit, top),
+            (pot - 0.024 * unit, top),
+        ],
+        mix((0.72, 0.38, 0.25), palette.ground, 0.25),
+        0.44,
+    )
 
 
 def _space(place: Place) -> None:
@@ -924,21 +1145,42 @@ def _face(place: Place) -> None:
     _sky(place, place.horizon)
     place.elements.clear()
     _ridge(place, place.horizon + 0.1 * canvas.unit, 0.2, 5, 221, far=0.6, near=0.1)
-    canvas.rgb = cv2.GaussianBlur(canvas.rgb, (0, 0), 0.035 * canvas.unit)
+    canvas.rgb[:] = cv2.GaussianBlur(canvas.rgb, (0, 0), 0.035 * canvas.unit)
     face = draw_portrait(canvas, place.frame, place.prompt, place.palette, place.seed)
     place.elements.append(living.Blink(face, place.seed))
 
 
 _SCENES: tuple[tuple[str, Scene], ...] = (
-    (r"\bspace\b|galaxy|nebula|planet|spaceship|cosmos|orbit around earth|outer space|asteroid", _space),
-    (r"close[\s-]?up|close on (?:her|his|the|a) face|portrait|\bher face|\bhis face|headshot|talking head", _face),
-    (r"\broom\b|interior|kitchen|bedroom|office|indoor|apartment|studio|\bcaf[eé]|library|hallway|desk\b", _room),
-    (r"\bcity|\bstreet|downtown|skyscraper|urban|\balley|neon|cyberpunk|tokyo|new york|traffic|avenue", _city),
-    (r"\bsea\b|ocean|beach|harbo|coast|\bpier|shore|waves?\b|island|\bboat|sail|\bbay\b|\bport\b|surf", _coast),
+    (
+        r"\bspace\b|galaxy|nebula|planet|spaceship|cosmos|orbit around earth|outer space|asteroid",
+        _space,
+    ),
+    (
+        r"close[\s-]?up|close on (?:her|his|the|a) face|portrait|\bher face|\bhis face"
+        r"|headshot|talking head",
+        _face,
+    ),
+    (
+        r"\broom\b|interior|kitchen|bedroom|office|indoor|apartment|studio|\bcaf[eé]"
+        r"|library|hallway|desk\b",
+        _room,
+    ),
+    (
+        r"\bcity|\bstreet|downtown|skyscraper|urban|\balley|neon|cyberpunk|tokyo|new york"
+        r"|traffic|avenue",
+        _city,
+    ),
+    (
+        r"\bsea\b|ocean|beach|harbo|coast|\bpier|shore|waves?\b|island|\bboat|sail|\bbay\b|\bport\b|surf",
+        _coast,
+    ),
     (r"forest|wood(?:s|land)\b|jungle|\btrees?\b|pine|redwood", _forest),
     (r"desert|dune|sahara|\bsand\b|\bmars\b", _desert),
-    (r"hill|mountain|valley|meadow|field|countryside|\balp|peak|lake|river|farm|village|snow", _hills),
-)  # fmt: skip
+    (
+        r"hill|mountain|valley|meadow|field|countryside|\balp|peak|lake|river|farm|village|snow",
+        _hills,
+    ),
+)
 
 
 def _finish(place: Place) -> None:

@@ -53,22 +53,38 @@ class Planes:
             )
         )
 
-    def rounded(self) -> NDArray[np.uint8]:
-        """Planes as one array of shape (h * 3 / 2, w), as PyAV takes yuv420p."""
+    def rounded(self, *, keep_mean: bool = False) -> NDArray[np.uint8]:
+        """
+        Planes as one array of shape (h * 3 / 2, w), as PyAV takes yuv420p.
+
+        With *keep_mean* each plane keeps its mean to within one level of one pixel. Plain rounding
+        is off by a few thousandths of a level, which a chain of clips would add up.
+        """
         width, height = self.size
-        out = np.empty((height * 3 // 2, width), np.uint8)
-        # convertScaleAbs rounds to nearest and saturates; code values are never negative enough.
-        out[:height] = cv2.convertScaleAbs(np.maximum(self.y, 0))
-        quarter = height // 4 if height % 4 == 0 else 0
-        for index, plane in enumerate((self.u, self.v)):
-            values = cv2.convertScaleAbs(np.maximum(plane, 0))
-            if quarter:
-                at = height + index * quarter
-                out[at : at + quarter] = values.reshape(quarter, width)
-            else:
-                flat = out[height:].reshape(-1)
-                flat[index * values.size : (index + 1) * values.size] = values.ravel()
-        return out
+        flat = np.empty(width * height * 3 // 2, np.uint8)
+        at = 0
+        for plane in _all(self):
+            # convertScaleAbs rounds to nearest and saturates, but takes the absolute first.
+            values: Array = cv2.convertScaleAbs(np.maximum(plane, 0))
+            if keep_mean:
+                values = _mean_kept(plane, values)
+            flat[at : at + values.size] = values.ravel()
+            at += values.size
+        return flat.reshape(height * 3 // 2, width)
+
+
+def _mean_kept(plane: Array, values: Array) -> Array:
+    """Round the most doubtful pixels the other way until the mean is that of the plane."""
+    error = (values.astype(np.float32) - plane).ravel()
+    surplus = round(float(error.sum(dtype=np.float64)))
+    count = min(abs(surplus), int(np.count_nonzero(error * np.sign(surplus) > 0.25)))
+    if not count:
+        return values
+    way = 1 if surplus > 0 else -1
+    doubtful = np.argpartition(-way * error, count - 1)[:count]
+    changed = values.ravel().astype(np.int16)
+    changed[doubtful] -= way
+    return np.clip(changed, 0, 255).astype(np.uint8).reshape(values.shape)
 
 
 def _all(planes: Planes) -> tuple[Array, Array, Array]:

@@ -29,8 +29,12 @@ class Face:
 
 
 _SKINS: tuple[Rgb, ...] = (
-    (0.93, 0.76, 0.66), (0.86, 0.66, 0.53), (0.74, 0.53, 0.40), (0.56, 0.38, 0.28), (0.42, 0.28, 0.21),
-)  # fmt: skip
+    (0.93, 0.76, 0.66),
+    (0.86, 0.66, 0.53),
+    (0.74, 0.53, 0.40),
+    (0.56, 0.38, 0.28),
+    (0.42, 0.28, 0.21),
+)
 _HAIR: tuple[Rgb, ...] = (
     (0.12, 0.09, 0.08),
     (0.27, 0.17, 0.11),
@@ -62,10 +66,16 @@ def draw_portrait(
         )
     _shoulders(canvas, x, y, unit, coat, palette)
     canvas.shape(
-        [(x - 0.068 * unit, y + 0.14 * unit), (x + 0.068 * unit, y + 0.14 * unit),
-         (x + 0.085 * unit, y + 0.34 * unit), (x, y + 0.38 * unit), (x - 0.085 * unit, y + 0.34 * unit)],
-        mix(shade, skin, 0.35), 0.66,
-    )  # fmt: skip
+        [
+            (x - 0.068 * unit, y + 0.14 * unit),
+            (x + 0.068 * unit, y + 0.14 * unit),
+            (x + 0.085 * unit, y + 0.34 * unit),
+            (x, y + 0.38 * unit),
+            (x - 0.085 * unit, y + 0.34 * unit),
+        ],
+        mix(shade, skin, 0.35),
+        0.66,
+    )
     _ellipse(canvas, x, y - 0.035 * unit, wide * 0.60, tall * 0.55, hair, 0.68)
     for side in (-1, 1):
         _ellipse(
@@ -88,8 +98,16 @@ def rng_colour(seed: int) -> Rgb:
     return colours[seed % 3]
 
 
-def _ellipse(canvas: Canvas, x: float, y: float, rx: float, ry: float, colour: Rgb,
-             near: float | None, alpha: float = 1.0) -> None:  # fmt: skip
+def _ellipse(
+    canvas: Canvas,
+    x: float,
+    y: float,
+    rx: float,
+    ry: float,
+    colour: Rgb,
+    near: float | None,
+    alpha: float = 1.0,
+) -> None:
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     points = [(float(x + rx * np.cos(a)), float(y + ry * np.sin(a))) for a in angle]
     canvas.shape(points, colour, near, alpha)
@@ -106,14 +124,27 @@ def _shoulders(
     dark = mix(coat, (0, 0, 0), 0.32)
     for side in (-1, 1):
         canvas.shape(
-            [(x + side * 0.085 * unit, y + 0.275 * unit), (x + side * 0.155 * unit, y + 0.30 * unit),
-             (x + side * 0.10 * unit, y + 0.50 * unit), (x, y + 0.62 * unit)],
-            mix(coat, palette.light, 0.10) if side > 0 else dark, 0.62,
-        )  # fmt: skip
+            [
+                (x + side * 0.085 * unit, y + 0.275 * unit),
+                (x + side * 0.155 * unit, y + 0.30 * unit),
+                (x + side * 0.10 * unit, y + 0.50 * unit),
+                (x, y + 0.62 * unit),
+            ],
+            mix(coat, palette.light, 0.10) if side > 0 else dark,
+            0.62,
+        )
 
 
-def _head(canvas: Canvas, x: float, y: float, wide: float, tall: float, skin: Rgb, shade: Rgb,
-          palette: Palette) -> None:  # fmt: skip
+def _head(
+    canvas: Canvas,
+    x: float,
+    y: float,
+    wide: float,
+    tall: float,
+    skin: Rgb,
+    shade: Rgb,
+    palette: Palette,
+) -> None:
     """An egg, lit from one side."""
     angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     narrow = 1 - 0.16 * np.clip(np.sin(angle), 0, 1) ** 1.5
@@ -157,11 +188,27 @@ def _eye(canvas: Canvas, x: float, y: float, unit: float, hair: Rgb, iris: Rgb) 
 
 
 def _nose(canvas: Canvas, x: float, y: float, unit: float, skin: Rgb, shade: Rgb) -> None:
-    canvas.shape([(x + 0.004 * unit, y - 0.01 * unit), (x + 0.026 * unit, y + 0.060 * unit),
-                  (x + 0.004 * unit, y + 0.066 * unit)], mix(skin, shade, 0.5), None, 0.55)  # fmt: skip
+    canvas.shape(
+        [
+            (x + 0.004 * unit, y - 0.01 * unit),
+            (x + 0.026 * unit, y + 0.060 * unit),
+            (x + 0.004 * unit, y + 0.066 * unit),
+        ],
+        mix(skin, shade, 0.5),
+        None,
+        0.55,
+    )
     for side in (-1, 1):
-        _ellipse(canvas, x + side * 0.012 * unit, y + 0.064 * unit, 0.0065 * unit, 0.0036 * unit,
-                 mix(shade, (0.2, 0.05, 0.05), 0.45), None, 0.8)  # fmt: skip
+        _ellipse(
+            canvas,
+            x + side * 0.012 * unit,
+            y + 0.064 * unit,
+            0.0065 * unit,
+            0.0036 * unit,
+            mix(shade, (0.2, 0.05, 0.05), 0.45),
+            None,
+            0.8,
+        )
     _ellipse(
         canvas,
         x - 0.004 * unit,
@@ -189,8 +236,17 @@ def _mouth(canvas: Canvas, x: float, y: float, half: float, skin: Rgb) -> None:
     )
 
 
-def _fringe(canvas: Canvas, x: float, y: float, wide: float, tall: float, hair: Rgb,
-            palette: Palette, *, long_hair: bool) -> None:  # fmt: skip
+def _fringe(
+    canvas: Canvas,
+    x: float,
+    y: float,
+    wide: float,
+    tall: float,
+    hair: Rgb,
+    palette: Palette,
+    *,
+    long_hair: bool,
+) -> None:
     t = np.linspace(0, 1, 40)
     outer = [
         (
@@ -225,7 +281,14 @@ def _fringe(canvas: Canvas, x: float, y: float, wide: float, tall: float, hair: 
     for side in (-1, 1):
         a = x + side * wide * 0.52
         canvas.shape(
-            [(a - side * 0.05 * wide, y - tall * 0.20), (a + side * 0.12 * wide, y - tall * 0.05), (a + side * 0.20 * wide, y + tall * 0.52),
-             (a + side * 0.05 * wide, y + tall * 0.66), (a - side * 0.10 * wide, y + tall * 0.45), (a - side * 0.015 * wide, y + tall * 0.05)],
-            mix(hair, palette.light, 0.06 if side < 0 else 0.0), 0.72,
-        )  # fmt: skip
+            [
+                (a - side * 0.05 * wide, y - tall * 0.20),
+                (a + side * 0.12 * wide, y - tall * 0.05),
+                (a + side * 0.20 * wide, y + tall * 0.52),
+                (a + side * 0.05 * wide, y + tall * 0.66),
+                (a - side * 0.10 * wide, y + tall * 0.45),
+                (a - side * 0.015 * wide, y + tall * 0.05),
+            ],
+            mix(hair, palette.light, 0.06 if side < 0 else 0.0),
+            0.72,
+        )

@@ -52,8 +52,6 @@ class Moving:
             frame = picture.cropped(self.picture)
         else:
             frame = picture.warped(self.picture.planes, maps)
-        if sway is not None:
-            frame.y *= 1 + 0.012 * self._between(n) * math.sin(2 * math.pi * n / self.rate / 4.1)
         for element in self.elements:
             element.draw(frame, view, maps.half, n / self.rate)
         return frame
@@ -117,7 +115,7 @@ def _carried(moving: Moving, n: float, flow: tuple[Array, Array, float], share: 
     )
     view = moving.picture.view(pose)
     maps = picture.maps_of(moving.picture, view)
-    gain = np.float32(-share * trust)
+    gain = -share * trust
     moved = picture.Maps(
         _shifted(maps.full, (fx, fy), gain), _shifted(maps.half, (fx, fy), gain / 2)
     )

@@ -42,7 +42,7 @@ def _band(samples: int, rng: np.random.Generator, low: float, high: float, tilt:
     mid = rng.standard_normal((samples, 1))
     spectrum = np.fft.rfft(noise * 0.8 + mid * 0.6, axis=0) * shape[:, None]
     out = np.fft.irfft(spectrum, samples, axis=0)
-    return (out / (np.sqrt(np.mean(out**2)) + 1e-12)).astype(np.float32)
+    return np.asarray(out / (np.sqrt(np.mean(out**2)) + 1e-12), np.float32)
 
 
 def _swell(samples: int, rng: np.random.Generator, period_s: float, low: float) -> Array:
@@ -54,7 +54,7 @@ def _swell(samples: int, rng: np.random.Generator, period_s: float, low: float) 
         + 0.5 * np.sin(2 * np.pi * at / (period_s * 0.61) + b)
         + 0.3 * np.sin(2 * np.pi * at / (period_s * 0.27) + c)
     ) / 1.8
-    return (low + (1 - low) * (0.5 + 0.5 * wave))[:, None].astype(np.float32)
+    return np.asarray((low + (1 - low) * (0.5 + 0.5 * wave))[:, None], np.float32)
 
 
 def _waves(samples: int, rng: np.random.Generator) -> Array:
@@ -75,13 +75,14 @@ def _rain(samples: int, rng: np.random.Generator) -> Array:
     for i in at:
         span = drops[i : i + 160]
         span += ring[: len(span), None] * rng.random() * rng.random((1, 2))
-    return _band(samples, rng, 900, 12000, tilt=-1.5) + 2.2 * drops
+    hiss = _band(samples, rng, 900, 12000, tilt=-1.5)
+    return np.asarray(hiss + 2.2 * drops, np.float32)
 
 
 def _city(samples: int, rng: np.random.Generator) -> Array:
     hum = _band(samples, rng, 35, 420, tilt=-4.5)
     tyres = _band(samples, rng, 300, 2600, tilt=-4.0) * _swell(samples, rng, 6.3, 0.0) ** 3
-    return hum + 0.9 * tyres
+    return np.asarray(hum + 0.9 * tyres, np.float32)
 
 
 def _fire(samples: int, rng: np.random.Generator) -> Array:

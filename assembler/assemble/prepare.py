@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,10 @@ from typing import Any, TypeVar
 from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, Problem, SpecError
 from assembler.fetch import cached
+from assembler.generate import PROVIDERS
 from assembler.generate.run import done_keys
+from assembler.layers.captions import read_captions
+from assembler.layers.titles import check_words
 from assembler.plan.build import build, with_states
 from assembler.plan.explain import PlanRow, rows, table
 from assembler.plan.model import Plan
@@ -26,6 +30,7 @@ from assembler.spec.presets import (
     delivery_preset,
     mix_preset,
     model_preset,
+    names,
     seam_preset,
 )
 from assembler.spec.schema import timeline_schema
@@ -34,6 +39,8 @@ _T = TypeVar("_T")
 
 DRAFT = "draft"
 """Delivery preset of drafts."""
+ANIMATIC = "animatic"
+"""Model of the embedded generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +139,19 @@ def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = No
 
 def schema() -> dict[str, Any]:
     """JSON Schema of timelines."""
-    return timeline_schema()
+    return timeline_schema(
+        models=names("models"),
+        providers=tuple(PROVIDERS),
+        deliveries=names("delivery"),
+        mixes=names("mix"),
+        seams=names("seam"),
+        styles=names("titles"),
+    )
 
 
 def schema_text() -> str:
     """JSON Schema of timelines, as text."""
-    return json.dumps(timeline_schema(), indent=1, ensure_ascii=False)
+    return json.dumps(schema(), indent=1, ensure_ascii=False)
 
 
 def prepare(
@@ -172,9 +186,10 @@ def prepare_loaded(
 ) -> Prepared:
     """The same, from a timeline that is loaded already."""
     named = _Presets(loaded, (project.root / "presets",))
-    models = named.models(draft)
+    models = named.models()
     deliveries = named.deliveries(draft)
     seams = named.seams()
+    named.words()
     named.report()
     fetched = _fetched(loaded, project)
     stock = take_stock(loaded, fetched, project.cache, write=write)
@@ -214,7 +229,8 @@ class _Presets:
         if self._problems:
             raise SpecError(self._problems)
 
-    def models(self, draft: bool) -> dict[str, ModelPreset]:
+    def models(self) -> dict[str, ModelPreset]:
+        """Models that the timeline names, and the embedded one."""
         timeline = self._loaded.timeline
         wanted: dict[str, Loc] = {}
         for n, segment in enumerate(timeline.segments):
@@ -224,12 +240,12 @@ class _Presets:
                 if segment.avatar and segment.avatar.model:
                     name, loc = segment.avatar.model, ("segments", n, "avatar", "model")
                 wanted.setdefault(name, loc)
-        if draft:
-            wanted.setdefault("animatic", ())
+        wanted.setdefault(ANIMATIC, ())  # may take the place of any of them
         found = {name: self._find(model_preset, name, loc) for name, loc in wanted.items()}
         return {name: preset for name, preset in found.items() if preset}
 
     def deliveries(self, draft: bool) -> tuple[Delivery, ...]:
+        """Files to deliver; of a draft there is one."""
         outputs = self._loaded.timeline.output
         if draft:
             outputs = (Output(preset=DRAFT),)
@@ -251,6 +267,7 @@ class _Presets:
         return Delivery(path, preset, mix) if mix else None
 
     def seams(self) -> dict[str, SeamPreset]:
+        """Seam preset of every segment."""
         timeline = self._loaded.timeline
         found: dict[str, SeamPreset] = {}
         for n, segment in enumerate(timeline.segments):
@@ -262,16 +279,32 @@ class _Presets:
                 found[segment.id] = preset
         return found
 
+    def words(self) -> None:
+        """Titles and captions that couldn't be set are found before anything is made."""
+        timeline = self._loaded.timeline
+        for n, title in enumerate(timeline.titles):
+            with self._collecting("titles", n):
+                check_words(title.text, title.style, timeline.canvas.size, folders=self._folders)
+        if timeline.captions:
+            with self._collecting("captions", "file"):
+                read_captions(timeline.captions.file)
+
+    @contextmanager
+    def _collecting(self, *loc: str | int) -> Iterator[None]:
+        try:
+            yield
+        except SpecError as error:  # a preset file that is broken
+            self._problems += error.problems
+        except AssemblerError as error:
+            self._problems.append(self._loaded.problem(error.what, error.fix, *loc))
+
     def _find(
         self,
         find: Callable[[str, Sequence[Path]], _T],
         name: str,
         loc: Loc,
     ) -> _T | None:
-        try:
-            return find(name, self._folders)
-        except SpecError as error:  # a preset file that is broken
-            self._problems += error.problems
-        except AssemblerError as error:
-            self._problems.append(self._loaded.problem(error.what, error.fix, *loc))
-        return None
+        found = None
+        with self._collecting(*loc):
+            found = find(name, self._folders)
+        return found

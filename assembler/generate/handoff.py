@@ -383,7 +383,8 @@ def _shifts() -> Doubles:
     """
     Covariance (15, 15) of what generators do to colour: R, G, B each as a row of `_features`.
 
-    The standard deviations are those of real pairs of start image and frame 0, rounded up.
+    The standard deviations are of the size met on real pairs of start image and frame 0 (Kling 1.6,
+    Luma Ray 2, Veo 3): offsets to 0.015, gains to 0.04, cross-talk mostly below 0.015.
     """
     one, bulge = np.eye(5)[0], np.eye(5)[4]
     own = np.eye(5)[1:4]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -283,19 +282,20 @@ class _Presets:
         """Titles and captions that couldn't be set are found before anything is made."""
         timeline = self._loaded.timeline
         for n, title in enumerate(timeline.titles):
-            with self._collecting("titles", n):
+            try:
                 check_words(title.text, title.style, timeline.canvas.size, folders=self._folders)
+            except AssemblerError as error:
+                self._collect(error, "titles", n)
         if timeline.captions:
-            with self._collecting("captions", "file"):
+            try:
                 read_captions(timeline.captions.file)
+            except AssemblerError as error:
+                self._collect(error, "captions", "file")
 
-    @contextmanager
-    def _collecting(self, *loc: str | int) -> Iterator[None]:
-        try:
-            yield
-        except SpecError as error:  # a preset file that is broken
+    def _collect(self, error: AssemblerError, *loc: str | int) -> None:
+        if isinstance(error, SpecError):  # a preset file that is broken
             self._problems += error.problems
-        except AssemblerError as error:
+        else:
             self._problems.append(self._loaded.problem(error.what, error.fix, *loc))
 
     def _find(
@@ -304,7 +304,8 @@ class _Presets:
         name: str,
         loc: Loc,
     ) -> _T | None:
-        found = None
-        with self._collecting(*loc):
-            found = find(name, self._folders)
-        return found
+        try:
+            return find(name, self._folders)
+        except AssemblerError as error:
+            self._collect(error, *loc)
+        return None

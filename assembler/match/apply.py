@@ -12,7 +12,7 @@ same in numpy, and is the reference.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 REST = 1 / 1024
 """A change below this, in [0, 1] of encoded RGB, is taken for none: a quarter of an 8-bit level."""
@@ -30,7 +32,7 @@ BLOCK_ROWS = 128
 """Rows that are made at once, so that a 4K frame needs no more than some 50 MB beside itself."""
 
 
-def features(rgb: F32) -> F32:
+def features(rgb: Floats) -> Floats:
     """r, g, b, r², g², b², rg, gb, br, 1 of colours (..., 3), as (..., 10)."""
     r, g, b = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     parts = [r, g, b, r * r, g * g, b * b, r * g, g * b, b * r, np.ones_like(r)]
@@ -49,7 +51,7 @@ def coloured(rgb: F32, matrix: F32) -> F32:
 def matrix_at(fix: ColourFix, n: int) -> F32:
     """The whole (10, 3) matrix in force at B's n-th used frame."""
     matrix = np.array(fix.matrix, dtype=np.float32)
-    matrix[9] += np.float32(fix.decay) * np.float32(np.exp(-n / fix.tau_frames))
+    matrix[9] += np.array(fix.decay, dtype=np.float32) * np.float32(np.exp(-n / fix.tau_frames))
     for step in fix.steps:
         weight = step.weights[min(n, len(step.weights) - 1)]
         matrix += np.float32(weight) * np.array(step.matrix, dtype=np.float32)
@@ -113,7 +115,7 @@ def cube(fix: ColourFix, size: int = 33) -> F32:
     """
     axis = np.linspace(0, 1, size, dtype=np.float32)
     grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
-    return np.clip(features(grid) @ settled_matrix(fix), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(features(grid) @ settled_matrix(fix), 0, 1), dtype=np.float32)
 
 
 def affine_at(correction: Correction, size: tuple[int, int]) -> NDArray[np.float64] | None:

@@ -41,7 +41,7 @@ def prior_precision() -> F64:
     rng = np.random.default_rng(20)
     axis = np.linspace(0.03, 0.97, 6)
     grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    solve = np.linalg.pinv(features(grid))
+    solve = np.linalg.pinv(np.asarray(features(grid), dtype=np.float64))
     offs = []
     for _ in range(600):
         change = solve @ _graded(grid, rng) - identity_matrix()
@@ -77,12 +77,14 @@ def fit(
         noise: Difference to be expected where the correction is right.
         reach: Scales the prior's standard deviation: small keeps near no change.
     """
-    rows = features(seen.astype(np.float64))
+    rows = np.asarray(features(seen.astype(np.float64)), dtype=np.float64)
     target = wanted.astype(np.float64)
     trust = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
     matrix = identity_matrix()
     for n in range(ROUNDS):
-        robust = trust if n == 0 else trust * _biweight(np.abs(rows @ matrix - target).max(axis=1))
+        robust: F64 = (
+            trust if n == 0 else trust * biweight(np.abs(rows @ matrix - target).max(axis=1))
+        )
         matrix = _posterior(rows, target, robust, noise, reach)
     return matrix
 
@@ -96,7 +98,7 @@ def _posterior(rows: F64, target: F64, trust: F64, noise: float, reach: float) -
     return identity_matrix() + np.linalg.solve(system, right.T.ravel()).reshape(3, 10).T
 
 
-def _biweight(apart: F64) -> F64:
+def biweight(apart: F64) -> F64:
     """Tukey's weights; places that differ for another reason (occlusion, motion) lose theirs."""
     limit = 4.7 * max(1.4826 * float(np.median(apart)), 0.002)
     return np.asarray(np.clip(1 - (apart / limit) ** 2, 0, None) ** 2)

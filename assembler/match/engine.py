@@ -16,11 +16,11 @@ from fractions import Fraction
 import numpy as np
 
 from assembler.errors import MatchError
-from assembler.match import colour, timing
+from assembler.match import colour, sharpness, timing
 from assembler.match.apply import corrected, part_affine
 from assembler.match.decision import (
-    NO_CORRECTION,
     ColourFix,
+    ColourStep,
     Correction,
     SeamDecision,
 )
@@ -35,11 +35,15 @@ from assembler.match.register import (
     seen_through,
     travel_px,
 )
+from assembler.match.settle import Change, unsettled
+from assembler.match.track import follow
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
 
 VERSION = 1
 """Of what is decided for the same frames; raise it when a decision changes."""
+VERSION = 2
+"""Stage version: changes whenever a decision may come out differently."""
 TAIL_FRAMES = 40
 """So many of A's last frames are looked at (fewer when there are fewer)."""
 HEAD_FRAMES = 48
@@ -56,6 +60,18 @@ AT_REST_PX = 0.12
 """Pictures that lie over each other within this, at the analysis size, are not resampled."""
 COLOUR_PX = 160
 """Longer side at which colour is fitted."""
+FEWEST_COLOURS = 200
+"""So many places must be seen in both for their colours to be fitted."""
+FOLLOWED = (0, 1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 24, 28, 33)
+"""Frames after the seam in which A's last picture is looked for."""
+FOLLOWED_BACK = (2, 4, 7, 10, 14, 18, 24, 30)
+"""And before it."""
+FEWEST_FOLLOWED = 6
+"""A change over time is looked for when at least so many of them are there."""
+CHANGE_FRAMES = 72
+"""A pop or drift is over by then."""
+PART_UNSEEN = 0.25 / 255
+"""What is left of a pop when it is called settled."""
 
 _OFF = "off"
 
@@ -151,6 +167,8 @@ class Timing:
     skipped: tuple[int, ...]
     repeats: int
     """Frames of the head that A has already shown."""
+    still: frozenset[int]
+    """Frames of the head that only hold the one before."""
 
 
 def _timing(tail: F32, head: F32) -> Timing:
@@ -175,6 +193,7 @@ def _timing(tail: F32, head: F32) -> Timing:
         start=start,
         skipped=skipped,
         repeats=start,
+        still=frozenset(range(len(head))) - frozenset(moving),
     )
 
 
@@ -267,12 +286,58 @@ def _correction(
 ) -> Correction:
     size = (tail.shape[2], tail.shape[1])
     parts = None if affine is None else _six(part_affine(affine, size))
-    fix = None
-    if may.colour != _OFF:
-        seen, wanted = _samples(tail, head, found, affine)
-        if len(seen) > 200:
-            fix = ColourFix(colour.rows_of(colour.fit(seen, wanted)))
-    return Correction(colour=fix, affine=parts) if fix or parts else NO_CORRECTION
+    fix = _colour(tail, head, found, affine) if may.colour != _OFF else None
+    laid = Correction(colour=fix, affine=parts)
+    sharpen = _sharpening(tail, head, found, laid) if may.sharpness else 0.0
+    return Correction(colour=fix, affine=parts, sharpen=sharpen)
+
+
+def _sharpening(tail: F32, head: F32, found: Timing, laid: Correction) -> float:
+    amounts = [
+        sharpness.amount(luma(tail[i]), luma(corrected(head[j], laid, 0)))
+        for i, j in _picked(found.pairs)
+    ]
+    return float(np.median(amounts))
+
+
+def _colour(tail: F32, head: F32, found: Timing, affine: Affine | None) -> ColourFix | None:
+    """The constant fix that the matched pictures want, and the change over time on top of it."""
+    seen, wanted = _samples(tail, head, found, affine)
+    if len(seen) < FEWEST_COLOURS:
+        return None
+    fixed = colour.fit(seen, wanted)
+    change = _unsettled(tail, head, found)
+    if change is None:
+        return ColourFix(colour.rows_of(fixed))
+    if change.kind == "pop":
+        fixed = colour.identity_matrix() + change.constant
+    else:
+        fixed = fixed - change.weight(found.pairs[-1][1]) * change.moving
+    step = ColourStep(colour.rows_of(change.moving), _weights(change, found))
+    return ColourFix(colour.rows_of(fixed), steps=(step,))
+
+
+def _unsettled(tail: F32, head: F32, found: Timing) -> Change | None:
+    i, j = found.pairs[-1]
+    usable = [n for n in range(j, len(head)) if n not in found.still]
+    picked = [usable[n] for n in FOLLOWED if n < len(usable)]
+    if len(picked) < FEWEST_FOLLOWED:
+        return None
+    onward = follow(tail[i], head, picked)
+    past = tail[: i + 1][::-1]
+    back = [n for n in FOLLOWED_BACK if n < len(past)]
+    trust = [3.0] + [1.0] * (len(picked) - 1)
+    return unsettled(onward, lambda: follow(tail[i], past, back), trust)
+
+
+def _weights(change: Change, found: Timing) -> tuple[float, ...]:
+    """Strength of *change* at B's n-th used frame, until it rests."""
+    frames = [n for n in range(found.start, CHANGE_FRAMES) if n not in set(found.skipped)]
+    weights = [change.weight(n) for n in frames]
+    if change.kind == "pop":
+        return (*(w for w in weights if w * change.size > PART_UNSEEN), 0.0)
+    rest = next((n for n, w in enumerate(weights) if w >= 1.0), len(weights) - 1)
+    return tuple(weights[: rest + 1])
 
 
 def _six(parts: tuple[float, ...]) -> tuple[float, float, float, float, float, float]:

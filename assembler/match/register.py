@@ -75,10 +75,11 @@ def ecc(reference: F32, moved: F32, start: Affine, steps: int = 40) -> tuple[flo
     """
     import cv2
 
+    whole = np.full(moved.shape, 255, dtype=np.uint8)
     how = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-5)
     try:
         found, matrix = cv2.findTransformECC(
-            reference, moved, start.astype(np.float32), cv2.MOTION_AFFINE, how, None, 3
+            reference, moved, start.astype(np.float32), cv2.MOTION_AFFINE, how, whole, 3
         )
     except cv2.error:
         return None

@@ -147,7 +147,7 @@ class _Builder:
             return stream
         stream = stream.filter("zscale", matrix="gbr", range="full").filter("format", "gbrpf32le")
         if cube is not None:
-            stream = stream.filter("lut3d", cube.as_posix(), interp="tetrahedral")
+            stream = stream.filter("lut3d", file=cube.as_posix(), interp="tetrahedral")
         if rest.sharpen:
             stream = self.sharpened(stream, rest.sharpen)
         return self.as_work(stream)

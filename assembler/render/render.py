@@ -12,12 +12,12 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.cut.model import Cut, Insert
+from assembler.cut.model import Clip, Cut, Insert
 from assembler.errors import RenderError
 from assembler.media.conform import notes as conform_notes
 from assembler.media.files import publish
@@ -118,7 +118,19 @@ def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
     for clip in cut.clips:
         source = clip.source
         found |= dict.fromkeys(conform_notes(source.info, source.colour, size=size, rate=cut.rate))
+        found |= dict.fromkeys(_held(clip, cut))
     return tuple(found)
+
+
+def _held(clip: Clip, cut: Cut) -> Iterator[str]:
+    """Whether a clip is longer than its source."""
+    video = clip.source.info.video
+    if video is None or clip.source.info.still:
+        return
+    missing = clip.source_out - video.frames_at(cut.rate)
+    if missing > 0:
+        name = clip.source.path.name
+        yield f"{name}: it ends {missing} frames before clip {clip.id} does; its last frame is held"
 
 
 def _stamp(planned: Sequence[Span], sound: Path | None, cut: Cut, delivery: DeliveryPreset) -> str:

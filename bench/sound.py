@@ -1,0 +1,353 @@
+"""
+Sound in numbers, on media made here: ``python bench/sound.py [hour] [loudness] [joins] [sync]``.
+
+hour      one hour, 240 segments with native sound and three tracks: time, memory, exactness
+loudness  mixes to different targets, measured by two independent meters
+joins     crossfades of noise, tones and speech-like sound: dips, bumps, steps
+sync      speech of clips found in a master recording
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import psutil
+import soxr
+
+from assembler.cut.model import Clip, Cut, Sound, Source
+from assembler.media.ffmpeg import exe, run
+from assembler.media.info import Colour, MediaInfo
+from assembler.media.probe import probe
+from assembler.media.samples import SampleReader, Samples, write_wav
+from assembler.mix.bus import MixReport, mix
+from assembler.mix.sync import sync
+from assembler.spec.presets import MixPreset
+from assembler.timebase import NTSC, FrameRange, SampleRange, samples_at
+
+HZ = 48000
+RATE = 24 * NTSC
+
+
+def speechlike(seconds: float, hz: int, seed: int) -> Samples:
+    """Syllables of filtered noise and harmonics with pauses, shape (n, 1)."""
+    rng = np.random.default_rng(seed)
+    out = np.zeros(round(seconds * hz), np.float32)
+    at = 0
+    while at < len(out):
+        length = int(rng.uniform(0.12, 0.35) * hz)
+        t = np.arange(length) / hz
+        pitch = rng.uniform(90, 220)
+        voice = sum(np.sin(2 * np.pi * pitch * k * t + rng.uniform(0, 6)) / k for k in range(1, 20))
+        noise = np.convolve(rng.standard_normal(length), np.ones(6) / 6, "same")
+        syllable = (voice + noise) * np.hanning(length) * rng.uniform(0.05, 0.15)
+        part = out[at : at + length]
+        part += syllable[: len(part)].astype(np.float32)
+        at += length + int(rng.choice([0.02, 0.05, 0.6, 1.5], p=[0.4, 0.4, 0.15, 0.05]) * hz)
+    return out[:, None]
+
+
+def noise(seconds: float, hz: int, seed: int, channels: int = 2, level: float = 0.05) -> Samples:
+    """Pink-like noise, shape (n, channels)."""
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal((round(seconds * hz), channels))
+    kernel = 1 / np.sqrt(np.arange(1, 33))
+    pink = [np.convolve(white[:, c], kernel, "same") for c in range(channels)]
+    return (np.array(pink).T * level).astype(np.float32)
+
+
+def cut_of(seconds: float, sounds: list[Sound]) -> Cut:
+    """A programme of this length with these sounds."""
+    info = MediaInfo(Path("none"), 0, 0, "", None, (), False, None, ())
+    source = Source("none", Path("none"), info, Colour())
+    frames = round(seconds * RATE)
+    clip = Clip("picture", "picture", source, FrameRange(0, frames), 0)
+    return Cut("bench", (320, 192), RATE, HZ, "stereo", (clip,), sounds=tuple(sounds))
+
+
+def preset_of(lufs: float | None, dbtp: float = -1.0) -> MixPreset:
+    """A mix preset with this target."""
+    return MixPreset(id="bench", title="bench", integrated_lufs=lufs, true_peak_dbtp=dbtp)
+
+
+class Memory:
+    """Highest resident memory of this program while a block runs."""
+
+    def __enter__(self) -> Memory:
+        self.peak = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._stop.wait(0.05):
+            self.peak = max(self.peak, me.memory_info().rss)
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def measured(path: Path) -> tuple[float, float]:
+    """Integrated loudness and true peak by ffmpeg's ebur128."""
+    argv = [exe(), "-nostats", "-i", str(path), "-af", "ebur128=peak=true", "-f", "null", "-"]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True).stderr
+    summary = text[text.rindex("Summary:") :]
+    loudness = re.search(r"I:\s+(\S+) LUFS", summary)
+    peak = re.search(r"Peak:\s+(\S+) dBFS", summary)
+    assert loudness
+    assert peak
+    return float(loudness[1]), float(peak[1])
+
+
+# One hour -----------------------------------------------------------------------------------------
+
+SEGMENTS = 240
+SEGMENT_S = 15
+
+
+def _hour_media(folder: Path) -> tuple[list[Path], Path, Path, Path]:
+    clips = []
+    for n in range(12):
+        raw = folder / "raw.wav"
+        bed = noise(SEGMENT_S + 1, 44100, n, level=0.02)
+        write_wav(raw, [bed + speechlike(SEGMENT_S + 1, 44100, n)], 44100, 2)
+        clips.append(folder / f"clip{n}.mp4")
+        run(["-i", str(raw), "-c:a", "aac", "-b:a", "128k", str(clips[-1])])
+    voice = folder / "voice.flac"
+    write_wav(folder / "raw.wav", [speechlike(600, 44100, 99)] * 6, 44100, 1, 16)
+    run(["-i", str(folder / "raw.wav"), str(voice)])
+    music, rain = folder / "music.mp3", folder / "rain.ogg"
+    write_wav(folder / "raw.wav", [noise(180, 44100, 7)], 44100, 2)
+    run(["-i", str(folder / "raw.wav"), "-c:a", "libmp3lame", str(music)])
+    run(["-i", str(folder / "raw.wav"), "-c:a", "libvorbis", str(rain)])
+    return clips, voice, music, rain
+
+
+def _hour_cut(folder: Path, segments: int = SEGMENTS) -> Cut:
+    clips, voice, music, rain = _hour_media(folder)
+    total = samples_at(round(SEGMENT_S * segments * RATE), RATE, HZ)
+    frames = round(SEGMENT_S * RATE)
+    fade = HZ * 40 // 1000
+    native = []
+    for n in range(segments):
+        start, stop = (samples_at(k * frames, RATE, HZ) for k in (n, n + 1))
+        path = clips[n % len(clips)]
+        native.append(
+            Sound(
+                f"s{n}",
+                "native",
+                path,
+                path.name,
+                0,
+                Fraction(0),
+                SampleRange(start, min(stop + fade, total)),
+                fade_in=fade if n else 0,
+                fade_out=fade,
+                duck_db=8.0,
+                duck_under=("voice",),
+                level_to_mix=True,
+            )
+        )
+    whole = SampleRange(0, total)
+    mp3 = Fraction(1105, 44100)
+    tracks = [
+        Sound("voice", "voice", voice, "v", 0, Fraction(0), whole),
+        Sound(
+            "score", "music", music, "m", 0, mp3, whole, -12.0, loop=True,
+            duck_db=10.0, duck_under=("voice",),
+        ),
+        Sound("rain", "sfx", rain, "r", 0, Fraction(0), whole, -24.0, loop=True),
+    ]  # fmt: skip
+    return cut_of(SEGMENT_S * segments, native + tracks)
+
+
+def hour(folder: Path) -> None:
+    """One hour of programme."""
+    cut = _hour_cut(folder)
+    out = folder / "hour.wav"
+    with Memory() as memory:
+        begun, worked = time.perf_counter(), time.process_time()
+        report = mix(cut, preset_of(-14.0), out)
+        took, worked = time.perf_counter() - begun, time.process_time() - worked
+    expected = samples_at(cut.frames, cut.rate, cut.hz)
+    print(
+        f"hour: {took:.1f} s ({worked:.1f} s of processor time), "
+        f"{memory.peak / 2**20:.0f} MB peak, {len(cut.sounds)} sounds"
+    )
+    print(f"  samples {report.samples}, drift {report.samples - expected}")
+    _print_report(report, out)
+
+
+def _print_report(report: MixReport, out: Path) -> None:
+    loud, peak = measured(out)
+    print(
+        f"  ours {report.loudness.integrated_lufs:.2f} LUFS {report.loudness.true_peak_dbtp:.2f} "
+        f"dBTP, ebur128 {loud:.1f} LUFS {peak:.1f} dBTP, gain {report.gain_db:.2f} dB, "
+        f"limited {report.limited_db:.2f} dB"
+    )
+
+
+# Loudness -----------------------------------------------------------------------------------------
+
+MIXES = 30
+
+
+def loudness(folder: Path) -> None:
+    """Mixes of random sounds to random targets, by ffmpeg's ebur128 and by pyloudnorm."""
+    import pyloudnorm
+
+    rng = np.random.default_rng(5)
+    errors: list[tuple[float, float, float]] = []
+    for n in range(MIXES):
+        seconds = float(rng.uniform(5, 12))
+        length = round(seconds * HZ)
+        paths = [folder / "voice.wav", folder / "bed.wav"]
+        write_wav(paths[0], [speechlike(seconds, HZ, n) * rng.uniform(0.2, 2)], HZ, 1)
+        write_wav(paths[1], [noise(seconds, HZ, n, level=rng.uniform(0.002, 0.1))], HZ, 2)
+        whole = SampleRange(0, length)
+        sounds = [
+            Sound("voice", "voice", paths[0], f"v{n}", 0, Fraction(0), whole),
+            Sound(
+                "bed", "music", paths[1], f"m{n}", 0, Fraction(0), whole,
+                duck_db=10.0, duck_under=("voice",),
+            ),
+        ]  # fmt: skip
+        target = float(rng.choice([-14, -16, -23, -24]))
+        out = folder / "mix.wav"
+        report = mix(cut_of(seconds, sounds), preset_of(target), out)
+        loud, peak = measured(out)
+        with SampleReader(out, 0, Fraction(0), HZ, 2) as reader:
+            sound = reader.read(report.samples)
+        other = pyloudnorm.Meter(HZ).integrated_loudness(sound)
+        errors.append((loud - target, other - target, peak + 1.0))
+    table = np.array(errors)
+    print(
+        f"loudness: {MIXES} mixes, worst error {np.abs(table[:, 0]).max():.2f} LU (ebur128), "
+        f"{np.abs(table[:, 1]).max():.3f} LU (pyloudnorm), highest peak over limit "
+        f"{table[:, 2].max():+.2f} dB (ebur128)"
+    )
+
+
+# Joins --------------------------------------------------------------------------------------------
+
+
+def joins(folder: Path) -> None:
+    """Equal-power crossfades of 100 ms: level inside against outside, steps against the sound's."""
+    fade = HZ // 10
+    at = np.arange(3 * HZ) / HZ
+    tone = np.repeat((0.2 * np.sin(2 * np.pi * 220 * at))[:, None], 2, 1).astype(np.float32)
+    cases = {
+        "noise": (noise(3, HZ, 1), noise(3, HZ, 2)),
+        "one tone going on": (tone[: HZ + fade // 2], tone[HZ - fade // 2 :]),
+        "one noise going on": (
+            noise(3, HZ, 3)[: HZ + fade // 2],
+            noise(3, HZ, 3)[HZ - fade // 2 :],
+        ),
+        "speech into noise": (speechlike(3, HZ, 4).repeat(2, 1), noise(3, HZ, 5)),
+    }
+    for name, (first, second) in cases.items():
+        paths = [folder / "a.wav", folder / "b.wav"]
+        for path, sound in zip(paths, (first, second), strict=True):
+            write_wav(path, [sound], HZ, 2)
+        ranges = SampleRange(0, HZ + fade // 2), SampleRange(HZ - fade // 2, 2 * HZ)
+        zero = Fraction(0)
+        sounds = [
+            Sound("a", "native", paths[0], name + "a", 0, zero, ranges[0], fade_out=fade),
+            Sound("b", "native", paths[1], name + "b", 0, zero, ranges[1], fade_in=fade),
+        ]
+        mix(cut_of(2, sounds), preset_of(None, 0.0), folder / "mix.wav", bits=32)
+        with SampleReader(folder / "mix.wav", 0, zero, HZ, 2) as reader:
+            out = reader.read(2 * HZ).astype(np.float64)
+        _print_join(name, first, second, out, fade)
+
+
+def _print_join(name: str, first: Samples, second: Samples, out: Samples, fade: int) -> None:
+    edge = HZ - fade // 2
+    rise = np.sin((np.arange(fade) + 0.5) / fade * np.pi / 2)[:, None] ** 2
+    wanted = first[edge : edge + fade] ** 2 * (1 - rise) + second[:fade] ** 2 * rise
+    level = 10 * np.log10((out[edge : edge + fade] ** 2).mean() / wanted.mean())
+    inner = out[edge - 100 : edge + fade + 100]
+    own = max(np.abs(np.diff(x, axis=0)).max() for x in (first, second))
+    step = np.abs(np.diff(inner, axis=0)).max() / own
+    print(f"joins: {name}: level {level:+.2f} dB, largest step {step:.2f} of the sound's own")
+
+
+# Sync ---------------------------------------------------------------------------------------------
+
+TRIALS = 200
+
+
+def sync_speech(folder: Path) -> None:
+    """Clips of a master through AAC, plain, over music-like noise at 10 dB, and off in rate."""
+    master = speechlike(90, HZ, 50)
+    path = folder / "master.wav"
+    write_wav(path, [master], HZ, 1)
+    whole = probe(path)
+    rng = np.random.default_rng(6)
+    errors: dict[str, list[float]] = {"plain": [], "noise": [], "rate": []}
+    refused, fooled = 0, 0
+    for n in range(TRIALS):
+        kind = list(errors)[n % 3]
+        length = int(rng.uniform(4, 15) * HZ)
+        start = int(rng.integers(0, len(master) - length))
+        found = sync(_disturbed(folder, master[start : start + length], kind, rng, n), whole)
+        refused += not found.matched
+        if found.matched:
+            errors[kind].append(abs(found.offset_s - start / HZ) * 1000)
+        if n % 4 == 0:
+            other = _disturbed(folder, speechlike(8, HZ, 1000 + n), "plain", rng, n)
+            fooled += sync(other, whole).matched
+    for kind, found_ms in errors.items():
+        print(f"sync: {kind}: {len(found_ms)} found, worst error {max(found_ms):.3f} ms")
+    print(f"sync: right masters refused {refused}, wrong masters taken {fooled} of {TRIALS // 4}")
+
+
+def _disturbed(
+    folder: Path, clip: Samples, kind: str, rng: np.random.Generator, seed: int
+) -> MediaInfo:
+    if kind == "noise":
+        bed = noise(len(clip) / HZ + 1, HZ, seed, 1)[: len(clip)]
+        loud = np.sqrt(np.mean(clip**2) / np.mean(bed**2)) * 10 ** (-10 / 20)
+        clip = (clip + bed * loud).astype(np.float32)
+    if kind == "rate":
+        clip = soxr.resample(clip, HZ, HZ * (1 + rng.uniform(-1e-3, 1e-3)), "VHQ")
+    write_wav(folder / "clip.wav", [clip * rng.uniform(0.2, 1)], HZ, 1)
+    out = folder / "clip.m4a"
+    run(["-y", "-i", str(folder / "clip.wav"), "-c:a", "aac", "-b:a", "96k", str(out)])
+    return probe(out)
+
+
+BENCHES: dict[str, Callable[[Path], None]] = {
+    "hour": hour,
+    "loudness": loudness,
+    "joins": joins,
+    "sync": sync_speech,
+}
+
+
+def _chosen() -> Iterator[Callable[[Path], None]]:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("bench", nargs="*", default=list(BENCHES))
+    for name in parser.parse_args().bench:
+        yield BENCHES[name]
+
+
+if __name__ == "__main__":
+    for bench in _chosen():
+        scratch = Path(tempfile.mkdtemp(prefix="bench-sound-"))
+        try:
+            bench(scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)

@@ -52,7 +52,7 @@ class Speaking:
             (my[0::2, 0::2] + my[1::2, 0::2]) * 0.25 - 0.25,
         )
         frame = picture.warped(self.picture.planes, picture.Maps((mx, my), half))
-        if dark is not None:
+        if dark is not None and self.face.sure:
             _tint(frame, dark, code((0.16, 0.035, 0.045)))
         return frame
 
@@ -154,12 +154,14 @@ def face_in(planes: Planes) -> Face:
     skin[int(skin.shape[0] * 0.8) :] = 0
     clean = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, _, stats, centres = cv2.connectedComponentsWithStats(clean)
+    sure = False
     x, y, wide, tall = width * 0.5, height * 0.40, height * 0.30, height * 0.42
     if count > 1:
         biggest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
         box_w, box_h = stats[biggest, cv2.CC_STAT_WIDTH] * 2, stats[biggest, cv2.CC_STAT_HEIGHT] * 2
         area = stats[biggest, cv2.CC_STAT_AREA] * 4
-        if 0.006 * width * height < area and box_w < 0.55 * width and 0.12 * height < box_h:
+        if _like_a_face(box_w, box_h, area, planes.size):
+            sure = True
             x = float(centres[biggest][0]) * 2
             top = float(stats[biggest, cv2.CC_STAT_TOP]) * 2
             wide = min(float(box_w), 0.5 * height)
@@ -167,4 +169,13 @@ def face_in(planes: Planes) -> Face:
             y = top + tall * 0.5
     mouth_y = y + 0.27 * tall
     eyes = ((x - 0.21 * wide, y - 0.05 * tall), (x + 0.21 * wide, y - 0.05 * tall))
-    return Face(x, y, wide, tall, x, mouth_y, wide * 0.36, eyes, (0.8, 0.6, 0.5))
+    return Face(x, y, wide, tall, x, mouth_y, wide * 0.36, eyes, (0.8, 0.6, 0.5), sure)
+
+
+def _like_a_face(box_w: float, box_h: float, area: float, size: tuple[int, int]) -> bool:
+    """Whether a patch of skin has the shape of a face, and not that of a wall or an arm."""
+    width, height = size
+    large = area > 0.006 * width * height and box_w < 0.55 * width and box_h > 0.12 * height
+    upright = 1.0 < box_h / max(box_w, 1) < 2.2
+    full = 0.5 < area / max(box_w * box_h, 1) < 0.9
+    return large and upright and full

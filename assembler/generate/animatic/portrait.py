@@ -26,6 +26,8 @@ class Face:
     mouth_width: float
     eyes: tuple[tuple[float, float], ...]
     skin: Rgb
+    sure: bool = True
+    """Whether it was seen; else it is where faces usually are."""
 
 
 _SKINS: tuple[Rgb, ...] = (

@@ -39,7 +39,9 @@ from assembler.timebase import NTSC, nearest_standard
 MOST_PACKETS = 20_000_000
 """More than a day of picture and sound has; a file with more is refused."""
 
-MOST_PIXELS = 16384 * 16384
+MOST_PIXELS = 16384 * 8640
+"""A larger picture is refused before it is decoded."""
+
 _LONGEST_S = 24 * 3600
 _FIRST_FRAME_PACKETS = 600
 """Packets tried until the first frame comes out."""
@@ -396,15 +398,13 @@ def _video(container: InputContainer, path: Path, scan: _Scan) -> VideoStream | 
     track = scan.tracks[stream.index]
     if not _codec_name(stream):
         raise _undecodable(path, stream)
+    if _pixels(stream) > MOST_PIXELS:
+        raise MediaError(f"has pictures of {_size(stream)}", str(path), "scale it down first.")
     doubtful = _may_be_disordered(stream, track)
     frames = _first_frames(path, stream.index, _ORDER_FRAMES if doubtful else 1)
     if not frames:
         raise _undecodable(path, stream)
     frame = frames[0]
-    if frame.width * frame.height > MOST_PIXELS:
-        raise MediaError(
-            f"has pictures of {frame.width}x{frame.height}", str(path), "scale it down first."
-        )
     ordered = not track.unstamped and (not doubtful or _ascends(frames))
     if not ordered:
         scan.notes.append("its time stamps don't follow its frames; they are put in order.")

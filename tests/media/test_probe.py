@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import time
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -337,3 +338,14 @@ def test_broken_cache_is_read_anew(clip: Path, tmp_path: Path) -> None:
     (entry,) = tmp_path.iterdir()
     entry.write_text("{")
     assert probe_cached(clip, tmp_path) == first
+
+
+def test_picture_bomb_is_refused_before_decoding(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    write_png(path, numbered(0))
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 20_000, 10_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(bytes(data))
+    with pytest.raises(MediaError, match="has pictures of 20000x10000"):
+        probe(path)

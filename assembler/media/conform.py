@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 from assembler.errors import MediaError
 from assembler.media.info import Colour, MediaInfo, VideoStream
-from assembler.media.pixels import assumed
 from assembler.spec.model import Fit
 from assembler.timebase import round_half_up
 
@@ -133,6 +132,8 @@ def conform(
     Returns:
         A stream with time stamps 0, 1, 2… in units of 1 / *rate*.
     """
+    from assembler.media.pixels import assumed
+
     video = video_of(source_info)
     stream = node[str(video.index)]
     look = _Look(video, assumed(colour, video.width, video.height), size, fit, pix_fmt, keep_alpha)
@@ -542,6 +543,8 @@ def _shape_notes(video: VideoStream, size: tuple[int, int]) -> list[str]:
 
 
 def _colour_notes(video: VideoStream, colour: Colour) -> list[str]:
+    from assembler.media.pixels import assumed
+
     full = assumed(colour, video.width, video.height)
     found = []
     if colour.matrix is None:

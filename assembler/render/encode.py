@@ -17,13 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ffmpeg
-
 from assembler.errors import RenderError
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish
-from assembler.render.graph import graph_of
-from assembler.render.inserts import prepared
 from assembler.render.spans import Form, Span
 
 _SUFFIXES = {
@@ -79,6 +75,11 @@ class SpanJob:
         Raises:
             RenderError: If ffmpeg fails, the work is cancelled, or frames are missing.
         """
+        import ffmpeg  # with the graph's own imports: a finished film needs none of them
+
+        from assembler.render.graph import graph_of
+        from assembler.render.inserts import prepared
+
         where = span_name(self.span)
         with publish(self.path) as part, prepared(self.span, cancel) as materials:
             stream = graph_of(self.span, materials)

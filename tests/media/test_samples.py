@@ -55,7 +55,7 @@ def found(sound: Samples, hz: int, expected: float, within: int = 400) -> float:
     match = np.correlate(part, pattern, "valid")
     k = int(match.argmax())
     a, b, c = match[k - 1 : k + 2]
-    return first + k + (a - c) / (2 * (a - 2 * b + c))
+    return first + k + float((a - c) / (2 * (a - 2 * b + c)))
 
 
 def noise(seconds: float, hz: int = 44100, seed: int = 1) -> Samples:

@@ -164,7 +164,7 @@ def test_picture_comes_back_from_every_format(pix_fmt: str) -> None:
     back = rgb_of(planes_of(picture, pix_fmt, colour), colour)
     error = (back - picture)[:-2, :-2] * 255  # the last ones have chroma from one side only
     assert np.abs(error.mean(axis=(0, 1))).max() <= 0.05
-    assert np.abs(error).max() < 3
+    assert np.abs(error).max() < 4
 
 
 def test_grey_is_full_range_unless_tagged_limited() -> None:

@@ -257,8 +257,8 @@ class _Presets:
         preset = self._find(delivery_preset, output.preset, loc)
         if preset is None:
             return None
-        changes = {"size": output.size, "rate": output.rate}
-        preset = preset.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        if output.size:
+            preset = preset.model_copy(update={"size": output.size})
         mix = self._find(mix_preset, output.mix or timeline.mix or preset.mix, loc)
         path = output.path or timeline.path.parent / "out" / (
             f"{timeline.path.stem}-{preset.id}.{preset.container}"

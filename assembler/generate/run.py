@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from assembler.media.files import publish
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.scale import covering
 from assembler.media.stills import read_image, write_png
+from assembler.plan.clips import handed_frame
 from assembler.plan.ledger import Busy, Intent, Ledger, Submission
 from assembler.plan.model import FrameSource, Handoff, Link, Plan
 from assembler.plan.project import Project
@@ -381,7 +383,7 @@ class _Run:
             key, info, colour = self._clip(source.after)
             frame = source.frame
             if frame is not None and info.video is not None:
-                frame = min(frame, info.video.frames - 1)
+                frame = handed_frame(info.video, frame, self._planned_rate(source.after))
             where = "last" if frame is None else str(frame)
             path = self.project.frames / f"{key}-{where}-{size[0]}x{size[1]}.png"
             if not path.is_file():
@@ -391,6 +393,11 @@ class _Run:
         if not path.is_file():
             write_png(path, covering(read_image(source.path)[..., :3], size))
         return path
+
+    def _planned_rate(self, after: str) -> Fraction | None:
+        """Rate that the plan took a link's clip for; None for a file segment."""
+        link = self.plan.links_by_id.get(after)
+        return link.rate if link else None
 
     def _clip(self, id_: str) -> tuple[str, MediaInfo, Colour]:
         """Key, facts and colour of a link's take or of a file segment's clip."""

@@ -83,6 +83,8 @@ class SpanJob:
         where = span_name(self.span)
         with publish(self.path) as part, prepared(self.span, cancel) as materials:
             stream = graph_of(self.span, materials)
+            if self.span.form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
+                stream = stream.filter("copy")
             output = ffmpeg.output(stream, str(part), **encoder_args(self.span.form))
             run(ffmpeg.get_args(output), on_frames=on_frames, cancel=cancel, where=where)
             delay = _checked_delay(part, self.span)
@@ -149,7 +151,9 @@ def encoder_args(form: Form) -> dict[str, Any]:
         "colorspace": "rgb" if rgb else "bt709",
         "color_range": "pc" if rgb else "tv",
         "map_metadata": -1,
+        # Slices that several threads scale differ at their borders (zscale).
         "filter_threads": 1,
+        "filter_complex_threads": 1,
         "an": None,
     }
     if form.gop_frames:

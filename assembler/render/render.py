@@ -83,13 +83,6 @@ def render(
     """
     if not cut.clips:
         raise RenderError("the programme has no clips", cut.title, "add a segment.")
-    if delivery.rate not in (None, cut.rate):
-        raise RenderError(
-            f"{delivery.id} wants {float(delivery.rate or 0):g} frames a second, the programme has "
-            f"{float(cut.rate):g}",
-            cut.title,
-            "resolve the cut at the delivery's rate.",
-        )
     planned = spans_of(cut, delivery, inserts)
     stamp = _stamp(planned, sound, cut, delivery)
     record = spans / f"final-{content_key(path=out.absolute())}.json"

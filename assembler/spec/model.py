@@ -239,7 +239,6 @@ class Output(Spec):
     preset: Ref
     path: OutputPath | None = None
     size: Size | None = None
-    rate: Rate | None = None
     mix: Ref | None = None
     """Mix preset of this delivery, else the timeline's, else the delivery preset's."""
 

@@ -274,7 +274,6 @@ class DeliveryPreset(Spec):
     """None is the canvas's."""
     scale: Annotated[Fraction, Field(gt=0, le=4)] = Fraction(1)
     """Of the canvas, where `size` is None (drafts: 1/2)."""
-    rate: Rate | None = None
     video: VideoCodec
     audio: AudioCodec
     mix: Ref = "web"

@@ -28,7 +28,7 @@ POP_FRAMES = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0, 9
 """Decays that are tried, in frames to 1/e."""
 RAMP_FRAMES = (10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 32, 36, 42, 48)
 """Lengths of drifts that are tried."""
-EXPLAINS = 0.62
+EXPLAINS = 0.66
 """A pop leaves at most this part of the error of a static change."""
 DRIFT_EXPLAINS = 0.86
 """A drift, which is slower than what the scene does by itself, this part."""
@@ -98,7 +98,7 @@ def _moments(track: Track, trust: float) -> Moments:
     rows = features(seen).astype(np.float64)
     change = wanted.astype(np.float64) - seen
     left = np.abs(rows @ own - wanted).max(axis=1)
-    weights = colour.biweight(left)
+    weights = colour.biweight(left) * colour.eye(wanted)
     weights *= trust * FRAME_TRUST / max(float(weights.sum()), 1e-9)
     weighted = rows * weights[:, None]
     return Moments(
@@ -204,9 +204,9 @@ def _suspect(found: Mapping[str, Change]) -> bool:
 
 def _is_pop(found: Mapping[str, Change], slope: F64) -> bool:
     still, pop, drift = found["static"], found["pop"], found["drift"]
-    faster = pop.size / pop.frames > 2 * float(np.abs(slope).max())
+    faster = pop.size / pop.frames > 1.2 * float(np.abs(slope).max())
     nearer = pop.rest < pop.start
-    better = pop.error < EXPLAINS * still.error and pop.error < 1.03 * drift.error
+    better = pop.error < EXPLAINS * still.error and pop.error < 1.02 * drift.error
     return better and faster and nearer and pop.size > SMALLEST and pop.frames < POP_FRAMES[-1]
 
 

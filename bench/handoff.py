@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assembler.errors import AssemblerError
-from assembler.generate.handoff import judge_colour
+from assembler.generation.handoff import judge_colour
 from assembler.media.frames import BT709, FrameWriter, assumed, coded_frame, read_frames, write_png
 from assembler.media.info import Colour, Matrix
 from assembler.media.pixels import Floats, rgb_of

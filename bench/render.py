@@ -28,7 +28,7 @@ from assembler.cut.model import Clip, Cut, Source
 from assembler.media.ffmpeg import exe, run, version
 from assembler.media.files import sha256_of
 from assembler.media.probe import probe
-from assembler.render.render import render
+from assembler.rendering.render import render
 from assembler.spec.presets import DeliveryPreset, delivery_preset
 from assembler.timebase import FrameRange
 

@@ -29,8 +29,8 @@ from assembler.media.ffmpeg import exe, run
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, Samples, write_wav
-from assembler.mix.bus import MixReport, mix
-from assembler.mix.sync import sync
+from assembler.mixing.bus import MixReport, mix
+from assembler.mixing.sync import sync
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, FrameRange, SampleRange, samples_at
 

@@ -12,7 +12,9 @@ _OURS = ("ASSEMBLER_", "KLING", "FAL_", "PIAPI_", "KIE_", "SCENARIO_", "POLLO_",
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """No key, no setting and no preset of the user's reaches a test."""
     for name in [n for n in os.environ if n.startswith(_OURS) and n != "ASSEMBLER_FFMPEG"]:
         monkeypatch.delenv(name)

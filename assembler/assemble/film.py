@@ -19,17 +19,17 @@ from assembler.assemble.sound import mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
 from assembler.errors import FetchError, Problem
-from assembler.fetch import fetch
-from assembler.generate.base import Take
-from assembler.generate.run import generate
+from assembler.fetching import fetch
+from assembler.generation.base import Take
+from assembler.generation.run import generate
 from assembler.layers.captions import caption_inserts, read_captions, write_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision, decision_to_json
-from assembler.mix.bus import mix_key
-from assembler.plan.keys import content_key
-from assembler.plan.project import Project
-from assembler.render.render import render as render_cut
-from assembler.render.spans import spans_of
+from assembler.mixing.bus import mix_key
+from assembler.planning.keys import content_key
+from assembler.planning.project import Project
+from assembler.rendering.render import render as render_cut
+from assembler.rendering.spans import spans_of
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import Budget
 

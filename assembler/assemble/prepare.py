@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, Problem, SpecError
-from assembler.fetch import cached
-from assembler.generate import PROVIDERS
-from assembler.generate.run import done_keys
+from assembler.fetching import cached
+from assembler.generation import PROVIDERS
+from assembler.generation.run import done_keys
 from assembler.layers.captions import read_captions
 from assembler.layers.titles import check_words
-from assembler.plan.build import build, with_states
-from assembler.plan.explain import PlanRow, rows, table
-from assembler.plan.model import Plan
-from assembler.plan.project import Project
+from assembler.planning.build import build, with_states
+from assembler.planning.explain import PlanRow, rows, table
+from assembler.planning.model import Plan
+from assembler.planning.project import Project
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import Output
 from assembler.spec.presets import (

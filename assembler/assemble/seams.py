@@ -22,7 +22,7 @@ from assembler.match.decision import SeamDecision, decision_from_json, decision_
 from assembler.media.files import publish
 from assembler.media.frames import read_frames
 from assembler.media.info import Colour, MediaInfo
-from assembler.plan.keys import content_key
+from assembler.planning.keys import content_key
 from assembler.spec.model import Fit, SeamOverride
 from assembler.spec.presets import SeamPreset
 

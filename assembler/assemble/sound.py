@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
-from assembler.mix.bus import MixReport, mix, mix_key
+from assembler.mixing.bus import MixReport, mix, mix_key
 from assembler.spec.presets import AudioCodec, MixPreset
 
 LOSSY = ("aac", "libopus", "libmp3lame")

@@ -22,7 +22,7 @@ from assembler.match.decision import SeamDecision, decision_to_json
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import probe
-from assembler.plan.project import Project
+from assembler.planning.project import Project
 from assembler.spec.load import Loaded
 from assembler.spec.model import Canvas, Join, Output, SeamOverride, Segment, Timeline
 from assembler.spec.presets import seam_preset

@@ -27,9 +27,9 @@ from assembler.cut.pieces import Material, Run, TakeLike, handoffs, override_of,
 from assembler.cut.sound import Clock, layer_sounds, native_sounds, track_sounds
 from assembler.match.decision import SeamDecision
 from assembler.media.info import MediaInfo
-from assembler.plan.model import Plan
-from assembler.plan.problems import Loaded
-from assembler.plan.row import Joint, Place
+from assembler.planning.model import Plan
+from assembler.planning.problems import Loaded
+from assembler.planning.row import Joint, Place
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import MixPreset
 

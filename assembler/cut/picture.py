@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from assembler.cut.model import Clip, Transition
 from assembler.cut.pieces import Piece, Run
 from assembler.match.decision import NO_CORRECTION, Correction, SeamDecision
-from assembler.plan.row import Joint
+from assembler.planning.row import Joint
 from assembler.spec.model import SeamOverride
 from assembler.timebase import FrameRange
 

@@ -12,10 +12,10 @@ from typing import Literal, Protocol
 from assembler.cut.model import Source
 from assembler.errors import GenerateError, MediaError
 from assembler.media.info import Colour, MediaInfo
-from assembler.plan.clips import frames_at, handed_frame, programme_frame
-from assembler.plan.model import FileClip, Handoff, Link, Plan
-from assembler.plan.problems import Loaded
-from assembler.plan.row import Place, places
+from assembler.planning.clips import frames_at, handed_frame, programme_frame
+from assembler.planning.model import FileClip, Handoff, Link, Plan
+from assembler.planning.problems import Loaded
+from assembler.planning.row import Place, places
 from assembler.spec.model import Fit, SeamOverride, Segment, Timeline
 
 Join = Literal["start", "handoff", "cut", "transition"]

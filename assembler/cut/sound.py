@@ -10,8 +10,8 @@ from pathlib import Path
 
 from assembler.cut.model import Clip, GainRamp, PictureLayer, Sound
 from assembler.media.info import AudioStream, MediaInfo
-from assembler.plan.row import START, Joint
-from assembler.plan.row import Place as RowPlace
+from assembler.planning.row import START, Joint
+from assembler.planning.row import Place as RowPlace
 from assembler.spec.model import Fade as SpecFade
 from assembler.spec.model import NativeAudio, Role, Segment, Timeline, Track
 from assembler.spec.presets import MixPreset

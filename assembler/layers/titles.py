@@ -32,7 +32,7 @@ from assembler.layers.typeset import (
     typeset,
 )
 from assembler.media.files import sha256_of
-from assembler.plan.keys import content_key
+from assembler.planning.keys import content_key
 from assembler.spec.presets import TitlePreset, font_file, title_preset
 from assembler.timebase import FrameRange
 

@@ -101,9 +101,7 @@ def test_the_repeated_frame_of_a_handoff_is_dropped(
     _, said = rendered
     seams = said["seams"]
     assert isinstance(seams, list)
-    assert [(s["seam"], s["matched"], s["start_from"]) for s in seams] == [
-        ("shot>walk.1", True, 1)
-    ]
+    assert [(s["seam"], s["matched"], s["start_from"]) for s in seams] == [("shot>walk.1", True, 1)]
 
 
 def test_a_changed_level_renders_no_picture_again(
@@ -111,7 +109,9 @@ def test_a_changed_level_renders_no_picture_again(
 ) -> None:
     """New sound, the same spans."""
     project, _ = rendered
-    text = project.read_text(encoding="utf-8").replace("on: shot+0.25s", "on: shot+0.25s, level: -6")
+    text = project.read_text(encoding="utf-8").replace(
+        "on: shot+0.25s", "on: shot+0.25s, level: -6"
+    )
     project.write_text(text, encoding="utf-8")
     again = json.loads(assembler("render", project, "--json").stdout)
     assert not again["outputs"][0]["up_to_date"]
@@ -185,7 +185,7 @@ def test_interrupting_leaves_nothing_half_written(assembler: Command, project: P
 
 
 def test_verbs_of_the_library_stay_callable(project: Path) -> None:
-    """`assembler.plan` is the function, also after the stages were imported."""
+    """`assembler.planning` is the function, also after the stages were imported."""
     assert library.plan(project).data()["links"]
     assert callable(library.plan)
     assert callable(library.render)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from assembler.cut.build import resolve
 from assembler.cut.model import Clip, Cue, Cut
-from assembler.generate.base import Take
+from assembler.generation.base import Take
 from assembler.match.decision import SeamDecision
 from assembler.media.info import Colour, MediaInfo
-from assembler.plan.model import Link, Plan
+from assembler.planning.model import Link, Plan
 from assembler.spec.presets import MixPreset
-from tests.plan.facts import audio, info, media_of, planned, video
+from tests.planning.facts import audio, info, media_of, planned, video
 
 MIX = MixPreset(id="web", title="Web", seam_crossfade_ms=40, cut_fade_ms=3)
 

@@ -10,7 +10,7 @@ import pytest
 from assembler.cut.model import Cue, Marker
 from assembler.timebase import FrameRange
 from tests.cut.facts import cut_of, seam
-from tests.plan.facts import audio, image, info, video
+from tests.planning.facts import audio, image, info, video
 
 ROW = """
 segments:

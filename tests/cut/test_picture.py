@@ -15,7 +15,7 @@ from assembler.errors import GenerateError
 from assembler.match.decision import ColourFix, Correction
 from assembler.spec.model import Join
 from tests.cut.facts import MIX, cut_of, seam, shape, takes_of
-from tests.plan.facts import image, info, planned, video
+from tests.planning.facts import image, info, planned, video
 
 CHAIN = "segments: [{id: d, duration: 40s, prompt: Mist.}]"
 TWO = """

@@ -10,7 +10,7 @@ import pytest
 from assembler.cut.model import Cut, GainRamp, Sound
 from assembler.timebase import SampleRange, parse_rate, samples_at
 from tests.cut.facts import cut_of, seam
-from tests.plan.facts import audio, image, info, video
+from tests.planning.facts import audio, image, info, video
 
 FRAME = 2000
 MICRO = 144

@@ -1,0 +1,59 @@
+"""
+Links become takes through providers.
+
+    >>> provider_class("animatic").name
+    'animatic'
+
+Other packages add providers through entry points of the group ``assembler.providers``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from assembler.errors import GenerateError
+from assembler.generation.animatic import Animatic
+
+if TYPE_CHECKING:
+    from assembler.generation.base import MadeProvider
+
+GROUP = "assembler.providers"
+
+PROVIDERS: Mapping[str, MadeProvider] = {
+    "animatic": Animatic,
+}
+"""Our own: name -> class, made with the folder for its files."""
+
+
+def provider_class(name: str) -> MadeProvider:
+    """
+    The class of a provider, ours or one that another package brings.
+
+    Raises:
+        GenerateError: If there is none of that name, or more than one.
+    """
+    others = entry_points(group=GROUP, name=name)
+    if len(others) + (name in PROVIDERS) > 1:
+        owners = ", ".join(sorted({o.value for o in others}))
+        raise GenerateError(
+            f"more than one provider is named {name!r} ({owners})",
+            fix="uninstall the package that you don't want.",
+        )
+    if name in PROVIDERS:
+        return PROVIDERS[name]
+    for other in others:
+        made: MadeProvider = other.load()
+        return made
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> GenerateError:
+    known = sorted({*PROVIDERS, *(o.name for o in entry_points(group=GROUP))})
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return GenerateError(
+        f"there is no provider {name!r}", fix=f"{hint}Installed: {', '.join(known)}."
+    )

@@ -1,0 +1,252 @@
+"""One sound of the cut as it is heard in the programme: placed, looped, faded, levelled, panned."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from assembler.cut.model import Sound
+from assembler.media.samples import SampleReader, Samples
+from assembler.mixing.ducking import GainCurve
+from assembler.spec.model import FadeCurve
+from assembler.timebase import SampleRange
+
+Gains = npt.NDArray[np.float64]
+
+LOOP_CROSSFADE_S = Fraction(1, 4)
+"""Overlap of a loop's end with its beginning."""
+_SHORTEST_LOOP_S = Fraction(1, 10)
+
+
+class Source(Protocol):
+    """Sound that is read from front to back."""
+
+    def read(self, samples: int) -> Samples:
+        """Next samples, shape (samples, channels); silence after the end."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class Memory:
+    """Sound that is held as an array."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+        self._at = 0
+
+    def read(self, samples: int) -> Samples:
+        """Next samples, shape (samples, channels); silence after the end."""
+        part = self._samples[self._at : self._at + samples]
+        self._at += samples
+        missing = samples - len(part)
+        return part if not missing else np.pad(part, ((0, missing), (0, 0)))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Loop:
+    """A stretch from a start to the file's end, repeated with an equal-power crossfade."""
+
+    def __init__(self, sound: Sound, hz: int, channels: int) -> None:
+        self._open: Callable[[], SampleReader] = lambda: SampleReader(
+            sound.path, sound.stream, sound.source_start_s, hz, channels
+        )
+        self._overlap = round(LOOP_CROSSFADE_S * hz)
+        self._shortest = round(_SHORTEST_LOOP_S * hz)
+        self._ready: deque[Samples] = deque()
+        self._waiting = 0
+        self._round = 0
+        self._reader: SampleReader | None = self._open()
+        self._taken = 0
+        self._tail: Samples | None = None
+
+    def read(self, samples: int) -> Samples:
+        """Next samples, shape (samples, channels)."""
+        while self._waiting < samples:
+            self._more(max(samples, 4 * self._overlap))
+        joined = np.concatenate(self._ready)
+        self._ready = deque([joined[samples:]])
+        self._waiting -= samples
+        return joined[:samples]
+
+    def _more(self, samples: int) -> None:
+        """Append sound, always keeping back what the next round may overlap with."""
+        assert self._reader is not None
+        block = self._reader.read(samples)
+        self._taken += samples
+        end = self._reader.end
+        over = end is not None and self._taken >= end
+        if over and end is not None:
+            block = block[: max(0, len(block) - (self._taken - end))]
+        held = block if self._tail is None else np.concatenate([self._tail, block])
+        if over and end is not None and end < self._shortest:  # nothing there to repeat
+            self._give(np.concatenate([held, np.zeros((samples, block.shape[1]), np.float32)]))
+            self._tail = None
+        elif over:
+            self._turn(held)
+        else:
+            keep = min(self._overlap, len(held))
+            self._give(held[: len(held) - keep])
+            self._tail = held[len(held) - keep :]
+
+    def _turn(self, held: Samples) -> None:
+        """Begin again: the end so far fades out under the new beginning."""
+        assert self._reader is not None
+        end = self._reader.end or 0
+        overlap = min(self._overlap, len(held), end // 2)
+        self._reader.close()
+        self._reader = self._open()
+        head = self._reader.read(overlap)
+        self._taken = overlap
+        rise = fade_gains("equal-power", 0, overlap, overlap)[:, None]
+        self._give(held[: len(held) - overlap])
+        self._tail = (held[len(held) - overlap :] * rise[::-1] + head * rise).astype(np.float32)
+
+    def _give(self, block: Samples) -> None:
+        self._ready.append(block)
+        self._waiting += len(block)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+def fade_gains(curve: FadeCurve, start: int, stop: int, length: int) -> Gains:
+    """
+    Gains of a rising fade of *length* samples at its samples start … stop.
+
+    ``linear`` has its middle at -6 dB, ``equal-power`` (a sine) at -3 dB, ``s`` (a raised cosine)
+    at -6 dB, ``exp`` at -30 dB and ``log``, its mirror, at -0.3 dB.
+    """
+    t = (np.arange(start, stop) + 0.5) / max(length, 1)
+    match curve:
+        case "linear":
+            return t
+        case "equal-power":
+            return np.sin(t * (math.pi / 2))
+        case "s":
+            return (1 - np.cos(t * math.pi)) / 2
+        case "exp":
+            return (1000**t - 1) / 999
+        case "log":
+            return 1 - (1000 ** (1 - t) - 1) / 999
+
+
+def pan_gains(pan: float, channels: int) -> Gains:
+    """Gain of each channel: constant power, unchanged in the middle, silent on the far side."""
+    gains = np.ones(channels)
+    if channels == 1 or pan == 0:
+        return gains
+    angle = (1 + pan) * math.pi / 4
+    left, right = math.sqrt(2) * math.cos(angle), math.sqrt(2) * math.sin(angle)
+    for at, side in ((0, left), (1, right), (4, left), (5, right)):
+        if at < channels:
+            gains[at] = side
+    return gains
+
+
+def fades(sound: Sound, start: int, stop: int) -> Gains | None:
+    """Gains of both fades at samples of the sound (counted from its record start), or None."""
+    length = sound.record.samples
+    into, out = min(sound.fade_in, length), min(sound.fade_out, length)
+    if start >= into and stop <= length - out:
+        return None
+    gains = np.ones(stop - start)
+    if start < into:
+        until = min(stop, into)
+        gains[: until - start] *= fade_gains(sound.fade_in_curve, start, until, into)
+    if stop > length - out:
+        since = max(start, length - out)
+        falling = fade_gains(sound.fade_out_curve, length - stop, length - since, out)
+        gains[since - start :] *= falling[::-1]
+    return gains
+
+
+def automation(sound: Sound) -> GainCurve:
+    """The sound's gain points as a curve over samples counted from its record start."""
+    points = sorted(sound.points, key=lambda p: p.at)
+    return GainCurve(
+        np.array([p.at for p in points], np.float64), np.array([p.gain_db for p in points])
+    )
+
+
+class Correction(Protocol):
+    """A gain on top of fades, in a range of the programme."""
+
+    @property
+    def range(self) -> SampleRange:
+        """Samples of the programme."""
+
+    def gains(self, start: int, stop: int) -> Gains:
+        """Gains at samples inside the range."""
+
+
+class Player:
+    """
+    A sound in the programme, played once from front to back.
+
+    Args:
+        sound: What is played.
+        source: Its samples from the first one that is heard.
+        level_db: Gain that levels the clip, on top of the author's.
+        duck: Gain over the programme for the sake of others.
+        channels: Of the programme.
+    """
+
+    def __init__(
+        self,
+        sound: Sound,
+        source: Source,
+        *,
+        level_db: float,
+        duck: GainCurve | None,
+        channels: int,
+    ) -> None:
+        self.sound = sound
+        self._source = source
+        self._gain = 10 ** ((sound.gain_db + level_db) / 20)
+        self._pan = pan_gains(sound.pan, channels)
+        self._points = automation(sound)
+        self._duck = duck
+        self.gain_db = sound.gain_db + level_db
+        self.corrections: list[Correction] = []
+        """Of crossfades with neighbours; may be added until the crossfade is played."""
+
+    def play(self, start: int, stop: int) -> Samples:
+        """The sound at samples of the programme that lie in its record range."""
+        block = self._source.read(stop - start)
+        gains = self._gains(start, stop)
+        if isinstance(gains, float):
+            scale = (gains * self._pan).astype(np.float32)
+            return block if (scale == 1).all() else block * scale
+        return block * (gains[:, None] * self._pan).astype(np.float32)
+
+    def _gains(self, start: int, stop: int) -> Gains | float:
+        first = self.sound.record.start
+        db = self._points.over(start - first, stop - first)
+        if self._duck is not None:
+            db = db + self._duck.over(start, stop)
+        faded = fades(self.sound, start - first, stop - first)
+        gains = self._gain * 10 ** (db / 20)
+        return gains if faded is None else self._corrected(gains * faded, start, stop)
+
+    def _corrected(self, gains: Gains, start: int, stop: int) -> Gains:
+        for correction in self.corrections:
+            first = max(start, correction.range.start)
+            last = min(stop, correction.range.stop)
+            if first < last:
+                gains[first - start : last - start] *= correction.gains(first, last)
+        return gains
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._source.close()

@@ -1,0 +1,318 @@
+"""
+Spec and media facts to a plan: every link with its length, prompt, end frames, price and key.
+
+Nothing is read or written here. What a model can't do is collected and raised as one `PlanError`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from assembler.media.info import MediaInfo
+from assembler.planning import keys
+from assembler.planning.clips import frames_at, own_frame
+from assembler.planning.files import file_clip
+from assembler.planning.links import LinkShape, shapes_of
+from assembler.planning.model import (
+    FileClip,
+    FrameSource,
+    Handoff,
+    ImageFile,
+    Link,
+    LinkState,
+    Plan,
+    Step,
+)
+from assembler.planning.problems import Loaded, Problems
+from assembler.planning.row import Place, places
+from assembler.planning.settings import Inputs, Settings, settings_of
+from assembler.spec.model import Segment
+from assembler.spec.presets import ModelPreset
+
+
+def build(
+    loaded: Loaded,
+    media: Mapping[Path, MediaInfo],
+    models: Mapping[str, ModelPreset],
+    *,
+    hashes: Mapping[Path, str],
+    provider: str | None = None,
+    draft: bool = False,
+    fetched: Mapping[str, Path] | None = None,
+) -> Plan:
+    """
+    Plan of a timeline, with no take made yet.
+
+    Args:
+        loaded: The timeline with its positions.
+        media: Facts of every file that the timeline names, images and recordings included.
+        models: Model presets by name; `animatic` among them when it may be used.
+        hashes: SHA-256 of every one of these files.
+        provider: Takes the place of every provider that the timeline names.
+        draft: Makes every link with the free `animatic` instead.
+        fetched: Where the clips of URL segments lie, by URL; those that aren't there yet are noted.
+
+    Raises:
+        PlanError: With everything that the models and files can't do.
+    """
+    inputs = Inputs(loaded.timeline, media, models, provider, draft)
+    builder = _Builder(loaded, inputs, hashes, fetched or {})
+    return builder.plan()
+
+
+def with_states(plan: Plan, done: Collection[str]) -> Plan:
+    """The plan with each step's state, given the keys of the takes that exist."""
+    finished = {s.link.id for s in plan.steps if s.link.key in done}
+    steps = []
+    for step in plan.steps:
+        missing = tuple(a for a in step.after if a not in finished)
+        state, why = _state(step.link.id in finished, missing)
+        steps.append(replace(step, state=state, why=why))
+    return replace(plan, steps=tuple(steps))
+
+
+def _state(done: bool, missing: tuple[str, ...]) -> tuple[LinkState, str]:
+    if done:
+        return "done", "its take is there"
+    if missing:
+        return "waiting", f"waits for {' and '.join(missing)}"
+    return "ready", "new: no take yet"
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of a segment, from which another can go on."""
+
+    source: FrameSource
+    after: tuple[str, ...]
+    """Link to wait for."""
+    identity: tuple[str, str | int | None]
+    """What decides the picture: an image's hash, or a clip's key and frame."""
+
+
+class _Builder:
+    """Goes through the segments in an order in which what they continue comes first."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        inputs: Inputs,
+        hashes: Mapping[Path, str],
+        fetched: Mapping[str, Path],
+    ) -> None:
+        self.loaded = loaded
+        self.inputs = inputs
+        self.hashes = hashes
+        self.fetched = fetched
+        self.rate = inputs.timeline.canvas.rate
+        self.places = places(inputs.timeline)
+        self.problems = Problems(loaded)
+        self.notes: list[str] = []
+        self.files: list[FileClip] = []
+        self.steps: list[Step] = []
+        self.ends: dict[str, _End] = {}
+        self.copies: Counter[str] = Counter()
+
+    def plan(self) -> Plan:
+        for place in _in_order(self.places):
+            if place.segment.kind in ("file", "url"):
+                self.add_file(place)
+            else:
+                self.add_generated(place)
+        self.problems.raise_any()
+        return Plan(
+            with_states(Plan(tuple(self.steps), ()), ()).steps,
+            tuple(self.files),
+            tuple(dict.fromkeys(self.notes)),
+            {step.link.id: step.link for step in self.steps},
+        )
+
+    def add_file(self, place: Place) -> None:
+        segment = place.segment
+        path = segment.file or self.fetched.get(segment.url or "")
+        if path is None:
+            self.notes.append(f"{segment.id}: {segment.url} isn't fetched yet")
+            self.ends[segment.id] = _End(Handoff(segment.id), (), (segment.url or "", None))
+            return
+        clip = file_clip(
+            place,
+            path,
+            media=self.inputs.media,
+            hashes=self.hashes,
+            rate=self.rate,
+            problems=self.problems,
+        )
+        if clip is None:
+            return
+        self.files.append(clip)
+        self._check_transitions(place, clip.out_frame - clip.in_frame)
+        self.ends[segment.id] = self._end_of_file(clip)
+
+    def _end_of_file(self, clip: FileClip) -> _End:
+        video = clip.info.video
+        assert video is not None
+        if clip.info.still:
+            sha = self.hashes[clip.path]
+            return _End(ImageFile(clip.path, sha), (), (sha, None))
+        whole = clip.out_frame == frames_at(video, self.rate)
+        frame = None if whole else own_frame(video, clip.out_frame - 1, self.rate)
+        return _End(Handoff(clip.segment, frame), (), (clip.key, frame))
+
+    def add_generated(self, place: Place) -> None:
+        segment = place.segment
+        start = self._start(segment)
+        starts_on_image = start is not None or bool(segment.continue_)
+        settings = settings_of(segment, place.index, starts_on_image, self.inputs, self.problems)
+        if settings is None:
+            return
+        self.notes += settings.notes
+        wanted = self._takes(segment)
+        if wanted > 1:
+            self.notes.append(f"{segment.id}: {wanted} takes asked for; one is made at a time")
+        before = len(self.problems)
+        shapes = shapes_of(place, settings, self.inputs, self.problems)
+        if shapes and len(self.problems) == before:
+            self._check_transitions(place, sum(s.shown_frames for s in shapes))
+            self._add_links(place, settings, shapes, start)
+
+    def _takes(self, segment: Segment) -> int:
+        return segment.takes or self.inputs.timeline.defaults.takes
+
+    def _check_transitions(self, place: Place, frames: int) -> None:
+        needed = place.joint.after + place.following.before
+        if needed > frames:
+            self.problems.add(
+                f"segment {place.segment.id}: its transitions take {needed} frames, "
+                f"it has {frames}",
+                "shorten the transitions, or make the segment longer",
+                "segments",
+                place.index,
+            )
+
+    def _start(self, segment: Segment) -> _End | None:
+        """What the first link starts on."""
+        if segment.continue_:
+            return self.ends.get(segment.continue_)
+        image = segment.start or (segment.avatar.image if segment.avatar else None)
+        return self._image(image) if image else None
+
+    def _image(self, path: Path) -> _End:
+        sha = self.hashes.get(path, "")
+        return _End(ImageFile(path, sha), (), (sha, None))
+
+    def _add_links(
+        self,
+        place: Place,
+        settings: Settings,
+        shapes: tuple[LinkShape, ...],
+        start: _End | None,
+    ) -> None:
+        segment = place.segment
+        image = segment.end_image
+        for number, shape in enumerate(shapes, 1):
+            own_start = start if number == 1 or shape.handed else None
+            end = self._image(image) if image and number == len(shapes) else None
+            link = self._link(place, settings, shape, number, own_start, end)
+            self.steps.append(Step(link, "waiting", "", own_start.after if own_start else ()))
+            frame = shape.handoff_frame
+            start = _End(Handoff(link.id, frame), (link.id,), (link.key, frame))
+        known = self._image(image) if image else start
+        if known:
+            self.ends[segment.id] = known
+
+    def _link(
+        self,
+        place: Place,
+        settings: Settings,
+        shape: LinkShape,
+        number: int,
+        start: _End | None,
+        end: _End | None,
+    ) -> Link:
+        segment = place.segment
+        later = settings.then if shape.handed else settings.alone
+        made = settings.first if number == 1 else later
+        avatar = segment.avatar
+        link = Link(
+            id=f"{segment.id}.{number}",
+            segment=segment.id,
+            number=number,
+            kind=made.kind,
+            provider=settings.provider,
+            model=settings.model.id,
+            length_s=shape.length_s,
+            rate=made.yields.model_rate,
+            frames=made.yields.frames(shape.length_s),
+            size=settings.size,
+            resolution=settings.resolution,
+            prompt=shape.prompt,
+            negative=settings.negative,
+            camera=segment.camera or "",
+            shots=shape.shots,
+            start=start.source if start else None,
+            end=end.source if end else None,
+            audio=settings.audio,
+            seed=settings.seed,
+            guidance=settings.guidance,
+            voices=segment.voices,
+            references=_references(segment),
+            avatar_image=avatar.image if avatar else None,
+            avatar_audio=avatar.audio if avatar else None,
+            avatar_in_s=shape.avatar_in_s,
+            options=segment.options,
+            key="",
+            price_usd=settings.model.price(
+                settings.provider,
+                shape.length_s,
+                kind=made.kind,
+                resolution=settings.resolution,
+                audio=settings.audio,
+                video=bool(segment.references and segment.references.video),
+                voices=bool(segment.voices),
+            ),
+            where=self.loaded.where("segments", place.index),
+            wanted_frames=shape.wanted_frames,
+            head_frames=shape.head_frames,
+            tail_frames=shape.tail_frames,
+        )
+        return replace(link, key=self._key(link, start, end, segment))
+
+    def _key(self, link: Link, start: _End | None, end: _End | None, segment: Segment) -> str:
+        elements = segment.references.elements if segment.references else ()
+        parts = keys.link_parts(
+            link,
+            start=start.identity if start else None,
+            end=end.identity if end else None,
+            hashes=self.hashes,
+            elements=elements,
+        )
+        key = keys.content_key(**parts)
+        self.copies[key] += 1
+        copy = self.copies[key]
+        return key if copy == 1 else keys.content_key(**parts, copy=copy)
+
+
+def _in_order(all_places: Mapping[str, Place]) -> list[Place]:
+    """Playing order, but what a segment continues comes before it."""
+    done: dict[str, Place] = {}
+    for place in all_places.values():
+        waiting = [place]
+        seen = {place.segment.id}
+        while (target := waiting[-1].segment.continue_) and target not in done:
+            if target in seen or target not in all_places:
+                break
+            seen.add(target)
+            waiting.append(all_places[target])
+        for ready in reversed(waiting):
+            done.setdefault(ready.segment.id, ready)
+    return list(done.values())
+
+
+def _references(segment: Segment) -> tuple[Path, ...]:
+    given = segment.references
+    if given is None:
+        return ()
+    return (*given.images, given.video) if given.video else given.images

@@ -1,0 +1,164 @@
+"""A plan in words: what each link is, what it waits for, what it costs and why it must be made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from assembler.planning.model import Handoff, ImageFile, LinkState, Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One link of a plan, in words and numbers."""
+
+    link: str
+    segment: str
+    kind: str
+    provider: str
+    model: str
+    length_s: float
+    frames: int
+    """Frames that come back for it."""
+    size: tuple[int, int]
+    resolution: str
+    start: str
+    """What its first frame is."""
+    end: str
+    after: tuple[str, ...]
+    audio: bool
+    shots: int
+    price_usd: Decimal | None
+    state: LinkState
+    why: str
+    prompt: str
+    key: str
+    where: str
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        price = None if self.price_usd is None else str(self.price_usd)
+        return asdict(self) | {"price_usd": price, "size": list(self.size)}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A plan added up."""
+
+    links: int
+    to_make: int
+    seconds: float
+    """Of the links that are to be made."""
+    price_usd: Decimal
+    """Of those whose price is known."""
+    unpriced: int
+    """Links to be made whose price isn't known."""
+
+
+def rows(plan: Plan) -> tuple[PlanRow, ...]:
+    """A row for each link, in the order of work."""
+    return tuple(_row(step) for step in plan.steps)
+
+
+def _row(step: Step) -> PlanRow:
+    link = step.link
+    return PlanRow(
+        link=link.id,
+        segment=link.segment,
+        kind=link.kind,
+        provider=link.provider,
+        model=link.model,
+        length_s=float(link.length_s),
+        frames=link.frames,
+        size=link.size,
+        resolution=link.resolution,
+        start=_source(link.start),
+        end=_source(link.end),
+        after=step.after,
+        audio=link.audio,
+        shots=len(link.shots),
+        price_usd=link.price_usd,
+        state=step.state,
+        why=step.why,
+        prompt=link.prompt,
+        key=link.key,
+        where=link.where,
+    )
+
+
+def _source(source: ImageFile | Handoff | None) -> str:
+    match source:
+        case ImageFile(path=path):
+            return path.name
+        case Handoff(after=after, frame=None):
+            return f"end of {after}"
+        case Handoff(after=after, frame=frame):
+            return f"frame {frame} of {after}"
+        case None:
+            return ""
+
+
+def totals(plan: Plan) -> Totals:
+    """The plan added up."""
+    left = [step.link for step in plan.steps if step.state != "done"]
+    return Totals(
+        links=len(plan.steps),
+        to_make=len(left),
+        seconds=float(sum((link.length_s for link in left), Fraction(0))),
+        price_usd=plan.price_usd,
+        unpriced=sum(link.price_usd is None for link in left),
+    )
+
+
+def table(rows: Sequence[PlanRow], plan: Plan) -> str:
+    """Rows in columns, the sum under them, then the notes."""
+    head = ("link", "length", "made by", "size", "starts on", "price", "state")
+    body = [
+        (
+            row.link,
+            f"{row.length_s:g} s",
+            row.provider if row.provider == row.model else f"{row.provider} {row.model}",
+            f"{row.size[0]}x{row.size[1]}",
+            row.start or "its prompt",
+            _money(row.price_usd),
+            _state(row),
+        )
+        for row in rows
+    ]
+    lines = _columns([head, *body]) if body else []
+    return "\n".join([*lines, _sum(totals(plan)), *(f"note: {note}" for note in plan.notes)])
+
+
+def _state(row: PlanRow) -> str:
+    return "done" if row.state == "done" else row.why
+
+
+def _money(usd: Decimal | None) -> str:
+    return "unknown" if usd is None else "free" if usd == 0 else f"${usd:.2f}"
+
+
+def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def _sum(total: Totals) -> str:
+    if total.links == 0:
+        return "nothing to generate"
+    if total.to_make == 0:
+        return f"all {_links(total.links)} done; nothing to pay"
+    unknown = f" and {_links(total.unpriced)} of unknown price" if total.unpriced else ""
+    return (
+        f"{total.to_make} of {_links(total.links)} to make, {total.seconds:g} s, "
+        f"{_money(total.price_usd)}{unknown}"
+    )
+
+
+def _links(count: int) -> str:
+    return f"{count} link{'' if count == 1 else 's'}"

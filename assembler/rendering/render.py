@@ -1,0 +1,268 @@
+"""
+From a cut to a final file: spans made in parallel, joined by copy, measured.
+
+    rendered = render(cut, delivery, Path("film.mp4"), sound=Path("mix.wav"), spans=folder)
+
+What is on disk under its key is used again. A kill loses the spans in flight, no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.cut.model import Clip, Cut, Insert
+from assembler.errors import RenderError
+from assembler.media.conform import notes as conform_notes
+from assembler.media.files import publish
+from assembler.planning.keys import content_key
+from assembler.rendering.encode import SpanJob, span_name
+from assembler.rendering.join import Part, join
+from assembler.rendering.spans import Form, Span, delivered_size, spans_of
+from assembler.rendering.verify import Verified, verify
+from assembler.spec.presets import DeliveryPreset
+
+JOIN = 1
+"""Version of how spans become a file."""
+
+_ENCODER_FRAMES = 90
+"""Frames that an encoder with its lookahead and a graph hold at a time, generously."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A finished file and what it took."""
+
+    path: Path
+    frames: int
+    spans: int
+    made: tuple[str, ...]
+    """Spans that were encoded, by their frames."""
+    reused: int
+    """Spans that were there."""
+    joined: bool
+    """False when the file was there already, and nothing had changed."""
+    notes: tuple[str, ...]
+    verified: Verified
+
+
+def render(
+    cut: Cut,
+    delivery: DeliveryPreset,
+    out: Path,
+    *,
+    sound: Path | None,
+    spans: Path,
+    inserts: Sequence[Insert] = (),
+    workers: int | None = None,
+    on_frames: Callable[[int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> Rendered:
+    """
+    Render *cut* to *out*.
+
+    Args:
+        cut: The programme.
+        delivery: What kind of file.
+        out: Where it goes; replaced when it exists, so ask before.
+        sound: The mixed programme sound as WAV; None makes a silent film.
+        spans: Folder of spans that are kept.
+        inserts: Titles and captions made for the canvas.
+        workers: Spans made at a time; None fits cores and memory.
+        on_frames: Told how many of `cut.frames` are finished.
+        cancel: Stops all work when set.
+
+    Raises:
+        RenderError: If a span can't be made, the file isn't what was asked for, or it is cancelled.
+    """
+    if not cut.clips:
+        raise RenderError("the programme has no clips", cut.title, "add a segment.")
+    planned = spans_of(cut, delivery, inserts)
+    stamp = _stamp(planned, sound, cut, delivery)
+    record = spans / f"final-{content_key(path=out.absolute())}.json"
+    notes = conversions(cut, delivery)
+    if _unchanged(record, stamp, out):
+        found = verify(out, cut, delivery, sound=sound is not None)
+        return Rendered(out, cut.frames, len(planned), (), len(planned), False, notes, found)
+    made = make(planned, spans, workers=workers, on_frames=on_frames, cancel=cancel)
+    jobs = [SpanJob(span, spans) for span in planned]
+    parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
+    with publish(out) as part:
+        join(parts, sound, part, cut=cut, delivery=delivery, cancel=cancel)
+        verify(part, cut, delivery, sound=sound is not None)
+    _remember(record, stamp, out)
+    found = verify(out, cut, delivery, sound=sound is not None)
+    names = tuple(span_name(span) for span in made)
+    return Rendered(
+        out, cut.frames, len(planned), names, len(planned) - len(made), True, notes, found
+    )
+
+
+def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
+    """Every conversion and assumption, said once."""
+    size = delivered_size(cut.size, delivery)
+    found: dict[str, None] = {}
+    for clip in cut.clips:
+        source = clip.source
+        found |= dict.fromkeys(conform_notes(source.info, source.colour, size=size, rate=cut.rate))
+        found |= dict.fromkeys(_held(clip, cut))
+    return tuple(found)
+
+
+def _held(clip: Clip, cut: Cut) -> Iterator[str]:
+    """Whether a clip is longer than its source."""
+    video = clip.source.info.video
+    if video is None or clip.source.info.still:
+        return
+    missing = clip.source_out - video.frames_at(cut.rate)
+    if missing > 0:
+        name = clip.source.path.name
+        yield f"{name}: it ends {missing} frames before clip {clip.id} does; its last frame is held"
+
+
+def _stamp(planned: Sequence[Span], sound: Path | None, cut: Cut, delivery: DeliveryPreset) -> str:
+    """Key of everything that decides the final file."""
+    heard = None
+    if sound is not None:
+        stat = sound.stat()
+        heard = [sound.absolute(), stat.st_size, stat.st_mtime_ns]
+    return content_key(
+        stage=JOIN,
+        spans=[span.key for span in planned],
+        sound=heard,
+        title=cut.title,
+        audio=delivery.audio.model_dump(mode="json"),
+        tag=delivery.video.tag,
+        container=delivery.container,
+        mux=dict(delivery.mux),
+    )
+
+
+def _unchanged(record: Path, stamp: str, out: Path) -> bool:
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        stat = out.stat()
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(known == {"stamp": stamp, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns})
+
+
+def _remember(record: Path, stamp: str, out: Path) -> None:
+    stat = out.stat()
+    entry = {"stamp": stamp, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    with publish(record) as part:
+        part.write_text(json.dumps(entry), encoding="utf-8")
+
+
+def make(
+    planned: Iterable[Span],
+    folder: Path,
+    *,
+    workers: int | None = None,
+    on_frames: Callable[[int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> tuple[Span, ...]:
+    """Make the spans that aren't in *folder*; those that had to be made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    jobs = {span.key: SpanJob(span, folder) for span in planned}
+    missing = [job for job in jobs.values() if not job.sound()]
+    total = sum(span.length for span in planned)
+    progress = _Progress(total - sum(job.span.length for job in missing), on_frames)
+    if missing:
+        _run_all(missing, workers or fitting_workers(missing[0].span.form), progress, cancel)
+    return tuple(job.span for job in missing)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left half-written."""
+    import psutil
+
+    for path in folder.glob(".*.part*"):
+        writer = re.search(r"\.(\d+)-[0-9a-f]{8}\.part", path.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _run_all(
+    jobs: Sequence[SpanJob],
+    workers: int,
+    progress: _Progress,
+    cancel: threading.Event | None,
+) -> None:
+    """Run the longest first; the first failure stops all."""
+    stop = _Stop(cancel)
+    ordered = sorted(jobs, key=lambda job: -job.span.length)
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="span") as pool:
+        futures: list[Future[Path]] = [
+            pool.submit(_run_twice, job, progress.of(job), stop) for job in ordered
+        ]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _run_twice(job: SpanJob, report: Callable[[int], None], stop: threading.Event) -> Path:
+    """Run a job, and once more if its encoder was killed from outside (memory, a restart)."""
+    try:
+        return job.run(report, stop)
+    except RenderError as exc:
+        if stop.is_set() or not re.match(r"ffmpeg ended with -\d", exc.what):
+            raise
+        return job.run(report, stop)
+
+
+class _Stop(threading.Event):
+    """Set when the caller's event is, or by a failure."""
+
+    def __init__(self, outer: threading.Event | None) -> None:
+        super().__init__()
+        self.outer = outer
+
+    def is_set(self) -> bool:
+        return super().is_set() or (self.outer is not None and self.outer.is_set())
+
+
+class _Progress:
+    """Frames finished in all spans together."""
+
+    def __init__(self, ready: int, tell: Callable[[int], None] | None) -> None:
+        self.lock = threading.Lock()
+        self.counts: dict[str, int] = {"": ready}
+        self.tell = tell
+        if tell is not None:
+            tell(ready)
+
+    def of(self, job: SpanJob) -> Callable[[int], None]:
+        """What one job reports to."""
+
+        def report(frames: int) -> None:
+            with self.lock:
+                self.counts[job.span.key] = min(frames, job.span.length)
+                total = sum(self.counts.values())
+            if self.tell is not None:
+                self.tell(total)
+
+        return report
+
+
+def fitting_workers(form: Form) -> int:
+    """Spans to make at a time: no more than cores, no more than half the free memory holds."""
+    import psutil
+
+    deep = 2 if "10" in form.pix_fmt or "12" in form.pix_fmt else 1
+    frame = form.size[0] * form.size[1] * 3 * deep
+    by_memory = psutil.virtual_memory().available // 2 // (frame * _ENCODER_FRAMES)
+    return max(1, min(os.cpu_count() or 1, int(by_memory)))

@@ -1,0 +1,411 @@
+"""
+The programme divided into spans: what is rendered, cached and joined as one piece.
+
+    for span in spans_of(cut, delivery):
+        print(span.frames, span.key, [type(piece).__name__ for piece in span.pieces])
+
+Spans end at edit points, never inside a transition. A long clip is divided at fixed distances from
+its first frame; clips too short for an encoder's start share a span with what follows. Where an
+edit point lies in the programme is no part of a key, so a cut that moves keeps what was rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from assembler.cut.model import Clip, Cut, Insert, PictureLayer, Source
+from assembler.match.decision import NO_CORRECTION, Correction
+from assembler.media.info import Colour
+from assembler.planning.keys import content_key
+from assembler.spec.model import Fit
+from assembler.spec.presets import DeliveryPreset
+from assembler.timebase import FrameRange, round_half_up
+
+STAGE = 1
+"""Version of what a span's description is turned into; raise it when the picture changes."""
+
+LONGEST_S = 10
+"""A clip is divided into stretches of about this length."""
+SHORTEST_S = Fraction(1, 2)
+"""A shorter stretch shares the span of what follows: starting an encoder costs about as much."""
+MOST_PIECES = 12
+"""Files that one graph opens at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Frames of one clip, one after the other."""
+
+    clip: str
+    segment: str
+    source: Source
+    first: int
+    """First frame of the source, at the programme's rate."""
+    frames: int
+    """How many are shown."""
+    skipped: tuple[int, ...]
+    """Source frames in between that are left out, counted from `first`."""
+    fit: Fit
+    correction: Correction
+    used: int
+    """Frames of the clip shown before these: where a fading correction is at (handles: below 0)."""
+    arrays: bool = False
+    """Whether its correction changes from frame to frame, so that they are made one by one."""
+
+    @property
+    def read(self) -> int:
+        """Frames to read, those left out included."""
+        return self.frames + len(self.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A transition; both sides are as long as it is."""
+
+    name: str
+    before: Shot
+    after: Shot
+
+    @property
+    def frames(self) -> int:
+        """Its length."""
+        return self.before.frames
+
+
+Piece = Shot | Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A picture layer's part in a span."""
+
+    source: Source
+    at: int
+    """Frame of the span at which it begins."""
+    first: int
+    """First frame of the source."""
+    frames: int
+    box: tuple[int, int, int, int]
+    """x, y, width, height in pixels of the delivery."""
+    shape: str
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """An insert's part in a span."""
+
+    insert: Insert
+    at: int
+    """Frame of the span at which it begins."""
+    first: int
+    """First frame of the insert."""
+    frames: int
+    box: tuple[int, int, int, int]
+    """x, y, width, height in pixels of the delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the picture of a delivery is, the same for all its spans."""
+
+    size: tuple[int, int]
+    canvas: tuple[int, int]
+    rate: Fraction
+    pix_fmt: str
+    encoder: str
+    options: tuple[tuple[str, str], ...]
+    gop_frames: int | None
+    """Longest distance between keyframes."""
+    burn_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of finished programme."""
+
+    frames: FrameRange
+    pieces: tuple[Piece, ...]
+    overlays: tuple[Overlay, ...]
+    inserts: tuple[Laid, ...]
+    form: Form
+    key: str = ""
+
+    @property
+    def length(self) -> int:
+        """Frames."""
+        return self.frames.frames
+
+
+def delivered_size(canvas: tuple[int, int], delivery: DeliveryPreset) -> tuple[int, int]:
+    """Width and height of the final file, even."""
+    if delivery.size is not None:
+        return delivery.size
+    width, height = (2 * round_half_up(side * delivery.scale / 2) for side in canvas)
+    return max(16, width), max(16, height)
+
+
+def form_of(cut: Cut, delivery: DeliveryPreset) -> Form:
+    """The picture format of all spans."""
+    return Form(
+        size=delivered_size(cut.size, delivery),
+        canvas=cut.size,
+        rate=cut.rate,
+        pix_fmt=delivery.video.pix_fmt,
+        encoder=delivery.video.encoder,
+        options=tuple(sorted((k, str(v)) for k, v in delivery.video.options.items())),
+        gop_frames=_gop(delivery, cut.rate),
+        burn_in=delivery.burn_in,
+    )
+
+
+def _gop(delivery: DeliveryPreset, rate: Fraction) -> int | None:
+    length_s = delivery.video.gop_s
+    return None if length_s is None else max(1, round_half_up(Fraction(length_s) * rate))
+
+
+def spans_of(
+    cut: Cut, delivery: DeliveryPreset, inserts: Sequence[Insert] = ()
+) -> tuple[Span, ...]:
+    """
+    Spans that make up the whole programme, in order.
+
+    Args:
+        cut: The programme.
+        delivery: What it is rendered to.
+        inserts: Titles and captions made for the canvas, laid over everything else.
+    """
+    form = form_of(cut, delivery)
+    out = []
+    for group in _groups(cut):
+        frames = FrameRange(group[0][0].start, group[-1][0].stop)
+        pieces = tuple(piece for _, piece in group)
+        overlays = tuple(_overlays(cut, frames, form))
+        laid = tuple(_laid(inserts, frames, form))
+        out.append(_keyed(Span(frames, pieces, overlays, laid, form)))
+    return tuple(out)
+
+
+Placed = tuple[FrameRange, Piece]
+
+
+def _groups(cut: Cut) -> Iterator[list[Placed]]:
+    """
+    Stretches gathered into spans.
+
+    What is long enough ends its span, so that a change of length reaches no further than its
+    neighbours.
+    """
+    group: list[Placed] = []
+    for placed in _stretches(cut):
+        group.append(placed)
+        length = placed[0].stop - group[0][0].start
+        if length >= SHORTEST_S * cut.rate or _inputs(group) >= MOST_PIECES:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _inputs(group: list[Placed]) -> int:
+    return sum(2 if isinstance(piece, Passage) else 1 for _, piece in group)
+
+
+def _stretches(cut: Cut) -> Iterator[Placed]:
+    """Parts of clips and transitions, in order, none longer than a span may be."""
+    longest = max(1, round(LONGEST_S * cut.rate))
+    for number, clip in enumerate(cut.clips):
+        after = cut.clips[number + 1] if number + 1 < len(cut.clips) else None
+        into = clip.transition.after_frames if number and clip.transition else 0
+        out = after.transition.before_frames if after and after.transition else 0
+        if number and clip.transition:
+            yield _passage(cut.clips[number - 1], clip)
+        start, stop = clip.record.start + into, clip.record.stop - out
+        for part in divided(FrameRange(start, stop), clip.record.start, longest):
+            yield from _shots(clip, part)
+
+
+def _shots(clip: Clip, part: FrameRange) -> Iterator[Placed]:
+    """*part* of a clip, divided where its correction has come to rest."""
+    rest = clip.record.start + changing_frames(clip)
+    marks = sorted({part.start, part.stop, min(max(rest, part.start), part.stop)})
+    for start, stop in pairwise(marks):
+        yield FrameRange(start, stop), shot(clip, start - clip.record.start, stop - start)
+
+
+def changing_frames(clip: Clip) -> int:
+    """How many of a clip's first frames have a correction that changes from one to the next."""
+    if clip.correction.neutral:
+        return 0
+    from assembler.match.apply import array_frames
+
+    return array_frames(clip.correction, clip.record.frames)
+
+
+def divided(frames: FrameRange, origin: int, longest: int) -> Iterator[FrameRange]:
+    """*frames* divided at multiples of *longest* from *origin*; no part shorter than a third."""
+    start = frames.start
+    while start < frames.stop:
+        stop = origin + ((start - origin) // longest + 1) * longest
+        if stop - start < longest // 3:
+            stop += longest
+        if frames.stop - stop < longest // 3:
+            stop = frames.stop
+        yield FrameRange(start, stop)
+        start = stop
+
+
+def _passage(before: Clip, after: Clip) -> Placed:
+    transition = after.transition
+    assert transition is not None
+    cut_at = after.record.start
+    frames = FrameRange(cut_at - transition.before_frames, cut_at + transition.after_frames)
+    left = shot(before, frames.start - before.record.start, frames.frames)
+    right = shot(after, frames.start - after.record.start, frames.frames)
+    return frames, Passage(transition.name, left, right)
+
+
+def shot(clip: Clip, used: int, frames: int) -> Shot:
+    """
+    *frames* frames of *clip* from its *used*-th shown one on.
+
+    Before 0 and past the clip's end lie its handles: source frames just outside.
+    """
+    first, last = _source_frame(clip, used), _source_frame(clip, used + frames - 1)
+    inside = [n - first for n in sorted(set(clip.skipped)) if first < n < last]
+    return Shot(
+        clip=clip.id,
+        segment=clip.segment,
+        source=clip.source,
+        first=first,
+        frames=frames,
+        skipped=tuple(inside),
+        fit=clip.fit,
+        correction=clip.correction,
+        used=used,
+        arrays=max(0, used) < changing_frames(clip),
+    )
+
+
+def _source_frame(clip: Clip, used: int) -> int:
+    frame = clip.source_in + used
+    for left_out in sorted(set(clip.skipped)):
+        if clip.source_in <= left_out <= frame:
+            frame += 1
+    return frame
+
+
+def _overlays(cut: Cut, span: FrameRange, form: Form) -> Iterator[Overlay]:
+    for layer in cut.layers:
+        start = max(span.start, layer.record.start)
+        stop = min(span.stop, layer.record.stop)
+        if start < stop:
+            yield _overlay(layer, start, stop, span, form)
+
+
+def _laid(inserts: Sequence[Insert], span: FrameRange, form: Form) -> Iterator[Laid]:
+    for insert in inserts:
+        start = max(span.start, insert.record.start)
+        stop = min(span.stop, insert.record.stop)
+        if start < stop:
+            first, at = start - insert.record.start, start - span.start
+            box = (insert.x, insert.y, insert.width, insert.height)
+            place = delivered_box(box, form.canvas, form.size)
+            yield Laid(insert, at, first, stop - start, place)
+
+
+def _overlay(layer: PictureLayer, start: int, stop: int, span: FrameRange, form: Form) -> Overlay:
+    return Overlay(
+        source=layer.source,
+        at=start - span.start,
+        first=layer.source_in + start - layer.record.start,
+        frames=stop - start,
+        box=delivered_box(layer.box, form.canvas, form.size),
+        shape=layer.shape,
+    )
+
+
+def delivered_box(
+    box: tuple[int, int, int, int], canvas: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """*box* of the canvas in a delivery: the same part of its width and of the free room."""
+    if canvas == size:
+        return box
+    x, y, width, height = box
+    scale = min(Fraction(size[0], canvas[0]), Fraction(size[1], max(1, height)))
+    new_width, new_height = (max(2, 2 * round_half_up(s * scale / 2)) for s in (width, height))
+    return (
+        _between(x, canvas[0] - width, size[0] - new_width),
+        _between(y, canvas[1] - height, size[1] - new_height),
+        new_width,
+        new_height,
+    )
+
+
+def _between(position: int, room: int, new_room: int) -> int:
+    if room <= 0:
+        return 2 * round_half_up(Fraction(new_room, 4))
+    return 2 * round_half_up(Fraction(position * new_room, room * 2))
+
+
+def _keyed(span: Span) -> Span:
+    return replace(span, key=content_key(**_decisive(span)))
+
+
+def _decisive(span: Span) -> dict[str, object]:
+    """Everything that decides a span's bytes."""
+    from assembler.media.ffmpeg import version
+
+    return {
+        "stage": STAGE,
+        "ffmpeg": version(),
+        "form": span.form,
+        "pieces": [_piece_parts(piece) for piece in span.pieces],
+        "overlays": [_overlay_parts(overlay) for overlay in span.overlays],
+        "inserts": [_laid_parts(laid) for laid in span.inserts],
+        "position": span.frames.start if span.form.burn_in else None,
+    }
+
+
+def _piece_parts(piece: Piece) -> object:
+    match piece:
+        case Shot():
+            return _shot_parts(piece)
+        case Passage():
+            return [piece.name, _shot_parts(piece.before), _shot_parts(piece.after)]
+
+
+def _shot_parts(shown: Shot) -> object:
+    correction = shown.correction
+    changing = correction != NO_CORRECTION
+    return {
+        "source": _source_parts(shown.source),
+        "first": shown.first,
+        "frames": shown.frames,
+        "skipped": shown.skipped,
+        "fit": shown.fit,
+        "correction": correction if changing else None,
+        "used": shown.used if changing else None,
+    }
+
+
+def _source_parts(source: Source) -> tuple[str, Colour, bool]:
+    return source.key, source.colour, source.still
+
+
+def _overlay_parts(overlay: Overlay) -> object:
+    return {
+        "source": _source_parts(overlay.source),
+        "at": overlay.at,
+        "first": overlay.first,
+        "frames": overlay.frames,
+        "box": overlay.box,
+        "shape": overlay.shape,
+    }
+
+
+def _laid_parts(laid: Laid) -> object:
+    insert = laid.insert
+    return [insert.key, laid.box, insert.still, laid.at, laid.first, laid.frames]

@@ -1,0 +1,93 @@
+"""Clips are found in the recording they were made from, and only there."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+
+from assembler.errors import MixError
+from assembler.media import ffmpeg
+from assembler.media.info import AudioStream, MediaInfo
+from assembler.media.samples import Samples
+from assembler.mixing.sync import sync
+from tests.mixing.conftest import HZ, Studio, hiss, speech
+
+
+def info_of(path: Path, hz: int, seconds: float) -> MediaInfo:
+    stream = AudioStream(0, "", hz, 1, "mono", Fraction(0), Fraction(seconds))
+    return MediaInfo(path, 0, 0, "", None, (stream,), False, None, ())
+
+
+def spoken(seconds: float, seed: int) -> Samples:
+    """Speech with the breath and the change of colour that a real voice has."""
+    voice = speech(seconds, seed)[:, 0]
+    rng = np.random.default_rng(seed + 100)
+    breath = np.convolve(rng.standard_normal(len(voice)), np.ones(4) / 4, "same")
+    return (voice + 0.3 * np.abs(voice) * breath).astype(np.float32)[:, None]
+
+
+def recording(studio: Studio, samples: Samples, name: str) -> MediaInfo:
+    path = studio.file(samples, HZ, name)
+    return info_of(path, HZ, len(samples) / HZ)
+
+
+def encoded(studio: Studio, samples: Samples) -> MediaInfo:
+    raw = studio.file(samples, HZ, "clip.wav")
+    path = studio.folder / "clip.m4a"
+    ffmpeg.run(["-i", str(raw), "-c:a", "aac", "-b:a", "96k", str(path)])
+    return info_of(path, HZ, len(samples) / HZ)
+
+
+@pytest.mark.parametrize("start", [0, 123_457])
+def test_a_clip_is_found_to_a_tenth_of_a_millisecond(studio: Studio, start: int) -> None:
+    """Through AAC, at half the level."""
+    whole = spoken(12, 1)
+    master = recording(studio, whole, "master.wav")
+    found = sync(encoded(studio, whole[start : start + 5 * HZ] * 0.5), master)
+    assert found.matched
+    assert found.offset_s == pytest.approx(start / HZ, abs=1e-4)
+    assert found.confidence > 0.8
+
+
+def test_noise_under_the_speech_is_borne(studio: Studio) -> None:
+    whole = spoken(12, 2)
+    clip = whole[200_000 : 200_000 + 6 * HZ]
+    loud = float(np.sqrt(np.mean(clip**2)))
+    found = sync(
+        encoded(studio, clip + hiss(6, 9, loud * 0.3, 1)), recording(studio, whole, "master.wav")
+    )
+    assert found.matched
+    assert found.offset_s == pytest.approx(200_000 / HZ, abs=1e-3)
+
+
+def test_a_rate_error_is_measured(studio: Studio) -> None:
+    """A clip that is 0.08 % too long is found at its beginning, and its drift is told."""
+    whole = spoken(16, 3)
+    clip = soxr.resample(whole[96_000 : 96_000 + 9 * HZ], HZ, HZ * 1.0008, "VHQ")
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    assert found.matched
+    assert found.offset_s == pytest.approx(2.0, abs=1e-3)
+    assert found.drift_ppm == pytest.approx(800, abs=100)
+
+
+def test_other_words_are_refused(studio: Studio) -> None:
+    master = recording(studio, spoken(12, 4), "master.wav")
+    found = sync(encoded(studio, spoken(6, 5)), master)
+    assert not found.matched
+    assert found.reason == "the clip's sound is not in the master"
+
+
+def test_silence_is_refused(studio: Studio) -> None:
+    master = recording(studio, spoken(4, 4), "master.wav")
+    found = sync(encoded(studio, np.zeros((3 * HZ, 1), np.float32)), master)
+    assert (found.matched, found.reason) == (False, "the clip is silent")
+
+
+def test_a_file_without_sound_is_an_error(studio: Studio) -> None:
+    silent = MediaInfo(Path("x.mp4"), 0, 0, "", None, (), False, None, ())
+    with pytest.raises(MixError, match="it has no sound to synchronise"):
+        sync(silent, recording(studio, spoken(3, 4), "master.wav"))

@@ -20,14 +20,10 @@ from assembler.match.features import F32
 
 F64 = NDArray[np.float64]
 
-CLIPPED = 0.006
-"""Colours nearer than this to 0 or 1 in any channel may have lost their value."""
 NOISE = 0.006
 """Usual difference of two low-pass pictures of the same moment, in [0, 1]."""
 EFFECTIVE_SAMPLES = 1500.0
 """Neighbouring samples are alike: however many there are, they count no more than so many."""
-SHADOWS = 0.15
-"""Luma below which differences are not seen any better."""
 ROUNDS = 4
 """Rounds of reweighting."""
 
@@ -61,18 +57,6 @@ def _graded(rgb: F64, rng: np.random.Generator) -> F64:
     return np.asarray(out @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))))
 
 
-def usable(rgb: F32) -> NDArray[np.bool_]:
-    """Colours (n, 3) of which no channel is clipped."""
-    return np.asarray(np.all((rgb > CLIPPED) & (rgb < 1 - CLIPPED), axis=1))
-
-
-def eye(rgb: F32) -> F64:
-    """Weight of colours (n, 3) as the eye sees differences of them: more in the dark, mean 1."""
-    luma = rgb.astype(np.float64) @ np.array([0.2126, 0.7152, 0.0722])
-    weights = 1 / (luma + SHADOWS) ** 2
-    return np.asarray(weights / max(float(weights.mean()), 1e-12))
-
-
 def fit(
     seen: F32, wanted: F32, *, weights: F64 | None = None, noise: float = NOISE, reach: float = 1.0
 ) -> F64:
@@ -88,7 +72,7 @@ def fit(
     """
     rows = np.asarray(features(seen.astype(np.float64)), dtype=np.float64)
     target = wanted.astype(np.float64)
-    trust = eye(wanted) if weights is None else weights.astype(np.float64)
+    trust = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
     matrix = identity_matrix()
     for n in range(ROUNDS):
         robust: F64 = (

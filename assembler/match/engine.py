@@ -356,9 +356,7 @@ def _samples(tail: F32, head: F32, found: Timing, affine: Affine | None) -> tupl
         laid = head[j] if affine is None else seen_through(head[j], affine)
         seen.append(_low(laid, small)[mask])
         wanted.append(_low(tail[i], small)[mask])
-    x, y = np.concatenate(seen), np.concatenate(wanted)
-    good = colour.usable(x) & colour.usable(y)
-    return x[good], y[good]
+    return np.concatenate(seen), np.concatenate(wanted)
 
 
 def _low(rgb: F32, size: tuple[int, int]) -> F32:

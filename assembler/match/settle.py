@@ -90,15 +90,14 @@ def moments(tracks: Sequence[Track], trust: Sequence[float]) -> list[Moments]:
 
 
 def _moments(track: Track, trust: float) -> Moments:
-    good = colour.usable(track.seen) & colour.usable(track.wanted)
-    seen, wanted = track.seen[good], track.wanted[good]
+    seen, wanted = track.seen, track.wanted
     if len(seen) < 60:
         return Moments(track.frame, np.zeros((10, 10)), np.zeros((10, 3)), 0.0)
     own = colour.fit(seen, wanted, noise=NOISE, reach=1.5)
     rows = features(seen).astype(np.float64)
     change = wanted.astype(np.float64) - seen
     left = np.abs(rows @ own - wanted).max(axis=1)
-    weights = colour.biweight(left) * colour.eye(wanted)
+    weights = colour.biweight(left)
     weights *= trust * FRAME_TRUST / max(float(weights.sum()), 1e-9)
     weighted = rows * weights[:, None]
     return Moments(

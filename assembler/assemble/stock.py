@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from assembler.errors import MediaError, Problem, SpecError
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
-from assembler.media.probe import probe
+from assembler.media.probe import VERSION, probe
 from assembler.spec.load import Loaded
 from assembler.spec.model import Segment, Timeline
 
@@ -97,7 +97,7 @@ class _Known:
     def of(self, path: Path) -> tuple[MediaInfo, str]:
         """Facts and SHA-256 of a file."""
         stat = path.stat()
-        name = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        name = f"{VERSION}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
         entry = self._old.get(name) or (probe(path), sha256_of(path))
         self._new[name] = entry
         return entry

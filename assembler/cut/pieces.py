@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from assembler.cut.model import Source
 from assembler.errors import GenerateError, MediaError
 from assembler.media.info import Colour, MediaInfo
-from assembler.planning.clips import frames_at, handed_frame, programme_frame
+from assembler.planning.clips import handed_frame
 from assembler.planning.model import FileClip, Handoff, Link, Plan
 from assembler.planning.problems import Loaded
 from assembler.planning.row import Place, places
@@ -149,8 +149,8 @@ def _file_run(place: Place, clip: FileClip, fit: Fit, rate: Fraction) -> Run:
         fit=fit,
         first=clip.in_frame,
         stop=clip.out_frame,
-        frames=clip.out_frame if still else frames_at(video, rate),
-        repeat=0 if still else programme_frame(video, 1, rate),
+        frames=clip.out_frame if still else video.frames_at(rate),
+        repeat=0 if still else video.first_at(1, rate),
         join=place.joint.kind,
         link=None,
     )
@@ -190,7 +190,7 @@ def _link_piece(
     if take is None or take.info.video is None:
         raise GenerateError(f"link {link.id} has no take", link.where, "render or generate first")
     video = take.info.video
-    frames = frames_at(video, rate)
+    frames = video.frames_at(rate)
     return Piece(
         id=link.id,
         segment=segment.id,
@@ -199,7 +199,7 @@ def _link_piece(
         first=min(link.head_frames, frames - 1),
         stop=frames,
         frames=frames,
-        repeat=programme_frame(video, 1, rate),
+        repeat=video.first_at(1, rate),
         join=join,
         link=link,
     )
@@ -242,7 +242,7 @@ def _ended(piece: Piece, following: Piece, rate: Fraction) -> Piece:
     video = piece.source.info.video
     assert video is not None
     last = handed_frame(video, start.frame, piece.link.rate if piece.link else None)
-    return replace(piece, stop=min(piece.stop, programme_frame(video, last + 1, rate)))
+    return replace(piece, stop=min(piece.stop, video.first_at(last + 1, rate)))
 
 
 def override_of(segment: Segment, timeline: Timeline) -> SeamOverride:

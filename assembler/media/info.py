@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +84,15 @@ class VideoStream:
         """Number of frames it gives at *rate*: the last begins before the source ends."""
         if not self.vfr:
             return max(1, -(-self.frames * rate // self.rate))
-        return max(1, -(-self.duration_s * rate // 1))
+        # Stamps are rounded to the container's clock: less than a tick more is no frame more.
+        return max(1, ceil((self.duration_s - self.time_base) * rate))
+
+    def first_at(self, frame: int, rate: Fraction) -> int:
+        """First frame number at *rate* that shows frame *frame* of `pts` or a later one."""
+        if not self.vfr:
+            return ceil(frame * rate / self.rate)
+        after = (self.pts[min(frame, self.frames - 1)] - self.pts[0] - 1) * self.time_base
+        return max(0, ceil(after * rate))
 
     def shown_at(self, frame: int, rate: Fraction) -> int:
         """

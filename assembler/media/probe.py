@@ -10,14 +10,13 @@ meant for the user.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -31,9 +30,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream as AvVideo
 
 from assembler.errors import MediaError
-from assembler.media.files import publish
 from assembler.media.info import AudioStream, Colour, Matrix, MediaInfo, VideoStream
-from assembler.media.known import dump, parse
 from assembler.timebase import NTSC, nearest_standard
 
 MOST_PACKETS = 20_000_000
@@ -49,7 +46,7 @@ _FIRST_FRAME_PACKETS = 600
 _ORDER_FRAMES = 48
 """Frames looked at where the order of time stamps is in doubt."""
 
-_VERSION = 1
+VERSION = 1
 """Raised when `probe` finds something new, so that remembered answers aren't used."""
 
 _SECONDS_BASE = 60.0
@@ -142,27 +139,6 @@ def probe(path: Path) -> MediaInfo:
             timecode=_timecode(container),
             notes=tuple(dict.fromkeys(scan.notes)),
         )
-
-
-def probe_cached(path: Path, cache: Path) -> MediaInfo:
-    """
-    `probe`, from the folder *cache* when the file hasn't changed since (path, size, time).
-
-    Raises:
-        MediaError: As `probe` does. Refusals aren't remembered.
-    """
-    stat = _stat(path)
-    identity = f"{_VERSION}|{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}"
-    name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    known = cache / f"{name}.json"
-    with suppress(OSError, UnicodeDecodeError):
-        found = parse(known.read_text("utf-8"))
-        if found is not None:
-            return replace(found, path=path)
-    info = probe(path)
-    with publish(known) as part:
-        part.write_text(dump(info), encoding="utf-8")
-    return info
 
 
 def _stat(path: Path) -> Any:

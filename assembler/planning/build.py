@@ -13,7 +13,6 @@ from pathlib import Path
 
 from assembler.media.info import MediaInfo
 from assembler.planning import keys
-from assembler.planning.clips import frames_at, own_frame
 from assembler.planning.files import file_clip
 from assembler.planning.links import LinkShape, shapes_of
 from assembler.planning.model import (
@@ -157,8 +156,8 @@ class _Builder:
         if clip.info.still:
             sha = self.hashes[clip.path]
             return _End(ImageFile(clip.path, sha), (), (sha, None))
-        whole = clip.out_frame == frames_at(video, self.rate)
-        frame = None if whole else own_frame(video, clip.out_frame - 1, self.rate)
+        whole = clip.out_frame == video.frames_at(self.rate)
+        frame = None if whole else video.shown_at(clip.out_frame - 1, self.rate)
         return _End(Handoff(clip.segment, frame), (), (clip.key, frame))
 
     def add_generated(self, place: Place) -> None:

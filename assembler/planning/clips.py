@@ -1,44 +1,12 @@
-"""Which frames a media file has when they are counted at the programme's rate."""
+"""Which of a clip's frames is handed on, and how its numbers are read."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
 from fractions import Fraction
-from math import ceil
 from typing import Literal
 
 from assembler.media.info import Colour, MediaInfo, VideoStream
-
-_JITTER_S = Fraction(1, 1000)
-"""Time stamps of containers that count milliseconds are off by up to half of one."""
-
-
-def frames_at(video: VideoStream, rate: Fraction) -> int:
-    """
-    Number of frames at *rate* that show something of a clip.
-
-    Frame n shows what the clip shows n / rate seconds after its first frame begins.
-    """
-    if not video.vfr:
-        return max(1, ceil(video.frames * rate / video.rate))
-    return max(1, ceil((video.duration_s - _JITTER_S) * rate))
-
-
-def own_frame(video: VideoStream, frame: int, rate: Fraction) -> int:
-    """The clip's own frame (from 0) that is shown at programme frame *frame*."""
-    if not video.vfr:
-        return min(int(frame * video.rate / rate), video.frames - 1)
-    stamp = video.pts[0] + (frame / rate + _JITTER_S / 2) / video.time_base
-    return max(0, bisect_right(video.pts, stamp) - 1)
-
-
-def programme_frame(video: VideoStream, frame: int, rate: Fraction) -> int:
-    """The first programme frame that shows the clip's own frame *frame* (from 0)."""
-    if not video.vfr:
-        return ceil(frame * rate / video.rate)
-    after = (video.pts[min(frame, video.frames - 1)] - video.pts[0]) * video.time_base
-    return max(0, ceil((after - _JITTER_S / 2) * rate))
 
 
 def handed_frame(video: VideoStream, frame: int | None, planned: Fraction | None) -> int:

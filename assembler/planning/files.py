@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assembler.media.info import MediaInfo
 from assembler.planning import keys
-from assembler.planning.clips import colour_of, frames_at
+from assembler.planning.clips import colour_of
 from assembler.planning.model import FileClip
 from assembler.planning.problems import Problems
 from assembler.planning.row import Place
@@ -36,7 +36,7 @@ def file_clip(
     if used is None:
         return None
     if not info.still:
-        _check_handles(place, used, frames_at(info.video, rate), problems)
+        _check_handles(place, used, info.video.frames_at(rate), problems)
     colour = colour_of(info, segment.colour)
     key = keys.content_key(stage=keys.FILES, sha256=hashes[path], colour=colour)
     return FileClip(segment.id, path, info, *used, key, colour)
@@ -58,7 +58,7 @@ def _used(
     place: Place, info: MediaInfo, rate: Fraction, problems: Problems
 ) -> tuple[int, int] | None:
     assert info.video is not None
-    segment, has = place.segment, frames_at(info.video, rate)
+    segment, has = place.segment, info.video.frames_at(rate)
     first = segment.in_.frames(rate) if segment.in_ else 0
     stop, key = has, "in"
     if segment.out is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import time
 import zlib
@@ -17,8 +16,7 @@ from assembler.errors import MediaError
 from assembler.media import ffmpeg
 from assembler.media.frames import FrameWriter, write_png
 from assembler.media.info import Colour
-from assembler.media.known import dump, parse
-from assembler.media.probe import probe, probe_cached
+from assembler.media.probe import probe
 from tests.media.conftest import SIZE, Remux, numbered
 
 RATE = Fraction(24)
@@ -311,33 +309,6 @@ def test_huge_sizes_in_boxes_cost_nothing(tmp_path: Path) -> None:
     path.write_bytes(struct.pack(">I4s8s", 16, b"ftyp", b"isom\0\0\0\0") + huge)
     with pytest.raises(MediaError, match="is cut off: its index"):
         probe(path)
-
-
-def test_answer_survives_json(clip: Path) -> None:
-    info = probe(clip)
-    assert parse(dump(info)) == info
-    assert parse("{}") is None
-    assert parse(json.dumps([1])) is None
-
-
-def test_cache_is_used_until_the_file_changes(clip: Path, tmp_path: Path) -> None:
-    path, cache = tmp_path / "copy.mp4", tmp_path / "cache"
-    path.write_bytes(clip.read_bytes())
-    first = probe_cached(path, cache)
-    (entry,) = cache.iterdir()
-    entry.write_text(entry.read_text().replace('"h264"', '"seen"'))
-    remembered = probe_cached(path, cache).video
-    assert remembered is not None
-    assert remembered.codec == "seen"
-    path.write_bytes(clip.read_bytes() + b"\0\0\0\x08free")
-    assert probe_cached(path, cache).size_bytes == first.size_bytes + 8
-
-
-def test_broken_cache_is_read_anew(clip: Path, tmp_path: Path) -> None:
-    first = probe_cached(clip, tmp_path)
-    (entry,) = tmp_path.iterdir()
-    entry.write_text("{")
-    assert probe_cached(clip, tmp_path) == first
 
 
 def test_picture_bomb_is_refused_before_decoding(tmp_path: Path) -> None:

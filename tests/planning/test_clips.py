@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.media.info import Colour
-from assembler.planning.clips import colour_of, frames_at, handed_frame, own_frame, programme_frame
+from assembler.planning.clips import colour_of, handed_frame
 from assembler.timebase import parse_rate
 from tests.planning.facts import info, video
 
@@ -31,18 +31,18 @@ MILLIS = Fraction(1, 1000)
     ],
 )
 def test_frames_that_show_something(frames: int, own: str, rate: str, expected: int) -> None:
-    assert expected == frames_at(video(frames, own), parse_rate(rate))
+    assert expected == video(frames, own).frames_at(parse_rate(rate))
 
 
 def test_millisecond_stamps_add_no_frame() -> None:
     """121 frames at 24 in a container that counts milliseconds last 5.042 s, not 5.041666…"""
     stamps = tuple(round(n * 1000 / 24) for n in range(121))
-    assert frames_at(video(0, pts=stamps, time_base=MILLIS), Fraction(24)) == 121
+    assert video(0, pts=stamps, time_base=MILLIS).frames_at(Fraction(24)) == 121
 
 
 def test_varying_rates_are_read_off_the_stamps() -> None:
     clip = video(0, pts=(0, 40, 500, 540), time_base=MILLIS)
-    assert [own_frame(clip, n, Fraction(25)) for n in (0, 1, 12, 13, 14)] == [0, 1, 1, 2, 3]
+    assert [clip.shown_at(n, Fraction(25)) for n in (0, 1, 12, 13, 14)] == [0, 1, 1, 2, 3]
 
 
 @given(
@@ -53,9 +53,9 @@ def test_varying_rates_are_read_off_the_stamps() -> None:
 def test_both_ways_agree(own: str, rate: str, frame: int) -> None:
     """The first programme frame that shows a frame shows no earlier one."""
     clip, exact = video(120, own), parse_rate(rate)
-    first = programme_frame(clip, frame, exact)
-    assert own_frame(clip, first, exact) >= frame
-    assert first == 0 or own_frame(clip, first - 1, exact) < frame
+    first = clip.first_at(frame, exact)
+    assert clip.shown_at(first, exact) >= frame
+    assert first == 0 or clip.shown_at(first - 1, exact) < frame
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ SHORT = [
     "output: youtube-1080p",
     "output: {preset: draft, path: o.mp4}",
     "captions: media/captions.srt",
-    "output: [{preset: x, size: 1920x1080, rate: 23.976}]",
+    "output: [{preset: x, size: 1920x1080, mix: web}]",
     "canvas: {rate: 24000/1001}",
     "canvas: {rate: 25, size: 640 × 360}",
     "native_audio: {level: -3dB}",

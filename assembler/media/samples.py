@@ -431,9 +431,18 @@ def _positions(path: Path, size: int, mtime_ns: int, index: int) -> dict[int, in
 
 def _floats(frame: AudioFrame) -> Samples:
     """Samples of a frame as float32, shape (samples, channels), whatever its format."""
+    planar = frame.format.is_planar
+    channels = len(frame.layout.channels)
+    if frame.format.name in ("fltp", "flt"):  # most codecs: no way round through to_ndarray
+        width = 1 if planar else channels
+        planes = [
+            np.frombuffer(memoryview(plane), np.float32, frame.samples * width)
+            for plane in frame.planes
+        ]
+        return np.stack(planes, axis=1) if planar else planes[0].reshape(-1, channels).copy()
     raw: npt.NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        raw = raw.reshape(-1, len(frame.layout.channels)).T
+    if not planar:
+        raw = raw.reshape(-1, channels).T
     match raw.dtype.kind:
         case "f":
             return raw.T.astype(np.float32)

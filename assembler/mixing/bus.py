@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -45,7 +46,7 @@ from assembler.spec.model import Role
 from assembler.spec.presets import MixPreset
 from assembler.timebase import SampleRange, samples_at
 
-STAGE = 1
+STAGE = 2
 """Version of the mix; raised when the same cut sounds different."""
 
 MAX_LEVEL_DB = 12.0
@@ -150,10 +151,9 @@ def mix(
             if on_samples is not None:
                 on_samples(mixed)
         file.flush()
-        before = meter.reading()
         mastered = master(
             Raw(file, session.samples, cut.channels),
-            before,
+            meter,
             out,
             hz=cut.hz,
             target_lufs=preset.integrated_lufs,
@@ -161,6 +161,7 @@ def mix(
             bits=bits,
             check=session.check,
         )
+    before = meter.reading()
     return MixReport(
         out,
         session.samples,
@@ -278,14 +279,18 @@ class _Session:
         ducked = [s for s in self.sounds if s.duck_db and s.duck_under]
         roles = {role for s in ducked for role in s.duck_under}
         found: dict[Role, list[SampleRange]] = {role: [] for role in roles}
-        for sound in self.sounds:
-            if sound.role in roles:
-                self.check()
-                found[sound.role] += _speech_of(sound, self._cut.hz, self.samples)
+        speaking = [sound for sound in self.sounds if sound.role in roles]
+        with ThreadPoolExecutor(2, "speech") as pool:
+            for sound, ranges in zip(speaking, pool.map(self._speech, speaking), strict=True):
+                found[sound.role] += ranges
         for sound in ducked:
             self._ducks[sound.duck_under, sound.duck_db] = self._curve(sound, found)
         heard = sorted({r for ranges in found.values() for r in ranges})
         self.speech = tuple(heard)
+
+    def _speech(self, sound: Sound) -> list[SampleRange]:
+        self.check()
+        return _speech_of(sound, self._cut.hz, self.samples)
 
     def _curve(self, sound: Sound, found: Mapping[Role, list[SampleRange]]) -> GainCurve:
         per_ms = self._cut.hz / 1000
@@ -336,6 +341,7 @@ class _Stage(ExitStack):
         self._session = session
         self._coming = sorted(session.sounds, key=lambda s: max(s.record.start, 0), reverse=True)
         self._order = {id(s): n for n, s in enumerate(session.sounds)}
+        self._called: deque[tuple[int, Future[Player]]] = deque()
         self._playing: list[Player] = []
         self.callback(self._close_all)
 
@@ -343,14 +349,23 @@ class _Stage(ExitStack):
         self, start: int, stop: int, pool: ThreadPoolExecutor
     ) -> Iterator[tuple[Role, int, Samples]]:
         """What is heard of each sound in a block: role, first sample, samples; in fixed order."""
-        while self._coming and self._coming[-1].record.start < stop:
-            self._enter(self._session.open(self._coming.pop()))
+        self._call(stop, pool)
+        while self._called and self._called[0][0] < stop:
+            self._enter(self._called.popleft()[1].result())
         self._playing.sort(key=lambda p: self._order[id(p.sound)])
-        yield from pool.map(lambda player: _part(player, start, stop), self._playing)
+        heard = pool.map(lambda player: _part(player, start, stop), self._playing)
+        self._call(2 * stop - start, pool)
+        yield from heard
         done = [p for p in self._playing if p.sound.record.stop <= stop]
         self._playing = [p for p in self._playing if p.sound.record.stop > stop]
         for player in done:
             player.close()
+
+    def _call(self, stop: int, pool: ThreadPoolExecutor) -> None:
+        """Have sounds that begin before *stop* opened and levelled, while others play."""
+        while self._coming and self._coming[-1].record.start < stop:
+            sound = self._coming.pop()
+            self._called.append((sound.record.start, pool.submit(self._session.open, sound)))
 
     def _enter(self, player: Player) -> None:
         """Take a sound in, and even out its crossfade with the one it follows."""
@@ -361,6 +376,9 @@ class _Stage(ExitStack):
         self._playing.append(player)
 
     def _close_all(self) -> None:
+        for _, called in self._called:
+            if not called.cancel() and called.exception() is None:
+                called.result().close()
         for player in self._playing:
             player.close()
 

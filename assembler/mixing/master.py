@@ -8,7 +8,7 @@ takes them down, and the gain is adjusted until loudness still lands on the targ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from assembler.media.samples import Samples, WavWriter
 from assembler.mixing.ahead import ahead
-from assembler.mixing.loudness import AFTER, BEFORE, BOUND, LoudnessMeter, TruePeakMeter, true_peaks
+from assembler.mixing.loudness import CHUNK, LoudnessMeter, TruePeaks
 
 MAX_GAIN_DB = 24.0
 """More would be noise, not a programme."""
@@ -31,7 +31,6 @@ _RELEASE_DB_PER_S = 40.0
 _SAFETY_DB = 0.03
 """Kept below the limit for what lies between the four oversampled points."""
 _BLOCK_S = 2
-_PART = 2048
 
 Decibels = npt.NDArray[np.float64]
 Check = Callable[[], None]
@@ -89,27 +88,28 @@ class Meter:
 
     def __init__(self, hz: int, channels: int) -> None:
         self._loudness = LoudnessMeter(hz, channels)
-        self._peak = TruePeakMeter(channels)
+        self.peaks = TruePeaks(channels)
 
     def add(self, block: Samples) -> None:
         """Measure further sound, shape (n, channels)."""
         self._loudness.add(block)
-        self._peak.add(block)
+        self.peaks.add(block)
 
-    def reading(self) -> Loudness:
-        """What the meters say so far."""
+    def reading(self, gain_db: float = 0.0) -> Loudness:
+        """What the meters say so far, or would say with a gain on everything."""
+        loudness = self._loudness.with_gain(gain_db) if gain_db else self._loudness
         return Loudness(
-            self._loudness.integrated(),
-            self._loudness.loudness_range(),
-            self._peak.dbtp,
-            self._loudness.max_momentary(),
-            self._loudness.max_short_term(),
+            loudness.integrated(),
+            loudness.loudness_range(),
+            self.peaks.dbtp + gain_db,
+            loudness.max_momentary(),
+            loudness.max_short_term(),
         )
 
 
 def master(
     raw: Raw,
-    before: Loudness,
+    meter: Meter,
     out: Path,
     *,
     hz: int,
@@ -123,7 +123,7 @@ def master(
 
     Args:
         raw: The mix.
-        before: What it measures.
+        meter: Which has measured it.
         out: WAV to write.
         hz: Sample rate.
         target_lufs: Loudness to reach; None leaves it.
@@ -131,28 +131,35 @@ def master(
         bits: Depth of the WAV.
         check: Called after every block; may raise to stop.
     """
+    before = meter.reading()
     if target_lufs is None or before.integrated_lufs == -math.inf:
         target_lufs, wanted = None, 0.0
     else:
         wanted = target_lufs - before.integrated_lufs
     highest = min(MAX_GAIN_DB, max(0.0, limit_dbtp - before.true_peak_dbtp + MAX_LIMITED_DB))
     gain = min(wanted, highest)
-    needs_limiter = before.true_peak_dbtp + gain > limit_dbtp
-    limit = limit_dbtp - _SAFETY_DB if needs_limiter else None
+    capped = wanted > MAX_GAIN_DB
+    if before.true_peak_dbtp + gain <= limit_dbtp:
+        _write(raw, out, hz, bits, Limited(raw, hz, gain), [], check)
+        reading = meter.reading(gain)
+        reached = target_lufs is None or abs(target_lufs - reading.integrated_lufs) < TOLERANCE_LU
+        return Mastered(reading, gain, 0.0, capped, reached)
+    limiter = Limiter(meter.peaks.per_chunk(), hz, limit_dbtp - _SAFETY_DB)
     tried: list[tuple[float, float]] = []
-    if limit is not None and target_lufs is not None:
-        tried.append((gain, _loudness(raw, hz, gain, limit, check)))
+    if target_lufs is not None:
+        tried.append((gain, _loudness(raw, hz, Limited(raw, hz, gain, limiter), check)))
         gain = min(_next_gain(tried, target_lufs), highest)
     while True:
-        reading, limited_db = _written(raw, out, hz, gain, limit, bits, check)
+        blocks, after = Limited(raw, hz, gain, limiter), Meter(hz, raw.channels)
+        _write(raw, out, hz, bits, blocks, [after], check)
+        reading = after.reading()
         tried.append((gain, reading.integrated_lufs))
         goal = reading.integrated_lufs if target_lufs is None else target_lufs
         error = abs(goal - reading.integrated_lufs)
         following = min(_next_gain(tried, goal), highest)
-        settled = error <= TOLERANCE_LU or limit is None or len(tried) == _ATTEMPTS
-        if settled or following == gain:
-            capped = wanted > MAX_GAIN_DB
-            return Mastered(reading, gain, limited_db, capped, error <= 2 * TOLERANCE_LU)
+        if error <= TOLERANCE_LU or len(tried) == _ATTEMPTS or following == gain:
+            on_target = error <= 2 * TOLERANCE_LU
+            return Mastered(reading, gain, blocks.reduction_db, capped, on_target)
         gain = following
 
 
@@ -166,116 +173,119 @@ def _next_gain(tried: list[tuple[float, float]], goal: float) -> float:
     return gain + (goal - reached) / slope
 
 
-def _loudness(raw: Raw, hz: int, gain_db: float, limit_dbtp: float, check: Check) -> float:
-    """Loudness that a gain and the limiter would give, in LUFS."""
+def _loudness(raw: Raw, hz: int, blocks: Limited, check: Check) -> float:
+    """Loudness of what a gain and the limiter give, in LUFS."""
     meter = LoudnessMeter(hz, raw.channels)
-    for block in ahead(iter(Limited(raw, hz, gain_db, limit_dbtp))):
+    for block in ahead(iter(blocks)):
         meter.add(block)
         check()
     return meter.integrated()
 
 
-def _written(
+def _write(
     raw: Raw,
     out: Path,
     hz: int,
-    gain_db: float,
-    limit_dbtp: float | None,
     bits: Literal[16, 24, 32],
+    blocks: Limited,
+    meters: Sequence[Meter],
     check: Check,
-) -> tuple[Loudness, float]:
-    """Write with this gain; returns what it measures and the limiter's largest reduction."""
-    meter = Meter(hz, raw.channels)
-    blocks = Limited(raw, hz, gain_db, limit_dbtp)
+) -> None:
+    """Write what a gain and the limiter give, and have it measured."""
+
+    def measured() -> Iterator[Samples]:
+        for block in blocks:
+            for meter in meters:
+                meter.add(block)
+            yield block
+
     with WavWriter(out, hz, raw.channels, bits) as writer:
-        for block in ahead(iter(blocks)):
-            meter.add(block)
+        for block in ahead(measured()):
             writer.write(block)
             check()
-    return meter.reading(), blocks.reduction_db
 
 
 class Limited:
     """
-    Sound with gain and, where a limit is given, its true peak kept under it.
+    A mix with gain and, where there is a limiter, its true peak kept under the limit.
+
+    Args:
+        raw: The mix.
+        hz: Sample rate.
+        gain_db: Applied first.
+        limiter: Which knows the mix's peaks.
+    """
+
+    def __init__(self, raw: Raw, hz: int, gain_db: float, limiter: Limiter | None = None) -> None:
+        self._raw = raw
+        self._size = _BLOCK_S * hz // CHUNK * CHUNK
+        self._gain_db = gain_db
+        self._limiter = limiter
+        self.reduction_db = 0.0
+        """Largest reduction so far, positive."""
+
+    def __iter__(self) -> Iterator[Samples]:
+        gain = np.float32(10 ** (self._gain_db / 20))
+        limits = self._limiter.gains(self._gain_db, self._size // CHUNK) if self._limiter else None
+        for start in range(0, self._raw.samples, self._size):
+            block = self._raw.read(start, min(start + self._size, self._raw.samples)) * gain
+            lowered = next(limits) if limits else None
+            if lowered is not None:
+                block *= lowered[: len(block), None]
+                self.reduction_db = max(self.reduction_db, -20 * math.log10(lowered.min()))
+            yield block
+
+
+class Limiter:
+    """
+    Gain that keeps peaks under a limit, worked out between chunks of `CHUNK` samples.
 
     The gain follows from the peaks found 4 times oversampled in all channels together. It goes
     down along a raised slope over the look-ahead, so that no waveform is bent, and comes up by
     40 dB a second.
 
     Args:
-        raw: The mix.
+        peaks: True peak of each chunk of the mix.
         hz: Sample rate.
-        gain_db: Applied first.
-        limit_dbtp: True peak to stay under; None for gain alone.
+        limit_dbtp: True peak to stay under.
     """
 
-    def __init__(self, raw: Raw, hz: int, gain_db: float, limit_dbtp: float | None) -> None:
-        self._raw = raw
-        self._hz = hz
-        self._gain = np.float32(10 ** (gain_db / 20))
-        self._limit = limit_dbtp
-        self._window = max(2, round(_LOOK_AHEAD_S * hz))
-        self.reduction_db = 0.0
-        """Largest reduction so far, positive."""
+    def __init__(self, peaks: Samples, hz: int, limit_dbtp: float) -> None:
+        self._peaks = peaks
+        self._limit = 10 ** (limit_dbtp / 20)
+        self._window = max(2, round(_LOOK_AHEAD_S * hz / CHUNK))
+        self._slope = _RELEASE_DB_PER_S * CHUNK / hz
 
-    def __iter__(self) -> Iterator[Samples]:
-        size = _BLOCK_S * self._hz
-        carry = 0.0
-        tail = np.zeros(self._window)
-        for start in range(0, self._raw.samples, size):
-            stop = min(start + size, self._raw.samples)
-            block = self._taken(start, stop)
-            if self._limit is not None:
-                gains, carry, tail = self._gains(start, stop, carry, tail)
-                if gains is not None:
-                    block = block * gains
-            yield block
+    def gains(self, gain_db: float, chunks: int) -> Iterator[npt.NDArray[np.float32] | None]:
+        """Gains of blocks of so many chunks, sample by sample; None where nothing is lowered."""
+        window, carry = self._window, 0.0
+        # What the first peaks need is there from the beginning: nothing is before it to fade in.
+        tail = np.full(window, self._needed(0, window, gain_db).min())
+        last = np.float32(10 ** (tail[0] / 20))
+        ramp = (np.arange(CHUNK, dtype=np.float32) + 1) / np.float32(CHUNK)
+        for first in range(0, len(self._peaks), chunks):
+            released = _released(self._needed(first, chunks + window, gain_db), carry, self._slope)
+            if not (released.any() or tail.any() or last != 1):
+                carry = 0.0
+                yield None
+                continue
+            joined = np.concatenate([tail, _lowest_ahead(released, window)])
+            smooth = _averaged_behind(joined, window)[-chunks:]
+            edges = np.concatenate([[last], 10 ** (smooth / 20)]).astype(np.float32)
+            carry, tail, last = float(released[chunks - 1]), joined[-window:], edges[-1]
+            yield (edges[:-1, None] + np.diff(edges)[:, None] * ramp).ravel()
 
-    def _taken(self, start: int, stop: int) -> Samples:
-        """Sound with gain; silence outside the programme."""
-        first, last = max(start, 0), min(stop, self._raw.samples)
-        block = self._raw.read(first, last) * self._gain
-        if (first, last) != (start, stop):
-            block = np.pad(block, ((first - start, stop - last), (0, 0)))
-        return block
-
-    def _gains(
-        self, start: int, stop: int, carry: float, tail: Decibels
-    ) -> tuple[npt.NDArray[np.float32] | None, float, Decibels]:
-        """
-        Gains of a block, and what the next block goes on from.
-
-        *carry* is the reduction (dB, negative) that the release has left at the block's start;
-        *tail* are the last lowest reductions before it.
-        """
-        window, count = self._window, stop - start
-        needed = self._needed(start, stop + window)
-        released = _released(needed, carry, _RELEASE_DB_PER_S / self._hz)
-        if not released.any() and not tail.any():
-            return None, 0.0, tail
-        joined = np.concatenate([tail, _lowest_ahead(released, window)])
-        smooth = _averaged_behind(joined, window)[-count:]
-        self.reduction_db = max(self.reduction_db, -float(smooth.min()))
-        gains = (10 ** (smooth / 20)).astype(np.float32)[:, None]
-        return gains, float(released[count - 1]), joined[-window:]
-
-    def _needed(self, start: int, stop: int) -> Decibels:
-        """Reduction in dB (negative) that takes each sample's true peak to the limit."""
-        assert self._limit is not None
-        limit = 10 ** (self._limit / 20)
-        samples = self._taken(start - BEFORE, stop + AFTER)
-        needed = np.zeros(stop - start)
-        for at in range(0, stop - start, _PART):
-            part = samples[at : at + _PART + BEFORE + AFTER]
-            if np.abs(part).max() * BOUND > limit:
-                peaks = np.maximum(true_peaks(part), limit)
-                needed[at : at + len(peaks)] = -20 * np.log10(peaks / limit)
+    def _needed(self, first: int, count: int, gain_db: float) -> Decibels:
+        """Reduction in dB (negative) at the ends of chunks, for the chunks on both sides."""
+        peaks = self._peaks[first : first + count + 1] * 10 ** (gain_db / 20)
+        peaks = np.pad(peaks, (0, count + 1 - len(peaks)))
+        over = np.maximum(np.maximum(peaks[:-1], peaks[1:]), self._limit)
+        needed: Decibels = -20 * np.log10(over / self._limit, dtype=np.float64)
         return needed
 
 
 def _released(needed: Decibels, carry: float, slope: float) -> Decibels:
-    """*needed*, but rising by no more than *slope* dB a sample, from *carry* before the first."""
+    """*needed*, but rising by no more than *slope* dB a step, from *carry* before the first."""
     rise = slope * np.arange(len(needed) + 1)
     lowest = np.minimum.accumulate(np.concatenate([[carry], needed]) - rise)
     released: Decibels = np.minimum(lowest + rise, 0)[1:]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections import deque
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
@@ -52,19 +52,56 @@ class Memory:
         """Nothing to let go of."""
 
 
+class _Replayed:
+    """Sound of a file that is decoded once: what was read is kept on disk and can be read again."""
+
+    def __init__(self, reader: SampleReader, channels: int) -> None:
+        self._reader = reader
+        self._channels = channels
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+        self._kept = 0
+        self._at = 0
+
+    @property
+    def end(self) -> int | None:
+        """Samples after which all is silence; None while not known."""
+        return self._reader.end
+
+    def rewind(self) -> None:
+        """Begin again at the first sample."""
+        self._at = 0
+
+    def read(self, samples: int) -> Samples:
+        """Next samples, shape (samples, channels); silence after the end."""
+        frame = 4 * self._channels
+        self._file.seek(self._at * frame)
+        known = self._file.read(min(samples, self._kept - self._at) * frame)
+        again = np.frombuffer(known, np.float32).reshape(-1, self._channels)
+        self._at += samples
+        if len(again) == samples:
+            return again
+        fresh = self._reader.read(samples - len(again))
+        self._file.write(np.ascontiguousarray(fresh).tobytes())
+        self._kept += len(fresh)
+        return np.concatenate([again, fresh])
+
+    def close(self) -> None:
+        """Let go of the file and what was kept of it."""
+        self._reader.close()
+        self._file.close()
+
+
 class Loop:
     """A stretch from a start to the file's end, repeated with an equal-power crossfade."""
 
     def __init__(self, sound: Sound, hz: int, channels: int) -> None:
-        self._open: Callable[[], SampleReader] = lambda: SampleReader(
-            sound.path, sound.stream, sound.source_start_s, hz, channels
-        )
+        reader = SampleReader(sound.path, sound.stream, sound.source_start_s, hz, channels)
+        self._reader = _Replayed(reader, channels)
         self._overlap = round(LOOP_CROSSFADE_S * hz)
         self._shortest = round(_SHORTEST_LOOP_S * hz)
         self._ready: deque[Samples] = deque()
         self._waiting = 0
         self._round = 0
-        self._reader: SampleReader | None = self._open()
         self._taken = 0
         self._tail: Samples | None = None
 
@@ -79,7 +116,6 @@ class Loop:
 
     def _more(self, samples: int) -> None:
         """Append sound, always keeping back what the next round may overlap with."""
-        assert self._reader is not None
         block = self._reader.read(samples)
         self._taken += samples
         end = self._reader.end
@@ -99,11 +135,9 @@ class Loop:
 
     def _turn(self, held: Samples) -> None:
         """Begin again: the end so far fades out under the new beginning."""
-        assert self._reader is not None
         end = self._reader.end or 0
         overlap = min(self._overlap, len(held), end // 2)
-        self._reader.close()
-        self._reader = self._open()
+        self._reader.rewind()
         head = self._reader.read(overlap)
         self._taken = overlap
         rise = fade_gains("equal-power", 0, overlap, overlap)[:, None]
@@ -116,8 +150,7 @@ class Loop:
 
     def close(self) -> None:
         """Close the file."""
-        if self._reader is not None:
-            self._reader.close()
+        self._reader.close()
 
 
 def fade_gains(curve: FadeCurve, start: int, stop: int, length: int) -> Gains:

@@ -9,7 +9,7 @@ import pyloudnorm
 import pytest
 
 from assembler.media.samples import Samples
-from assembler.mixing.loudness import LoudnessMeter, TruePeakMeter, true_peaks
+from assembler.mixing.loudness import LoudnessMeter, TruePeaks, true_peaks
 from tests.mixing.conftest import HZ, Studio, ebur128, hiss, tone
 
 
@@ -81,7 +81,7 @@ def test_true_peak_of_the_ebu_signals(
     at = np.arange(HZ)
     sound = level * np.sin(2 * np.pi * at / part + math.radians(phase))
     sound *= np.clip(np.minimum(at, at[::-1]) / 480, 0, 1)
-    meter = TruePeakMeter(2)
+    meter = TruePeaks(2)
     for block in np.array_split(np.repeat(sound[:, None], 2, 1).astype(np.float32), 7):
         meter.add(block)
     assert expected - 0.4 <= meter.dbtp <= expected + 0.2
@@ -91,7 +91,7 @@ def test_true_peak_at_the_very_end_is_seen() -> None:
     """The last samples are interpolated against silence."""
     sound = np.zeros((1000, 1), np.float32)
     sound[-2:] = 0.7
-    meter = TruePeakMeter(1)
+    meter = TruePeaks(1)
     meter.add(sound)
     assert meter.dbtp > 20 * math.log10(0.75)
 
@@ -129,7 +129,7 @@ def test_silence_has_no_loudness() -> None:
     meter = measured(np.zeros((HZ, 2), np.float32))
     assert meter.integrated() == -math.inf
     assert meter.loudness_range() == 0
-    assert TruePeakMeter(2).dbtp == -math.inf
+    assert TruePeaks(2).dbtp == -math.inf
 
 
 @pytest.mark.parametrize("hz", [44100, 96000])

@@ -9,8 +9,7 @@ has fewer), both at A's display shape, at the programme's rate and at `analysis_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -24,8 +23,9 @@ from assembler.match.decision import (
     Correction,
     SeamDecision,
 )
+from assembler.match.drift import look, towards
 from assembler.match.features import F32, details, fitted, luma, resized
-from assembler.match.measure import colour_step, low_lab, sharpness_ratio
+from assembler.match.measure import colour_step, low_lab, pop, sharpness_ratio
 from assembler.match.register import (
     Affine,
     identity,
@@ -73,6 +73,15 @@ CHANGE_FRAMES = 72
 PART_UNSEEN = 0.25 / 255
 """What is left of a pop when it is called settled."""
 
+SHOWN_FRAMES = 24
+"""So many of B's used frames are measured for the report."""
+RELEASE_S = {"release": 2, "glide": 8}
+"""Seconds in which a correction that isn't held fades out."""
+ANCHOR_DE = 2.0
+"""A link is taken back towards the chain's first one by no more than this."""
+ANCHOR_S = 3
+"""In so many seconds."""
+
 _OFF = "off"
 
 
@@ -84,6 +93,8 @@ class Permission:
     colour: str
     geometry: bool
     sharpness: bool
+    max_de: float
+    """Colours are moved by no more than this."""
 
 
 def analysis_size(display: tuple[int, int]) -> tuple[int, int]:
@@ -98,6 +109,7 @@ def permission(preset: SeamPreset, override: SeamOverride) -> Permission:
         colour=override.colour or preset.colour,
         geometry=preset.geometry if override.geometry is None else override.geometry == "on",
         sharpness=preset.sharpness if override.sharpness is None else override.sharpness == "on",
+        max_de=preset.max_dE,
     )
 
 
@@ -136,7 +148,7 @@ def decide(
     found = _timing(details(tail, small), details(head, small))
     if found.likeness < MATCHED:
         return _refused(seam, a_frames, tail, head, found)
-    return _joined(seam, tail, head, a_frames, may, override, found)
+    return _joined(seam, tail, head, a_frames, rate, may, override, found, anchor)
 
 
 def _check(tail: F32, head: F32) -> None:
@@ -202,6 +214,7 @@ def _held_head(moving: list[int]) -> int:
 
 
 def _refused(seam: str, a_frames: int, tail: F32, head: F32, found: Timing) -> SeamDecision:
+    before = _measured(tail, head, (len(tail) - 1, 0), len(tail), list(range(len(head))))
     return SeamDecision(
         seam=seam,
         matched=False,
@@ -209,8 +222,8 @@ def _refused(seam: str, a_frames: int, tail: F32, head: F32, found: Timing) -> S
         repeat_frames=0,
         keep_until=a_frames,
         start_from=0,
-        before=_measured(tail, head, len(tail) - 1, 0),
-        after=_measured(tail, head, len(tail) - 1, 0),
+        before=before,
+        after=before,
         notes=(
             f"the two sides show different pictures (likeness {found.likeness:.2f}, "
             f"{MATCHED:.2f} is needed): nothing is changed; another take, a dissolve or a plain "
@@ -224,20 +237,25 @@ def _joined(
     tail: F32,
     head: F32,
     a_frames: int,
+    rate: Fraction,
     may: Permission,
     override: SeamOverride,
     found: Timing,
+    anchor: F32 | None,
 ) -> SeamDecision:
-    last = len(tail) - 1 - (found.held_tail if may.trim else 0)
-    keep = a_frames - (len(tail) - 1 - last)
-    start, skipped = (found.start, found.skipped) if may.trim else (0, ())
-    if override.keep_until is not None:
-        keep = min(a_frames, override.keep_until)
-    if override.start_from is not None:
-        start, skipped = override.start_from, tuple(n for n in skipped if n > override.start_from)
+    keep, start, skipped = _cut(len(tail), a_frames, may, override, found)
+    found = replace(found, start=start, skipped=skipped)
     affine = _geometry(tail, head, found) if may.geometry else None
-    correction = _correction(tail, head, found, affine, may)
+    correction, notes = _correction(tail, head, found, affine, may, rate)
+    if anchor is not None and correction.colour is not None and may.colour == "hold":
+        correction, note = _anchored(correction, tail, found, anchor, rate)
+        notes += note
     used = [n for n in range(start, len(head)) if n not in set(skipped)]
+    shown = [corrected(head[n], correction, k) for k, n in enumerate(used[:SHOWN_FRAMES])]
+    pair = found.pairs[-1]
+    match = corrected(head[pair[1]], correction, 0)
+    after_seam = np.stack([match, *shown])
+    last = max(1, len(tail) - (a_frames - keep))
     return SeamDecision(
         seam=seam,
         matched=True,
@@ -249,9 +267,40 @@ def _joined(
         held_tail=found.held_tail,
         held_head=found.held_head,
         correction=correction,
-        before=_before(tail, head, found),
-        after=_after(tail, head, found, correction, used),
+        before=_measured(tail, head, pair, len(tail), list(range(min(len(head), SHOWN_FRAMES)))),
+        after=_measured(tail, after_seam, (pair[0], 0), last, list(range(1, len(after_seam)))),
+        notes=(*_told(found, may), *notes),
     )
+
+
+def _cut(
+    tail_frames: int, a_frames: int, may: Permission, override: SeamOverride, found: Timing
+) -> tuple[int, int, tuple[int, ...]]:
+    """A's frames that are kept, the first of B that is used, those left out: the author's first."""
+    keep, start = a_frames, 0
+    skipped: tuple[int, ...] = ()
+    if may.trim:
+        keep, start, skipped = a_frames - found.held_tail, found.start, found.skipped
+    if override.keep_until is not None:
+        keep = min(a_frames, override.keep_until)
+    if override.start_from is not None:
+        start = override.start_from
+        skipped = tuple(n for n in found.skipped if n > start) if may.trim else ()
+    return keep, start, skipped
+
+
+def _told(found: Timing, may: Permission) -> tuple[str, ...]:
+    """What was found, in words."""
+    told = [f"B repeats {found.repeats} of A's frames"] if found.repeats != 1 else []
+    if found.held_tail:
+        told.append(f"A holds its last picture for {found.held_tail} frames")
+    if found.held_head:
+        told.append(f"B holds its first picture for {found.held_head} frames")
+    if found.skipped:
+        told.append(f"B stalls: {len(found.skipped)} frames after its start only repeat others")
+    if told and not may.trim:
+        told.append("the preset leaves all frames where they are")
+    return tuple(told)
 
 
 def _confidence(found: Timing) -> float:
@@ -282,14 +331,71 @@ def _picked(pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
 
 
 def _correction(
-    tail: F32, head: F32, found: Timing, affine: Affine | None, may: Permission
-) -> Correction:
+    tail: F32,
+    head: F32,
+    found: Timing,
+    affine: Affine | None,
+    may: Permission,
+    rate: Fraction,
+) -> tuple[Correction, tuple[str, ...]]:
     size = (tail.shape[2], tail.shape[1])
     parts = None if affine is None else _six(part_affine(affine, size))
-    fix = _colour(tail, head, found, affine) if may.colour != _OFF else None
+    fix, notes = None, []
+    if may.colour != _OFF:
+        fix, change = _colour(tail, head, found, affine)
+        fix, share = _bounded(fix, head[found.pairs[-1][1]], may.max_de)
+        notes += _colour_told(change, share, may)
     laid = Correction(colour=fix, affine=parts)
     sharpen = _sharpening(tail, head, found, laid) if may.sharpness else 0.0
-    return Correction(colour=fix, affine=parts, sharpen=sharpen)
+    release = round(RELEASE_S.get(may.colour, 0) * rate)
+    return Correction(fix, parts, sharpen, release), tuple(notes)
+
+
+def _colour_told(change: Change | None, share: float, may: Permission) -> list[str]:
+    told = []
+    if change is not None and change.kind == "pop":
+        told.append(f"B opens with a pop that settles within {3 * change.frames:.0f} frames")
+    if change is not None and change.kind == "drift":
+        told.append(f"B's grade drifts away over {change.frames:.0f} frames")
+    if share < 1:
+        told.append(
+            f"the colours differ by more than the preset's {may.max_de:g} dE: "
+            f"only {share:.0%} of it is corrected"
+        )
+    return told
+
+
+def _bounded(fix: ColourFix | None, rgb: F32, max_de: float) -> tuple[ColourFix | None, float]:
+    """*fix* held back so that it moves *rgb* by at most *max_de*, and the part that is left."""
+    if fix is None:
+        return None, 1.0
+    moved = colour_step(low_lab(rgb), low_lab(corrected(rgb, Correction(colour=fix), 0)))
+    if moved <= max_de:
+        return fix, 1.0
+    share = max_de / moved
+    still = colour.identity_matrix()
+    held = still + share * (np.array(fix.matrix) - still)
+    steps = tuple(
+        ColourStep(colour.rows_of(share * np.array(s.matrix)), s.weights) for s in fix.steps
+    )
+    return ColourFix(colour.rows_of(held), steps=steps), share
+
+
+def _anchored(
+    correction: Correction, tail: F32, found: Timing, anchor: F32, rate: Fraction
+) -> tuple[Correction, tuple[str, ...]]:
+    """*correction* that glides, after the seam, from A's look towards the anchor's."""
+    assert correction.colour is not None
+    first = anchor[-1] if anchor.ndim == 4 else anchor
+    way = towards(look(tail[found.pairs[-1][0]]), look(first), limit_de=ANCHOR_DE)
+    if way is None:
+        return correction, ()
+    frames = max(2, round(ANCHOR_S * rate))
+    weights = tuple(float(0.5 - 0.5 * np.cos(np.pi * n / frames)) for n in range(frames + 1))
+    step = ColourStep(colour.rows_of(way - colour.identity_matrix()), weights)
+    fix = replace(correction.colour, steps=(*correction.colour.steps, step))
+    note = "B glides back towards the look of the chain's first link"
+    return replace(correction, colour=fix), (note,)
 
 
 def _sharpening(tail: F32, head: F32, found: Timing, laid: Correction) -> float:
@@ -300,21 +406,23 @@ def _sharpening(tail: F32, head: F32, found: Timing, laid: Correction) -> float:
     return float(np.median(amounts))
 
 
-def _colour(tail: F32, head: F32, found: Timing, affine: Affine | None) -> ColourFix | None:
+def _colour(
+    tail: F32, head: F32, found: Timing, affine: Affine | None
+) -> tuple[ColourFix | None, Change | None]:
     """The constant fix that the matched pictures want, and the change over time on top of it."""
     seen, wanted = _samples(tail, head, found, affine)
     if len(seen) < FEWEST_COLOURS:
-        return None
+        return None, None
     fixed = colour.fit(seen, wanted)
     change = _unsettled(tail, head, found)
     if change is None:
-        return ColourFix(colour.rows_of(fixed))
+        return ColourFix(colour.rows_of(fixed)), None
     if change.kind == "pop":
         fixed = colour.identity_matrix() + change.constant
     else:
         fixed = fixed - change.weight(found.pairs[-1][1]) * change.moving
     step = ColourStep(colour.rows_of(change.moving), _weights(change, found))
-    return ColourFix(colour.rows_of(fixed), steps=(step,))
+    return ColourFix(colour.rows_of(fixed), steps=(step,)), change
 
 
 def _unsettled(tail: F32, head: F32, found: Timing) -> Change | None:
@@ -365,21 +473,25 @@ def _low(rgb: F32, size: tuple[int, int]) -> F32:
     return np.asarray(cv2.GaussianBlur(resized(rgb, size), (0, 0), 1.0), dtype=np.float32)
 
 
-def _measured(tail: F32, head: F32, i: int, j: int) -> dict[str, float]:
+def _measured(
+    tail: F32, head: F32, pair: tuple[int, int], kept: int, used: list[int]
+) -> dict[str, float]:
+    """
+    The seam in numbers.
+
+    Args:
+        tail: A's last frames.
+        head: B's, as they are shown.
+        pair: Frames of both that should show the same.
+        kept: So many frames of *tail* are shown.
+        used: Indices of *head* that are shown.
+    """
+    labs = [low_lab(f) for f in tail[max(0, kept - 4) : kept]]
+    seam = len(labs)
+    labs += [low_lab(head[n]) for n in used]
+    i, j = pair
     return {
-        "dE": colour_step(low_lab(tail[i]), low_lab(head[j])),
-        "sharpness": sharpness_ratio(tail[i], head[j]),
+        "dE": round(colour_step(low_lab(tail[i]), low_lab(head[j])), 4),
+        "pop": round(pop(labs, seam), 4),
+        "sharpness": round(sharpness_ratio(tail[i], head[j]), 4),
     }
-
-
-def _before(tail: F32, head: F32, found: Timing) -> Mapping[str, float]:
-    i, j = found.pairs[-1]
-    return _measured(tail, head, i, j)
-
-
-def _after(
-    tail: F32, head: F32, found: Timing, correction: Correction, used: list[int]
-) -> Mapping[str, float]:
-    i, j = found.pairs[-1]
-    shown = np.stack([corrected(head[j], correction, 0)])
-    return _measured(tail, shown, i, 0)

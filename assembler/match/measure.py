@@ -27,9 +27,20 @@ def colour_step(one: F32, two: F32) -> float:
     return float(np.mean(np.linalg.norm(two - one, axis=2)))
 
 
-def largest_step(labs: Sequence[F32]) -> float:
-    """The largest mean dE between neighbouring low-pass pictures."""
-    return max((colour_step(a, b) for a, b in pairwise(labs)), default=0.0)
+def pop(labs: Sequence[F32], seam: int) -> float:
+    """
+    How far the largest colour step at or after the seam stands out, in dE.
+
+    Args:
+        labs: Low-pass pictures from before the seam on.
+        seam: Index of the first one after it.
+
+    Returns:
+        The largest step from the seam on, beyond the usual step of the whole stretch.
+    """
+    steps = [colour_step(a, b) for a, b in pairwise(labs)]
+    after = steps[max(0, seam - 1) :]
+    return max(0.0, max(after, default=0.0) - float(np.median(steps))) if steps else 0.0
 
 
 def sharpness(rgb: F32) -> float:

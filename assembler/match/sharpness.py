@@ -20,7 +20,7 @@ MOST = 1.6
 """Sharpening beyond this would draw halos."""
 LEAST = -0.3
 """Softening beyond this takes more than the seam gains."""
-UNSEEN = 0.08
+UNSEEN = 0.12
 """Amounts below this change nothing that can be seen."""
 COMMON = 0.5
 """Bands in which the two correlate less tell nothing."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assembler.match.apply import corrected
 from assembler.match.decision import SeamDecision
@@ -164,14 +165,21 @@ def _title(decision: SeamDecision) -> F32:
 
 
 def _label(words: str) -> F32:
+    out = np.full((LABEL_LINES, _width(), 3), _byte(PAPER), dtype=np.uint8)
+    text = words.encode("ascii", "replace").decode("ascii")  # Hershey fonts have no more
+    _write(out, text, (2, LABEL_LINES - 5))
+    return np.asarray(out / np.float32(255), dtype=np.float32)
+
+
+def _write(picture: NDArray[np.uint8], words: str, at: tuple[int, int]) -> None:
     import cv2
 
-    out = np.full((LABEL_LINES, _width(), 3), PAPER, dtype=np.float32)
-    text = words.encode("ascii", "replace").decode("ascii")  # Hershey fonts have no more
-    cv2.putText(
-        out, text, (2, LABEL_LINES - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA
-    )
-    return out
+    ink = [_byte(v) for v in INK]
+    cv2.putText(picture, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, 1, cv2.LINE_AA)
+
+
+def _byte(value: float) -> int:
+    return round(value * 255)
 
 
 def _curves(curves: Sequence[Sequence[float]], seams: tuple[int, int]) -> F32:
@@ -179,15 +187,17 @@ def _curves(curves: Sequence[Sequence[float]], seams: tuple[int, int]) -> F32:
     import cv2
 
     width = _width()
-    out = np.full((CURVE_LINES, width, 3), PAPER * 1.6, dtype=np.float32)
+    out = np.full((CURVE_LINES, width, 3), _byte(PAPER * 1.6), dtype=np.uint8)
     top = max((max(c, default=0.0) for c in curves), default=0.0) or 1.0
     step = width / (2 * CURVE_FRAMES)
-    cv2.line(out, (width // 2, 0), (width // 2, CURVE_LINES), (0.5, 0.5, 0.5), 1)
+    cv2.line(out, (width // 2, 0), (width // 2, CURVE_LINES), (128, 128, 128), 1)
     for curve, seam, ink in zip(curves, seams, (OLD, NEW), strict=True):
         points = [
             (round(width / 2 + (n - seam) * step), round((CURVE_LINES - 4) * (1 - v / top)) + 2)
             for n, v in enumerate(curve)
         ]
-        cv2.polylines(out, [np.array(points, dtype=np.int32)], False, ink, 2, cv2.LINE_AA)
-    cv2.putText(out, f"{top:.2f}", (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
-    return out
+        cv2.polylines(
+            out, [np.array(points, dtype=np.int32)], False, [_byte(v) for v in ink], 2, cv2.LINE_AA
+        )
+    _write(out, f"{top:.2f}", (4, 16))
+    return np.asarray(out / np.float32(255), dtype=np.float32)

@@ -72,12 +72,12 @@ class Film:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know without asking."""
-        unmatched = [
-            f"seam {s.seam}: the two sides don't match and were left as they are"
+        return tuple(
+            f"seam {s.seam}: the two sides don't match and were left as they are; "
+            "another take, a dissolve or `join: cut` would help"
             for s in self.seams
             if not s.matched
-        ]
-        return (*unmatched, *(n for n in self.notes if n.startswith("warning: ")))
+        )
 
     def text(self) -> str:
         """A line for each output."""

@@ -14,7 +14,7 @@ from typing import Any
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.assemble.seams import decide_all, seam_of
+from assembler.assemble.seams import Decided, decide_all, seam_data, seam_of
 from assembler.assemble.sound import mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
@@ -24,7 +24,7 @@ from assembler.generation.base import Take
 from assembler.generation.run import generate
 from assembler.layers.captions import caption_inserts, read_captions, write_captions
 from assembler.layers.titles import title_insert
-from assembler.match.decision import SeamDecision, decision_to_json
+from assembler.match.decision import SeamDecision
 from assembler.mixing.bus import mix_key
 from assembler.planning.keys import content_key
 from assembler.planning.project import Project
@@ -62,6 +62,8 @@ class Film:
     outputs: tuple[Made, ...]
     cut: Cut
     seams: tuple[SeamDecision, ...]
+    seam_s: Mapping[str, float]
+    """Seconds that measuring and deciding took, by seam."""
     links: int
     generated: int
     """Links that had to be generated; the takes of the others were there."""
@@ -88,7 +90,7 @@ class Film:
         return {
             "outputs": [asdict(made) for made in self.outputs],
             "frames": self.cut.frames,
-            "seams": [decision_to_json(s) for s in self.seams],
+            "seams": [seam_data(s, self.seam_s.get(s.seam, 0.0)) for s in self.seams],
             "links": self.links,
             "generated": self.generated,
             "took_s": round(self.took_s, 3),
@@ -179,13 +181,14 @@ def make(
     guard(_written(prepared), run.records, force=force)
     run.announce()
     takes = run.takes()
-    seams = run.seams(takes)
-    cuts = [run.cut(takes, seams, delivery) for delivery in prepared.deliveries]
+    decided = run.seams(takes)
+    cuts = [run.cut(takes, decided.decisions, delivery) for delivery in prepared.deliveries]
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
     return Film(
         outputs=tuple(outputs),
         cut=cuts[0],
         seams=cuts[0].seams,
+        seam_s=decided.took_s,
         links=len(prepared.plan.steps),
         generated=sum(step.state != "done" for step in prepared.plan.steps),
         took_s=time.monotonic() - began,
@@ -239,7 +242,7 @@ class _Run:
         self.progress.finish("generate")
         return made
 
-    def seams(self, takes: Mapping[str, Take]) -> Mapping[str, SeamDecision]:
+    def seams(self, takes: Mapping[str, Take]) -> Decided:
         """What is done at every handoff."""
         loaded, canvas = self.prepared.loaded, self.prepared.loaded.timeline.canvas
         found = [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,6 +61,34 @@ class Seam:
         return f"{self.a.id}>{self.b.id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Decisions by seam id, and the seconds that each took."""
+
+    decisions: Mapping[str, SeamDecision]
+    took_s: Mapping[str, float]
+
+
+def seam_data(decision: SeamDecision, took_s: float) -> dict[str, Any]:
+    """A decision as reports show it."""
+    data = decision_to_json(decision)
+    correction = data.pop("correction")
+    colour = correction["colour"]
+    pop = colour and {
+        "rgb": colour["decay"],
+        "tau_frames": colour["tau_frames"],
+        "steps": [step["weights"] for step in colour["steps"]],
+    }
+    return data | {
+        "transform": correction["affine"],
+        "colour": colour and colour["matrix"],
+        "pop": pop if pop and (any(pop["rgb"]) or pop["steps"]) else None,
+        "sharpen": correction["sharpen"],
+        "release_frames": correction["release_frames"],
+        "seconds": round(took_s, 3),
+    }
+
+
 def seam_of(sides: HandoffSides, preset: SeamPreset) -> Seam:
     """The seam between two pieces of a cut."""
     a, b = (
@@ -77,26 +107,31 @@ def decide_all(
     workers: int,
     on_done: Callable[[], None] | None = None,
     cancel: threading.Event | None = None,
-) -> dict[str, SeamDecision]:
+) -> Decided:
     """
-    Decision by seam id; decided ones are read from *cache*.
+    Decisions about all seams; decided ones are read from *cache*.
 
     Seams of one chain are decided in order, because a clip is matched to the one before as that one
     will be shown: corrected to the chain's first clip. Chains run in parallel.
     """
+
+    took: dict[str, float] = {}
 
     def chain(run: Sequence[Seam]) -> list[SeamDecision]:
         made: list[SeamDecision] = []
         for seam in run:
             if cancel and cancel.is_set():
                 raise MatchError("stopped while matching seams")
+            began = time.monotonic()
             made.append(_cached(seam, made[-1] if made else None, size, rate, cache / "seams"))
+            took[seam.id] = time.monotonic() - began
             if on_done:
                 on_done()
         return made
 
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return {d.seam: d for run in pool.map(chain, _chains(seams)) for d in run}
+        found = {d.seam: d for run in pool.map(chain, _chains(seams)) for d in run}
+    return Decided(found, took)
 
 
 def _chains(seams: Sequence[Seam]) -> list[list[Seam]]:

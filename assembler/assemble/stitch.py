@@ -15,10 +15,10 @@ from assembler.assemble.film import Film, make
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.assemble.seams import Seam, decide, seam_of, sides
+from assembler.assemble.seams import Seam, decide, seam_data, seam_of, sides
 from assembler.cut.build import handoffs
 from assembler.errors import MediaError, UsageError
-from assembler.match.decision import SeamDecision, decision_to_json
+from assembler.match.decision import SeamDecision
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import probe
@@ -54,7 +54,7 @@ class Measured:
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
-        return decision_to_json(self.decision) | {"seconds": round(self.took_s, 3)}
+        return seam_data(self.decision, self.took_s)
 
 
 def _numbers(values: Any) -> str:

@@ -25,12 +25,12 @@ import psutil
 import soxr
 
 from assembler.cut.model import Clip, Cut, Sound, Source
+from assembler.match.sync import sync
 from assembler.media.ffmpeg import exe, run
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, Samples, write_wav
 from assembler.mixing.bus import MixReport, mix
-from assembler.mixing.sync import sync
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, FrameRange, SampleRange, samples_at
 

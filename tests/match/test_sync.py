@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 import soxr
 
-from assembler.errors import MixError
+from assembler.errors import MatchError
+from assembler.match.sync import sync
 from assembler.media import ffmpeg
 from assembler.media.info import AudioStream, MediaInfo
 from assembler.media.samples import Samples
-from assembler.mixing.sync import sync
 from tests.mixing.conftest import HZ, Studio, hiss, speech
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    return Studio(tmp_path)
 
 
 def info_of(path: Path, hz: int, seconds: float) -> MediaInfo:
@@ -89,5 +94,21 @@ def test_silence_is_refused(studio: Studio) -> None:
 
 def test_a_file_without_sound_is_an_error(studio: Studio) -> None:
     silent = MediaInfo(Path("x.mp4"), 0, 0, "", None, (), False, None, ())
-    with pytest.raises(MixError, match="it has no sound to synchronise"):
+    with pytest.raises(MatchError, match="it has no sound to synchronise"):
         sync(silent, recording(studio, spoken(3, 4), "master.wav"))
+
+
+def test_a_place_far_from_where_it_was_expected_is_found(studio: Studio) -> None:
+    whole = spoken(20, 6)
+    master = recording(studio, whole, "master.wav")
+    clip = encoded(studio, whole[13 * HZ : 17 * HZ])
+    assert sync(clip, master, near_s=1.0).offset_s == pytest.approx(13, abs=1e-4)
+
+
+def test_a_clip_across_two_searched_blocks_is_found(studio: Studio) -> None:
+    whole = spoken(64, 7)
+    master = recording(studio, whole, "master.wav")
+    clip = encoded(studio, whole[58 * HZ : 62 * HZ])
+    found = sync(clip, master)
+    assert found.offset_s == pytest.approx(58, abs=1e-4)
+    assert found.confidence > 0.8

@@ -11,17 +11,22 @@ A match is windows that agree on one place; places that drift apart evenly are a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from assembler.errors import MixError
+from assembler.errors import MatchError
 from assembler.media.info import AudioStream, MediaInfo
-from assembler.media.samples import read_samples
+from assembler.media.samples import SampleReader, read_samples
 
 Floats = npt.NDArray[np.float64]
+
+VERSION = 1
+"""Raised when the same files give another result."""
 
 _COARSE_HZ = 16000
 _FINE_HZ = 48000
@@ -38,6 +43,10 @@ _NEAR_S = 0.006
 """The fine search looks so far around the coarse place."""
 _LEAST_AGREEING = 0.4
 _SILENT = 1e-4
+_BLOCK_S = 60
+"""Of the master, searched at once."""
+_EXPECTED_S = 3.0
+"""The clip may lie so far from where it is expected before all of the master is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,19 @@ class Sync:
     reason: str = ""
     """Why there is no match."""
 
+    def text(self) -> str:
+        """In words."""
+        if not self.matched:
+            return f"no match: {self.reason}"
+        drift = f", {self.drift_ppm:+.0f} ppm" if abs(self.drift_ppm) >= 1 else ""
+        return (
+            f"begins at {self.offset_s:.5f} s of the master (sure by {self.confidence:.0%}{drift})"
+        )
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -67,40 +89,78 @@ class _Found:
     """Height of the correlation's peak in times of its RMS."""
 
 
-def sync(clip: MediaInfo, master: MediaInfo) -> Sync:
+def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> Sync:
     """
     Find a clip's sound in a master recording.
 
+    Args:
+        clip: With the sound to be found.
+        master: The recording.
+        near_s: Where on the master's clock it is expected; looked at first.
+
     Raises:
-        MixError: If one of the files has no sound.
+        MatchError: If one of the files has no sound.
         MediaError: If one of them can't be read.
     """
-    sounds = [_first_sound(info) for info in (clip, master)]
-    coarse = [_mono(i, s, _COARSE_HZ) for i, s in zip((clip, master), sounds, strict=True)]
-    windows = _windows(coarse[0], _COARSE_HZ)
+    own, other = _first_sound(clip), _first_sound(master)
+    sound = _mono(clip, own, _COARSE_HZ)
+    windows = _windows(sound, _COARSE_HZ)
     if not windows:
         return Sync(False, 0.0, 0.0, 0.0, "the clip is silent")
-    found = _search(coarse[0], coarse[1], windows)
-    agreeing = _largest_agreement(found)
-    share = len(agreeing) / len(windows)
-    if not agreeing or share < _LEAST_AGREEING:
-        return Sync(False, 0.0, share, 0.0, "the clip's sound is not in the master")
-    fine = [_mono(i, s, _FINE_HZ) for i, s in zip((clip, master), sounds, strict=True)]
-    refined = [_refined(fine[0], fine[1], place) for place in agreeing]
-    offset, drift = _line(refined)
-    return Sync(True, float(sounds[1].start_s) + offset, share, -drift * 1e6)
+    whole = (0.0, float(other.duration_s))
+    ranges = [whole]
+    if near_s is not None:
+        begin = near_s - float(other.start_s)
+        length = len(sound) / _COARSE_HZ
+        ranges.insert(0, (max(0.0, begin - _EXPECTED_S), begin + length + _EXPECTED_S))
+    share = 0.0
+    for begin, stop in ranges:
+        found = _search(sound, _blocks(master, other, begin, min(stop, whole[1])), windows)
+        agreeing = _largest_agreement(found)
+        share = len(agreeing) / len(windows)
+        if agreeing and share >= _LEAST_AGREEING:
+            fine = _mono(clip, own, _FINE_HZ)
+            refined = [_refined(fine, master, other, place) for place in agreeing]
+            offset, drift = _line(refined)
+            return Sync(True, float(other.start_s) + offset, share, -drift * 1e6)
+    return Sync(False, 0.0, share, 0.0, "the clip's sound is not in the master")
 
 
 def _first_sound(info: MediaInfo) -> AudioStream:
     if not info.audio:
-        raise MixError("it has no sound to synchronise", str(info.path), "name a file with sound")
+        raise MatchError("it has no sound to synchronise", str(info.path), "name a file with sound")
     return info.audio[0]
 
 
 def _mono(info: MediaInfo, sound: AudioStream, hz: int) -> Floats:
-    samples = int(sound.duration_s * hz) + 1
-    mono = read_samples(info, sound.index, Fraction(sound.start_s), samples, hz, 1)[:, 0]
-    return mono.astype(np.float64)
+    return _part(info, sound, 0, int(sound.duration_s * hz) + 1, hz)
+
+
+def _part(info: MediaInfo, sound: AudioStream, first: int, samples: int, hz: int) -> Floats:
+    """Samples of a range counted from the sound's beginning, silence outside of it."""
+    start_s = sound.start_s + Fraction(first, hz)
+    return read_samples(info, sound.index, start_s, samples, hz, 1)[:, 0].astype(np.float64)
+
+
+def _blocks(
+    info: MediaInfo, sound: AudioStream, begin_s: float, stop_s: float
+) -> Iterator[tuple[int, Floats]]:
+    """
+    A stretch of a recording in blocks, each with its first sample's number.
+
+    They overlap by a window, so that every window lies whole in one of them.
+    """
+    first, stop = (int(s * _COARSE_HZ) for s in (begin_s, stop_s))
+    overlap = round(_WINDOW_S * _COARSE_HZ)
+    kept = np.zeros(overlap)
+    at = first - overlap
+    start_s = sound.start_s + Fraction(first, _COARSE_HZ)
+    with SampleReader(info, sound.index, start_s, _COARSE_HZ, 1) as reader:
+        while at + overlap < stop:
+            fresh = reader.read(min(_BLOCK_S * _COARSE_HZ, stop - at - overlap))[:, 0]
+            block = np.concatenate([kept, fresh.astype(np.float64)])
+            yield at, block
+            kept, at = block[len(block) - overlap :], at + len(fresh)
 
 
 def _windows(clip: Floats, hz: int) -> list[int]:
@@ -113,25 +173,25 @@ def _windows(clip: Floats, hz: int) -> list[int]:
     return [s for s in loud if levels[s] > floor]
 
 
-def _search(clip: Floats, master: Floats, starts: list[int]) -> list[_Found]:
-    """The best place of each window in the whole master, where it stands out."""
+def _search(clip: Floats, blocks: Iterator[tuple[int, Floats]], starts: list[int]) -> list[_Found]:
+    """The best place of each window in all blocks of the master, where it stands out."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     length = min(len(clip), round(_WINDOW_S * _COARSE_HZ))
-    size = next_fast_len(len(master) + length, real=True)
-    spectrum = rfft(np.pad(master, (length, 0)), size)
-    weight = _weight(spectrum, size, _COARSE_HZ)
-    found = []
-    for start in starts:
-        part = rfft(clip[start : start + length] * np.hanning(length), size)
-        cross = _whitened(part, size)
-        scores = irfft(weight * np.conj(cross), size)[: len(master) + length]
-        k = int(scores.argmax())
-        clarity = scores[k] / (np.sqrt(np.mean(scores**2)) + 1e-30)
-        if clarity > _CLEAR:
-            offset = (k - length - start) / _COARSE_HZ
-            found.append(_Found(start / _COARSE_HZ, offset, float(clarity)))
-    return found
+    shape = np.hanning(length)
+    best: dict[int, _Found] = {}
+    for at, block in blocks:
+        size = next_fast_len(len(block) + length, real=True)
+        weight = _weight(rfft(block, size), size, _COARSE_HZ)
+        for start in starts:
+            cross = _whitened(rfft(clip[start : start + length] * shape, size), size)
+            scores = irfft(weight * np.conj(cross), size)[: len(block)]
+            k = int(scores.argmax())
+            clarity = float(scores[k] / (np.sqrt(np.mean(scores**2)) + 1e-30))
+            if clarity > max(_CLEAR, best[start].clarity if start in best else 0.0):
+                offset = (at + k - start) / _COARSE_HZ
+                best[start] = _Found(start / _COARSE_HZ, offset, clarity)
+    return [best[start] for start in starts if start in best]
 
 
 def _weight(spectrum: npt.NDArray[np.complex128], size: int, hz: int) -> npt.NDArray[np.complex128]:
@@ -164,7 +224,7 @@ def _largest_agreement(found: list[_Found]) -> list[_Found]:
     return best
 
 
-def _refined(clip: Floats, master: Floats, place: _Found) -> _Found:
+def _refined(clip: Floats, master: MediaInfo, sound: AudioStream, place: _Found) -> _Found:
     """The place of a window to a fraction of a sample at 48 kHz."""
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -172,7 +232,7 @@ def _refined(clip: Floats, master: Floats, place: _Found) -> _Found:
     part = clip[start : start + round(_WINDOW_S * _FINE_HZ)]
     near = round(_NEAR_S * _FINE_HZ)
     first = round((place.at_s + place.offset_s) * _FINE_HZ) - near
-    other = _slice(master, first, len(part) + 2 * near)
+    other = _part(master, sound, first, len(part) + 2 * near, _FINE_HZ)
     size = next_fast_len(len(other) + len(part), real=True)
     spectrum = _weight(rfft(other, size), size, _FINE_HZ)
     cross = spectrum * np.conj(_whitened(rfft(part * np.hanning(len(part)), size), size))
@@ -181,15 +241,6 @@ def _refined(clip: Floats, master: Floats, place: _Found) -> _Found:
     shift = k + _vertex(scores, k)
     offset = (first + shift) / _FINE_HZ - start / _FINE_HZ
     return _Found(place.at_s, offset, place.clarity)
-
-
-def _slice(samples: Floats, first: int, length: int) -> Floats:
-    """Samples of a range, with silence outside."""
-    out = np.zeros(length)
-    begin, stop = max(first, 0), min(first + length, len(samples))
-    if stop > begin:
-        out[begin - first : stop - first] = samples[begin:stop]
-    return out
 
 
 def _vertex(scores: Floats, k: int) -> float:

@@ -78,7 +78,7 @@ class SpanJob:
         import ffmpeg  # with the graph's own imports: a finished film needs none of them
 
         from assembler.rendering.graph import graph_of
-        from assembler.rendering.inserts import prepared
+        from assembler.rendering.inserts import frames_of, prepared
 
         where = span_name(self.span)
         with publish(self.path) as part, prepared(self.span, cancel) as materials:
@@ -86,7 +86,14 @@ class SpanJob:
             if self.span.form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
                 stream = stream.filter("copy")
             output = ffmpeg.output(stream, str(part), **encoder_args(self.span.form))
-            run(ffmpeg.get_args(output), on_frames=on_frames, cancel=cancel, where=where)
+            piped = materials.piped
+            run(
+                ffmpeg.get_args(output),
+                on_frames=on_frames,
+                cancel=cancel,
+                stdin=frames_of(piped, self.span.form, cancel) if piped else None,
+                where=where,
+            )
             delay = _checked_delay(part, self.span)
             entry = {
                 "bytes": part.stat().st_size,

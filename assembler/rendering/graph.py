@@ -17,7 +17,6 @@ from typing import Any
 
 import ffmpeg
 
-from assembler.match.apply import affine_at, constant_part, sharpen_radius_px
 from assembler.match.decision import Correction
 from assembler.media.conform import (
     Node,
@@ -54,10 +53,10 @@ THROUGH = {"fade-black": "black", "fade-white": "white"}
 class Materials:
     """Files made beforehand for a span's graph."""
 
-    cubes: Mapping[Correction, Path] = field(default_factory=dict)
-    """3-D LUT of each constant colour correction."""
     inserts: Mapping[Shot, Path] = field(default_factory=dict)
-    """Lossless clips of shots whose frames were made as arrays, in the working format and size."""
+    """Lossless clips of corrected shots, in the working format and size."""
+    piped: Shot | None = None
+    """The corrected shot whose raw frames come through ffmpeg's standard input."""
     masks: Mapping[Overlay, Path] = field(default_factory=dict)
     """Shapes of layers: white where the layer shows."""
     strip: Path | None = None
@@ -115,9 +114,14 @@ class _Builder:
                 return self.passage(piece)
 
     def shot(self, shot: Shot) -> Node:
+        if shot == self.materials.piped:
+            size = "{}x{}".format(*self.form.size)
+            raw = self.read(
+                "pipe:0", f="rawvideo", pix_fmt=self.work, s=size, framerate=str(self.form.rate)
+            )
+            return self.made(raw)
         if shot in self.materials.inserts:
-            made = self.read(location(self.materials.inserts[shot]))["v:0"]
-            return counted(made, self.form.rate).filter("format", self.work)
+            return self.made(self.read(location(self.materials.inserts[shot])))
         source = shot.source
         stream = conform(
             self.read(location(source.path), **input_args(source.info, shot.first, self.form.rate)),
@@ -133,47 +137,11 @@ class _Builder:
         if shot.skipped:
             left_out = "+".join(f"eq(n,{n})" for n in shot.skipped)
             stream = counted(stream.filter("select", f"not({left_out})"), self.form.rate)
-        return self.corrected(stream, shot.correction)
+        return stream
 
-    def corrected(self, stream: Node, correction: Correction) -> Node:
-        """The part of a correction that stays the same: geometry, then colour, then sharpness."""
-        if correction.neutral:
-            return stream
-        rest = fitted(constant_part(correction), self.form)
-        if rest.affine is not None:
-            stream = stream.filter("perspective", **_corners(rest, self.form.size))
-        cube = self.materials.cubes.get(correction)
-        if cube is None and not rest.sharpen:
-            return stream
-        stream = stream.filter("zscale", matrix="gbr", range="full").filter("format", "gbrpf32le")
-        if cube is not None:
-            stream = stream.filter("lut3d", file=cube.as_posix(), interp="tetrahedral")
-        if rest.sharpen:
-            stream = self.sharpened(stream, rest.sharpen)
-        return self.as_work(stream)
-
-    def sharpened(self, stream: Node, amount: float) -> Node:
-        both = stream.filter_multi_output("split", 2)
-        soft = both[1].filter("gblur", sigma=sharpen_radius_px(self.form.size[1]), steps=3)
-        weights = f"{1 + amount:.6f} {-amount:.6f}"
-        mixed = ffmpeg.filter([both[0], soft], "mix", inputs=2, weights=weights, scale=1)
-        return counted(mixed, self.form.rate)
-
-    def as_work(self, stream: Node) -> Node:
-        """RGB turned back into the working format."""
-        if self.work.startswith("gbr"):
-            stream = stream.filter("zscale", range="full", dither="error_diffusion")
-        else:
-            stream = stream.filter(
-                "zscale",
-                matrixin="gbr",
-                rangein="full",
-                matrix="709",
-                range="limited",
-                chromal="left",
-                dither="error_diffusion",
-            )
-        return stream.filter("format", self.work)
+    def made(self, node: Node) -> Node:
+        """Frames that were corrected beforehand."""
+        return finished(counted(node["v:0"], self.form.rate), self.work)
 
     def passage(self, passage: Passage) -> Node:
         """
@@ -312,12 +280,6 @@ class _Builder:
         return finished(stream.filter("zscale", **args), self.form.pix_fmt)
 
 
-def needs_arrays(shot: Shot, form: Form) -> bool:
-    """Whether a shot's frames are made one by one: `perspective` knows 8 bits only."""
-    deep = "10" in working_format(form.pix_fmt)
-    return shot.arrays or (deep and constant_part(shot.correction).affine is not None)
-
-
 def fitted(correction: Correction, form: Form) -> Correction:
     """*correction* with its geometry told in parts of the delivered picture, not of the canvas."""
     if correction.affine is None or form.size == form.canvas:
@@ -331,17 +293,6 @@ def fitted(correction: Correction, form: Form) -> Correction:
         (d, e, (f * width + d * left + e * top - top) / form.size[0]),
     )
     return replace(correction, affine=(*moved[0], *moved[1]))
-
-
-def _corners(correction: Correction, size: tuple[int, int]) -> dict[str, Any]:
-    """Where in the source the corners of the picture lie, for the perspective filter."""
-    matrix = affine_at(correction, size)
-    assert matrix is not None
-    args: dict[str, Any] = {"interpolation": "cubic", "sense": "source", "eval": "init"}
-    for n, (x, y) in enumerate((x, y) for y in (0, size[1]) for x in (0, size[0])):
-        args[f"x{n}"] = f"{matrix[0] @ (x, y, 1):.6f}"
-        args[f"y{n}"] = f"{matrix[1] @ (x, y, 1):.6f}"
-    return args
 
 
 def _deep(work: str) -> str:

@@ -1,8 +1,9 @@
 """
-Files that a span's graph needs beside its sources: LUTs, frames made as arrays, masks, words.
+What a span's graph needs beside its sources: corrected frames, masks, words.
 
     with prepared(span) as materials:
-        graph_of(span, materials)
+        stream = graph_of(span, materials)
+        ...                                     # run it with stdin=frames_of(materials.piped, …)
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from typing import Any
 
 import ffmpeg
 import numpy as np
-from numpy.typing import NDArray
 
-from assembler.match.apply import constant_part, corrected, cube
-from assembler.match.decision import NO_CORRECTION, Correction
+from assembler.match.decision import NO_CORRECTION
 from assembler.media.ffmpeg import run
-from assembler.media.frames import BT709, FrameWriter
-from assembler.rendering.graph import Materials, fitted, graph_of, needs_arrays, working_format
+from assembler.media.pipe import raw_frames
+from assembler.rendering.graph import Materials, fitted, graph_of, working_format
+from assembler.rendering.planes import Layout, PlaneChange
 from assembler.rendering.spans import Form, Overlay, Passage, Shot, Span
 from assembler.timebase import FrameRange, Timecode
 
@@ -35,11 +35,13 @@ _STRIP_PART = 18
 @contextmanager
 def prepared(span: Span, cancel: threading.Event | None = None) -> Iterator[Materials]:
     """What *span* needs, in a folder that goes when the block ends."""
+    shots = [shot for shot in shots_of(span) if not shot.correction.neutral]
+    piped = next((shot for shot in shots if shots.count(shot) == 1), None)
     with tempfile.TemporaryDirectory(prefix="assembler-span-") as name:
         folder = Path(name)
         yield Materials(
-            cubes=_cubes(span, folder),
-            inserts=_made_shots(span, folder, cancel),
+            inserts=_made_shots([s for s in shots if s != piped], span.form, folder, cancel),
+            piped=piped,
             masks=_masks(span, folder),
             strip=_strip(span, folder) if span.form.burn_in else None,
         )
@@ -56,70 +58,41 @@ def shots_of(span: Span) -> Iterator[Shot]:
                 yield piece.after
 
 
-def _cubes(span: Span, folder: Path) -> dict[Correction, Path]:
-    out: dict[Correction, Path] = {}
-    for shot in shots_of(span):
-        rest = constant_part(shot.correction)
-        if (
-            rest.colour is not None
-            and not needs_arrays(shot, span.form)
-            and shot.correction not in out
-        ):
-            out[shot.correction] = write_cube(rest, folder / f"{len(out)}.cube")
-    return out
-
-
-def write_cube(correction: Correction, path: Path) -> Path:
-    """The colour of *correction* as a .cube file."""
-    assert correction.colour is not None
-    lut = cube(correction.colour)
-    rows = lut.transpose(2, 1, 0, 3).reshape(-1, 3)
-    lines = [f"LUT_3D_SIZE {lut.shape[0]}", *(f"{r:.7f} {g:.7f} {b:.7f}" for r, g, b in rows)]
-    path.write_text("\n".join(lines) + "\n", encoding="ascii")
-    return path
-
-
-def _made_shots(span: Span, folder: Path, cancel: threading.Event | None) -> dict[Shot, Path]:
-    out: dict[Shot, Path] = {}
-    for shot in shots_of(span):
-        if needs_arrays(shot, span.form) and shot not in out:
-            number = len(out)
-            raw = _conformed(span, shot, folder / f"raw{number}.mkv", cancel)
-            out[shot] = _corrected(raw, shot, span.form, folder / f"made{number}.mkv")
-            raw.unlink()
-    return out
-
-
-def _conformed(span: Span, shot: Shot, path: Path, cancel: threading.Event | None) -> Path:
-    """The shot without its correction, in 16-bit RGB."""
-    plain = replace(shot, correction=NO_CORRECTION, arrays=False)
-    form = replace(span.form, pix_fmt="gbrp16le", burn_in=False)
-    alone = Span(FrameRange(0, shot.frames), (plain,), (), (), form)
-    stream = graph_of(alone, Materials())
-    args = {"c:v": "ffv1", "level": 3, "g": 1, "fps_mode": "passthrough"}
-    run(ffmpeg.get_args(ffmpeg.output(stream, str(path), **args)), cancel=cancel)
-    return path
-
-
-def _corrected(raw: Path, shot: Shot, form: Form, path: Path) -> Path:
-    correction = fitted(shot.correction, form)
+def frames_of(shot: Shot, form: Form, cancel: threading.Event | None = None) -> Iterator[bytes]:
+    """Raw frames of *shot* with its correction, in the working format of *form*."""
     work = working_format(form.pix_fmt)
-    with FrameWriter(
-        path, form.size, form.rate, encoder="ffv1", pix_fmt=work, colour=BT709, options={"g": "1"}
-    ) as writer:
-        for n, rgb in enumerate(_rgb_frames(raw)):
-            writer.write(corrected(rgb, correction, max(0, shot.used + n)))
-    return path
+    layout = Layout.of(work, form.size)
+    change = PlaneChange(fitted(shot.correction, form), layout)
+    plain = replace(shot, correction=NO_CORRECTION)
+    alone = Span(
+        FrameRange(0, shot.frames), (plain,), (), (), replace(form, pix_fmt=work, burn_in=False)
+    )
+    stream = graph_of(alone, Materials())
+    output = ffmpeg.output(
+        stream, "pipe:1", f="rawvideo", pix_fmt=work, fps_mode="passthrough",
+        filter_threads=1, filter_complex_threads=1,
+    )  # fmt: skip
+    read = raw_frames(ffmpeg.get_args(output), layout.frame_bytes, cancel=cancel, where=shot.clip)
+    for n, raw in enumerate(read):
+        for plane in change.apply(layout.planes(raw), max(0, shot.used + n)):
+            yield np.ascontiguousarray(plane).data.cast("B")  # type: ignore[misc]
 
 
-def _rgb_frames(path: Path) -> Iterator[NDArray[np.float32]]:
-    """Frames of a gbrp16 file as float32 RGB in [0, 1]."""
-    import av
-
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            planes = frame.to_ndarray()
-            yield np.asarray(planes, np.float32) / np.float32(65535)
+def _made_shots(
+    shots: list[Shot], form: Form, folder: Path, cancel: threading.Event | None
+) -> dict[Shot, Path]:
+    """Corrected shots beside the piped one: sides of transitions, and what is very short."""
+    out: dict[Shot, Path] = {}
+    for shot in shots:
+        if shot not in out:
+            out[shot] = folder / f"made{len(out)}.mkv"
+            raw = ffmpeg.input(
+                "pipe:0", f="rawvideo", pix_fmt=working_format(form.pix_fmt),
+                s="{}x{}".format(*form.size), framerate=str(form.rate),
+            )  # fmt: skip
+            output = ffmpeg.output(raw, str(out[shot]), **{"c:v": "ffv1", "level": 3, "g": 1})
+            run(ffmpeg.get_args(output), stdin=frames_of(shot, form, cancel), cancel=cancel)
+    return out
 
 
 def _masks(span: Span, folder: Path) -> dict[Overlay, Path]:

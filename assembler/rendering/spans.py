@@ -17,14 +17,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 from assembler.cut.model import Clip, Cut, Insert, PictureLayer, Source
-from assembler.match.decision import NO_CORRECTION, Correction
+from assembler.match.decision import IDENTITY, NO_CORRECTION, ColourFix, Correction
 from assembler.media.info import Colour
 from assembler.planning.keys import content_key
 from assembler.spec.model import Fit
 from assembler.spec.presets import DeliveryPreset
 from assembler.timebase import FrameRange, round_half_up
 
-STAGE = 1
+STAGE = 2
 """Version of what a span's description is turned into; raise it when the picture changes."""
 
 LONGEST_S = 10
@@ -52,8 +52,6 @@ class Shot:
     correction: Correction
     used: int
     """Frames of the clip shown before these: where a fading correction is at (handles: below 0)."""
-    arrays: bool = False
-    """Whether its correction changes from frame to frame, so that they are made one by one."""
 
     @property
     def read(self) -> int:
@@ -228,20 +226,34 @@ def _stretches(cut: Cut) -> Iterator[Placed]:
 
 
 def _shots(clip: Clip, part: FrameRange) -> Iterator[Placed]:
-    """*part* of a clip, divided where its correction has come to rest."""
-    rest = clip.record.start + changing_frames(clip)
-    marks = sorted({part.start, part.stop, min(max(rest, part.start), part.stop)})
+    """*part* of a clip, divided where its correction has gone."""
+    gone = clip.record.start + corrected_frames(clip)
+    marks = sorted({part.start, part.stop, min(max(gone, part.start), part.stop)})
     for start, stop in pairwise(marks):
         yield FrameRange(start, stop), shot(clip, start - clip.record.start, stop - start)
 
 
-def changing_frames(clip: Clip) -> int:
-    """How many of a clip's first frames have a correction that changes from one to the next."""
+def corrected_frames(clip: Clip) -> int:
+    """How many of a clip's first frames its correction changes."""
     if clip.correction.neutral:
         return 0
-    from assembler.match.apply import array_frames
+    from assembler.match.apply import array_frames, constant_part
 
-    return array_frames(clip.correction, clip.record.frames)
+    rest = constant_part(clip.correction)
+    if rest.affine is None and not rest.sharpen and _near_identity(rest.colour):
+        return array_frames(clip.correction, clip.record.frames)
+    return clip.record.frames
+
+
+def _near_identity(fix: ColourFix | None) -> bool:
+    """Whether no colour moves by a tenth of an 8-bit level."""
+    if fix is None:
+        return True
+    pairs = zip(fix.matrix, IDENTITY, strict=True)
+    return max(sum(abs(a - b) for a, b in zip(*both, strict=True)) for both in pairs) < _STILL
+
+
+_STILL = 0.1 / 255 / 4
 
 
 def divided(frames: FrameRange, origin: int, longest: int) -> Iterator[FrameRange]:
@@ -283,9 +295,8 @@ def shot(clip: Clip, used: int, frames: int) -> Shot:
         frames=frames,
         skipped=tuple(inside),
         fit=clip.fit,
-        correction=clip.correction,
+        correction=clip.correction if max(0, used) < corrected_frames(clip) else NO_CORRECTION,
         used=used,
-        arrays=max(0, used) < changing_frames(clip),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from assembler.cut.model import Transition
 from assembler.match.apply import corrected
 from assembler.match.decision import ColourFix, Correction
 from assembler.media.frames import read_frames
@@ -52,23 +51,42 @@ def test_a_correction_is_rendered_as_numpy_has_it(sources, tmp_path, spans, corr
         assert abs(error.mean()) <= 0.1
 
 
-def test_fading_frames_are_a_piece_of_their_own(sources):
-    """What comes to rest is left to ffmpeg."""
+@pytest.mark.parametrize("name", ["lossless", "lossless-10bit", "prores-master"])
+def test_a_correction_moves_no_mean(sources, tmp_path, spans, name):
+    """Geometry, colour and sharpness together, in 8 and 10 bits and in 4:2:2."""
     a, _ = sources
-    cut = cut_of(clip(a, 0, 40, correction=Correction(FADING)))
+    whole = Correction(FIX, (0.99, 0.002, 0.004, -0.002, 0.985, 0.006), 0.3)
+    cut, preset = cut_of(clip(a, 0, 6, correction=whole)), delivery_preset(name)
+    out = tmp_path / f"o.{preset.container}"
+    with av.open(str(render(cut, preset, out, sound=None, spans=spans).path)) as container:
+        found = [rgb_of(frame, BT709) for frame in container.decode(video=0)]
+    plain = list(read_frames(a.info, stop=6))
+    error = (found[5] - corrected(plain[5], whole, 5)) * 255
+    assert np.abs(error).mean() <= 1.5
+    assert np.abs(error.mean(axis=(0, 1))).max() <= 0.3
+
+
+def test_frames_after_a_released_correction_are_left_alone(sources):
+    """They are a piece of their own."""
+    a, _ = sources
+    cut = cut_of(clip(a, 0, 40, correction=Correction(FIX, release_frames=6)))
     pieces = spans_of(cut, delivery_preset("lossless"))[0].pieces
-    assert [(piece.frames, piece.arrays) for piece in pieces] == [(4, True), (36, False)]
+    assert [(piece.frames, piece.correction.neutral) for piece in pieces] == [
+        (6, False),
+        (34, True),
+    ]
 
 
-def test_a_lut_is_found_in_any_folder(sources, tmp_path, spans, monkeypatch):
-    """Colons, commas, quotes and brackets in the temporary folder's name do no harm."""
-    a, _ = sources
-    odd = tmp_path / ("it's a [b], c;d=e%f" + ":" * (os.name == "posix"))
-    odd.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(odd))
-    cut = cut_of(clip(a, 0, 12, correction=Correction(FIX)))
-    preset = delivery_preset("lossless")
-    assert render(cut, preset, tmp_path / "o.mkv", sound=None, spans=spans).frames == 12
+def test_both_sides_of_a_transition_are_corrected(sources, tmp_path, spans):
+    """More corrected shots than one stream of raw frames can carry."""
+    a, b = sources
+    way = Transition("dissolve", 4, 4)
+    fixed = Correction(FIX)
+    cut = cut_of(
+        clip(a, 0, 24, correction=fixed), clip(b, 24, 48, 10, transition=way, correction=fixed)
+    )
+    preset = delivery_preset("lossless-10bit")
+    assert render(cut, preset, tmp_path / "o.mkv", sound=None, spans=spans).frames == 48
 
 
 def test_sources_are_found_under_any_name(sources, tmp_path, spans):

@@ -179,6 +179,8 @@ class Timing:
     skipped: tuple[int, ...]
     repeats: int
     """Frames of the head that A has already shown."""
+    fresh: bool
+    """Nothing is repeated: the pair shows neighbouring moments, `affine` is the camera's way."""
     still: frozenset[int]
     """Frames of the head that only hold the one before."""
 
@@ -205,6 +207,7 @@ def _timing(tail: F32, head: F32) -> Timing:
         start=start,
         skipped=skipped,
         repeats=start,
+        fresh=fresh,
         still=frozenset(range(len(head))) - frozenset(moving),
     )
 
@@ -311,6 +314,8 @@ def _confidence(found: Timing) -> float:
 
 def _geometry(tail: F32, head: F32, found: Timing) -> Affine | None:
     """Map from A's to B's pixels at the analysis size; None when they already lie well."""
+    if found.fresh:
+        return None
     size = (tail.shape[2], tail.shape[1])
     small = fitted(size, TIMING_PX)
     maps = []
@@ -457,6 +462,8 @@ def _samples(tail: F32, head: F32, found: Timing, affine: Affine | None) -> tupl
     """Colours of B and of A at the same places of the same moments, (n, 3) each."""
     size = (tail.shape[2], tail.shape[1])
     small = fitted(size, COLOUR_PX)
+    if found.fresh:
+        affine = scaled(found.affine, size[0] / fitted(size, TIMING_PX)[0])
     matrix = identity() if affine is None else affine
     mask = inside(scaled(matrix, small[0] / size[0]), small)
     seen, wanted = [], []

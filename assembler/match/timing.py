@@ -22,6 +22,7 @@ from assembler.match.register import (
     inside,
     scaled,
     seen_through,
+    travel_px,
 )
 
 HELD = 0.22
@@ -36,6 +37,10 @@ NATURAL_SHARE = 0.12
 """They do when they are more than this part of all steps."""
 STALL_STEPS = 24
 """How far into B a stalled start is looked for."""
+CAMERA_PX = 0.3
+"""A camera that moves by less from frame to frame stands still, at the size of the details."""
+SAME_WAY = 0.4
+"""Ways that differ by less than this part of the camera's speed are the same."""
 CLEARLY = 0.8
 """Another overlap is believed when its pictures lie so much nearer than one repeated frame's."""
 
@@ -183,12 +188,31 @@ def shows_next_moment(tail: F32, head: F32, aligned: Alignment) -> bool:
     """
     Whether B's first frame already shows what follows A's last (nothing is repeated).
 
-    The difference of the two is projected on the motion of both sides: 0 is a repeat, 1 a step.
+    Either the camera's way from A's last frame to B's first is the one that it goes in both clips
+    anyway, or the difference that registration leaves is a step of what moves in them.
     """
     if len(aligned.pairs) > 1 or len(tail) < 2 or len(head) < 2:
         return False
-    first, second = (seen_through(head[n], aligned.affine) for n in (0, 1))
-    mask = inside(aligned.affine, (tail.shape[2], tail.shape[1]))
+    return _goes_on(tail, head, aligned.affine) or _moves_on(tail, head, aligned.affine)
+
+
+def _goes_on(tail: F32, head: F32, way: Affine) -> bool:
+    size = (tail.shape[2], tail.shape[1])
+    if travel_px(way, size) < CAMERA_PX:
+        return False
+    own = [ecc(tail[-2], tail[-1], identity()), ecc(head[0], head[1], identity())]
+    if own[0] is None or own[1] is None:
+        return False
+    usual = (own[0][1] + own[1][1]) / 2
+    speed = travel_px(usual, size)
+    apart = travel_px(identity() + way - usual, size)
+    return speed > CAMERA_PX and apart < SAME_WAY * speed
+
+
+def _moves_on(tail: F32, head: F32, way: Affine) -> bool:
+    """The difference of both, projected on the motion of both: 0 is a repeat, 1 a step."""
+    first, second = (seen_through(head[n], way) for n in (0, 1))
+    mask = inside(way, (tail.shape[2], tail.shape[1]))
     step = distance(tail[-1], tail[-2], mask), distance(first, second, mask)
     if distance(first, tail[-1], mask) < 0.7 * min(step):
         return False

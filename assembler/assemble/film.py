@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
@@ -18,6 +19,7 @@ from assembler.assemble.seams import Decided, decide_all, seam_data, seam_of
 from assembler.assemble.sound import mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
+from assembler.cut.sound import Master
 from assembler.errors import FetchError, Problem
 from assembler.fetching import fetch
 from assembler.generation.base import Take
@@ -207,6 +209,8 @@ class _Run:
     records: Records
     budget_usd: Decimal | None
     notes: list[str] = field(default_factory=list)
+    masters: Mapping[str, Master] = field(default_factory=dict)
+    """Recordings that are heard instead of clips' own sound, by link."""
 
     def announce(self) -> None:
         """How much work each stage will be, in programme frames."""
@@ -262,6 +266,13 @@ class _Run:
         self.progress.finish("match")
         return decided
 
+    def sync(self, takes: Mapping[str, Take]) -> None:
+        """Find avatar clips in their recordings."""
+        prepared = self.prepared
+        cache = prepared.project.cache
+        self.masters, spoken = masters(prepared.plan, takes, prepared.stock, cache)
+        self.notes += [one.note for one in spoken]
+
     def cut(
         self,
         takes: Mapping[str, Take],
@@ -280,6 +291,7 @@ class _Run:
             mix=delivery.mix,
             hashes=stock.hashes,
             captions=read_captions(captions.file) if captions else (),
+            masters=self.masters,
         )
 
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 from assembler.cut.model import Clip, Cue, Cut, Marker, PictureLayer, Sound
 from assembler.cut.over import (
@@ -24,7 +25,7 @@ from assembler.cut.over import (
 )
 from assembler.cut.picture import Shown, clips_of, shown
 from assembler.cut.pieces import Material, Run, TakeLike, handoffs, override_of, row_of, runs_of
-from assembler.cut.sound import Clock, layer_sounds, native_sounds, track_sounds
+from assembler.cut.sound import Clock, Master, layer_sounds, native_sounds, track_sounds
 from assembler.match.decision import SeamDecision
 from assembler.media.info import MediaInfo
 from assembler.planning.model import Plan
@@ -46,6 +47,7 @@ def resolve(
     mix: MixPreset,
     hashes: Mapping[Path, str],
     captions: Sequence[Cue] = (),
+    masters: Mapping[str, Master] = MappingProxyType({}),
 ) -> Cut:
     """
     The resolved programme.
@@ -59,13 +61,14 @@ def resolve(
         mix: Gives the lengths of crossfades at seams and fades at cuts.
         hashes: SHA-256 of the files that tracks name.
         captions: Cues of the caption file, in the file's own time.
+        masters: Where avatar clips lie in their recordings, by link id.
 
     Raises:
         GenerateError: If a link has no take.
         MediaError: If the clip of a segment isn't there.
     """
     material = Material.of(loaded, plan, takes)
-    return _Resolver(material, plan, seams).cut(media, mix, hashes, captions)
+    return _Resolver(material, plan, seams, masters).cut(media, mix, hashes, captions)
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class _Resolver:
     material: Material
     plan: Plan
     seams: Mapping[str, SeamDecision]
+    masters: Mapping[str, Master]
 
     def cut(
         self,
@@ -184,8 +188,10 @@ class _Resolver:
         timeline = self.material.timeline
         if any(track.solo for track in timeline.tracks):
             return ()
-        own = native_sounds(timeline, clips, self.material.places, clock, notes)
-        return own + layer_sounds(timeline, layers, self.material.places, clock, notes)
+        own = native_sounds(timeline, clips, self.material.places, self.masters, clock, notes)
+        return own + layer_sounds(
+            timeline, layers, self.material.places, self.masters, clock, notes
+        )
 
 
 def _placed(place: Place, begins: Mapping[str, int]) -> bool:

@@ -153,6 +153,8 @@ class Sound:
     level_to_mix: bool = False
     """Levelled towards the mix preset's native loudness first."""
     segment: str = ""
+    speech_only: bool = False
+    """Silent where nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from assembler.spec.presets import MixPreset
 from assembler.spec.time import Place
 from assembler.timebase import SampleRange, round_half_up, samples_at
 
+_UNSEEN_S = Fraction(1, 50)
+"""Lips may be off by so much without anybody seeing it (ITU-R BT.1359 puts it at twice that)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -64,23 +67,44 @@ class _Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Master:
+    """The recording that a clip's speech was made from, and where the clip lies in it."""
+
+    path: Path
+    key: str
+    stream: AudioStream
+    offset_s: Fraction
+    """On the master's clock, where the clip's sound begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Heard:
-    """A clip whose own sound is used."""
+    """A clip whose sound is used: its own, or its master's."""
 
     id: str
     segment: str
     path: Path
     key: str
-    info: MediaInfo
+    zero_s: Fraction
+    """Of the clip's frame 0 on the clock of the file that is heard."""
     stream: AudioStream
     role: Role
     native: NativeAudio
     stretches: tuple[_Stretch, ...]
+    from_master: bool = False
 
     def time(self, source_frame: int, rate: Fraction) -> Fraction:
         """Time of one of its frames on the file's clock."""
-        assert self.info.video is not None
-        return self.info.video.start_s + source_frame / rate
+        return self.zero_s + source_frame / rate
+
+    def begins_s(self, rate: Fraction) -> Fraction:
+        """Time of the first frame shown."""
+        return self.time(self.stretches[0].source, rate)
+
+    def ends_s(self, rate: Fraction) -> Fraction:
+        """Time of the first frame not shown any more."""
+        last = self.stretches[-1]
+        return self.time(last.source + last.frames, rate)
 
     @property
     def start(self) -> int:
@@ -92,14 +116,12 @@ class _Heard:
 
     def spare_before(self, clock: Clock) -> int:
         """Samples that its file has before its first frame here."""
-        begin = self.time(self.stretches[0].source, clock.rate)
-        return max(0, floor((begin - self.stream.start_s) * clock.hz))
+        return max(0, floor((self.begins_s(clock.rate) - self.stream.start_s) * clock.hz))
 
     def spare_after(self, clock: Clock) -> int:
         """Samples that its file has after its last frame here."""
-        last = self.stretches[-1]
-        end = self.time(last.source + last.frames, clock.rate)
-        return max(0, floor((self.stream.start_s + self.stream.duration_s - end) * clock.hz))
+        end = self.stream.start_s + self.stream.duration_s
+        return max(0, floor((end - self.ends_s(clock.rate)) * clock.hz))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +140,12 @@ def native_sounds(
     timeline: Timeline,
     clips: Sequence[Clip],
     segments: Mapping[str, RowPlace],
+    masters: Mapping[str, Master],
     clock: Clock,
     notes: list[str],
 ) -> tuple[Sound, ...]:
     """Sound of the row's clips, cut and faded with the picture."""
-    heard = [_heard(timeline, segments[clip.segment].segment, clip, notes) for clip in clips]
+    heard = _all_heard(timeline, clips, segments, masters, clock)
     edges = [_Edge(fade=clock.micro)]
     for n in range(1, len(clips)):
         edges.append(_edge(heard[n - 1], heard[n], clips[n - 1], clips[n], segments, clock, notes))
@@ -138,6 +161,7 @@ def layer_sounds(
     timeline: Timeline,
     layers: Sequence[tuple[PictureLayer, str]],
     segments: Mapping[str, RowPlace],
+    masters: Mapping[str, Master],
     clock: Clock,
     notes: list[str],
 ) -> tuple[Sound, ...]:
@@ -157,7 +181,7 @@ def layer_sounds(
             )
         )
     alone = _Edge(fade=clock.micro)
-    heard = [_heard(timeline, segments[clip.segment].segment, clip, notes) for clip in clips]
+    heard = _all_heard(timeline, clips, segments, masters, clock)
     edges = [
         _edge(heard[n - 1], heard[n], clips[n - 1], clips[n], segments, clock, notes)
         if n and clips[n].join == "handoff"
@@ -172,23 +196,56 @@ def layer_sounds(
     return tuple(sounds)
 
 
-def _heard(timeline: Timeline, segment: Segment, clip: Clip, notes: list[str]) -> _Heard | None:
+def _all_heard(
+    timeline: Timeline,
+    clips: Sequence[Clip],
+    segments: Mapping[str, RowPlace],
+    masters: Mapping[str, Master],
+    clock: Clock,
+) -> list[_Heard | None]:
+    """What is heard of each clip; a master goes on over several clips without a step."""
+    found: list[_Heard | None] = []
+    for clip in clips:
+        one = _heard(timeline, segments[clip.segment].segment, clip, masters.get(clip.id))
+        before = found[-1] if found else None
+        if one and before and one.from_master and (one.path, one.key) == (before.path, before.key):
+            step = before.ends_s(clock.rate) - one.begins_s(clock.rate)
+            if abs(step) <= _UNSEEN_S:
+                one = replace(one, zero_s=one.zero_s + step)
+        found.append(one)
+    return found
+
+
+def _heard(
+    timeline: Timeline, segment: Segment, clip: Clip, master: Master | None
+) -> _Heard | None:
     info = clip.source.info
     native = segment.native or timeline.native_audio
-    if not info.audio or clip.source.still or native.mode == "mute" or _off(segment, timeline):
+    muted = native.mode == "mute" or _off(segment, timeline)
+    if not info.audio or clip.source.still or muted:
         return None
-    if native.mode == "speech-only":
-        notes.append("native audio `speech-only`: speech isn't separated yet; all of it is kept")
-    return _Heard(
+    assert info.video is not None
+    own = _Heard(
         id=clip.id,
         segment=clip.segment,
         path=clip.source.path,
         key=clip.source.key,
-        info=info,
+        zero_s=info.video.start_s,
         stream=info.audio[0],
         role="dialogue" if segment.avatar else "native",
         native=native,
         stretches=_stretches(clip),
+    )
+    if master is None:
+        return own
+    zero_s = master.offset_s + own.zero_s - own.stream.start_s
+    return replace(
+        own,
+        path=master.path,
+        key=master.key,
+        zero_s=zero_s,
+        stream=master.stream,
+        from_master=True,
     )
 
 
@@ -230,10 +287,10 @@ def _edge(
         after = min(after, a.spare_after(clock)) if a else after
         before = min(before, b.spare_before(clock)) if b else before
         return _crossing(after, before, clock)
+    if a and b and _goes_on(a, b, clock):
+        return _Edge()
     if b_clip.join == "handoff" and a and b:
         return _crossing(*_overlap(a, b, clock), clock)
-    if a and b and _goes_on(a, b):
-        return _Edge()
     return _Edge(fade=clock.micro)
 
 
@@ -241,11 +298,10 @@ def _crossing(after: int, before: int, clock: Clock) -> _Edge:
     return _Edge(after, before, after + before or clock.micro)
 
 
-def _goes_on(a: _Heard, b: _Heard) -> bool:
-    """Whether B is the same file's next frame: no edit for the ear."""
-    last = a.stretches[-1]
+def _goes_on(a: _Heard, b: _Heard, clock: Clock) -> bool:
+    """Whether B is what follows A in the same file: no edit for the ear."""
     same = a.key == b.key and a.path == b.path and a.native == b.native
-    return same and b.stretches[0].source == last.source + last.frames
+    return same and a.ends_s(clock.rate) == b.begins_s(clock.rate)
 
 
 def _overlap(a: _Heard, b: _Heard, clock: Clock) -> tuple[int, int]:
@@ -315,6 +371,7 @@ def _sounds(one: _Heard, begin: _Edge, end: _Edge, clock: Clock) -> list[Sound]:
             record=SampleRange(start, stop),
             gain_db=one.native.level,
             level_to_mix=one.native.match,
+            speech_only=one.native.mode == "speech-only" and not one.from_master,
             segment=one.segment,
         )
         fades = (begin.fade if n == 0 else 2 * cross, end.fade if n == last else 2 * cross)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assembler.errors import OutputExistsError
+from assembler.errors import OutputExistsError, UsageError
 from assembler.media.files import publish
 
 
@@ -46,19 +46,50 @@ class Records:
             part.write_text(json.dumps({"out": str(out), **note}, default=str), encoding="utf-8")
 
 
-def guard(paths: Iterable[Path], records: Records | None, *, force: bool) -> None:
+def guard(
+    paths: Iterable[Path],
+    records: Records | None,
+    *,
+    force: bool,
+    inputs: Iterable[Path] = (),
+) -> None:
     """
-    Refuse before any work when a file that isn't ours lies where an output goes.
+    Refuse before any work when something that isn't ours lies where an output goes.
+
+    Args:
+        paths: Files that will be written.
+        records: What we know of files that we wrote.
+        force: Whether other files may be replaced.
+        inputs: Files that are read; they are never replaced.
 
     Raises:
-        OutputExistsError: Naming all such files.
+        UsageError: If an output is a folder, or two are the same.
+        OutputExistsError: Naming all files that would be lost.
     """
-    if force:
-        return
+    paths = tuple(paths)
+    for path in paths:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", fix="add the name of a file")
+        above = next(folder for folder in path.parents if folder.exists())
+        if not above.is_dir():
+            raise UsageError(f"{above} is a file, not a folder", fix="name another output")
+        if paths.count(path) > 1:
+            raise UsageError(f"{path} would be written twice", fix="give each file its own name")
+    _keep_inputs(paths, inputs)
     foreign = [p for p in paths if p.exists() and not (records and records.made_by_us(p))]
-    if foreign:
+    if foreign and not force:
         listed = ", ".join(str(p) for p in foreign)
         raise OutputExistsError(
             f"{listed} exists and was not made by this timeline, or was changed since",
             fix="name another output, move the file away, or use --force",
         )
+
+
+def _keep_inputs(paths: Iterable[Path], inputs: Iterable[Path]) -> None:
+    there = [p for p in paths if p.exists()]
+    read = [p for p in dict.fromkeys(inputs) if p.exists()] if there else []
+    for path in there:
+        if any(path.samefile(source) for source in read):
+            raise OutputExistsError(
+                f"{path} is read for this film and would be overwritten", fix="name another output"
+            )

@@ -19,13 +19,14 @@ from assembler.assemble.seams import Seam, decide, seam_data, seam_of, sides
 from assembler.cut.build import handoffs
 from assembler.errors import MediaError, UsageError
 from assembler.match.decision import SeamDecision
+from assembler.media.conform import video_of
 from assembler.media.files import publish
-from assembler.media.info import MediaInfo, VideoStream
+from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded
 from assembler.spec.model import Canvas, Join, Output, SeamOverride, Segment, Timeline
-from assembler.spec.presets import seam_preset
+from assembler.spec.presets import delivery_preset, seam_preset
 from assembler.spec.yaml import Node, Source
 
 CONTAINERS = ("mp4", "mov", "mkv", "webm", "mxf")
@@ -91,12 +92,15 @@ def stitch(
     """
     out = Path(out).absolute()
     report = Path(report).absolute() if report else None
-    guard([p for p in (out, report) if p], None, force=force)
+    container = _container(out)
+    delivery_preset(preset), seam_preset(seam)  # an unknown name is told before any work
+    infos = _clips(clips)
+    inputs = [info.path for info in infos]
+    guard([p for p in (out, report) if p], None, force=force, inputs=inputs)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".stitch-", dir=out.parent) as folder:
-        loaded = _timeline(clips, out, Path(folder), join, preset, seam)
+        loaded = _timeline(infos, out, Path(folder), join, preset, seam)
         prepared = prepare_loaded(loaded, Project(loaded.timeline.path), write=True)
-        container = _container(out)
         deliveries = tuple(
             replace(d, preset=d.preset.model_copy(update={"container": container}))
             for d in prepared.deliveries
@@ -133,14 +137,17 @@ def measure(
         force: Overwrite it when it is there.
     """
     strip = Path(strip).absolute() if strip else None
-    guard([strip] if strip else [], None, force=force)
+    preset = seam_preset(seam)
+    infos = _clips([a, b])
+    inputs = [info.path for info in infos]
+    guard([strip] if strip else [], None, force=force, inputs=inputs)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="assembler-") as folder:
         home = Path(folder)
-        loaded = _timeline([a, b], home / "out.mp4", home, "handoff", "lossless", seam)
+        loaded = _timeline(infos, home / "out.mp4", home, "handoff", "lossless", seam)
         prepared = prepare_loaded(loaded, Project(loaded.timeline.path))
         (both,) = handoffs(loaded, prepared.plan, {})
-        joined = seam_of(both, seam_preset(seam))
+        joined = seam_of(both, preset)
         canvas = loaded.timeline.canvas
         decision = decide(joined, None, size=canvas.size, rate=canvas.rate)
         took_s = time.monotonic() - began
@@ -162,23 +169,20 @@ def _container(out: Path) -> str:
     if suffix not in CONTAINERS:
         raise UsageError(
             f"{out.name!r} names no container that can be written",
-            fix=f"end the name with .{', .'.join(CONTAINERS)}",
+            fix=f"end the name with .{', .'.join(CONTAINERS[:-1])} or .{CONTAINERS[-1]}",
         )
     return suffix
 
 
 def _timeline(
-    clips: Sequence[Path | str],
+    clips: Sequence[MediaInfo],
     out: Path,
     folder: Path,
     join: Literal["handoff", "cut"],
     preset: str,
     seam: str,
 ) -> Loaded:
-    if len(clips) < 2:
-        raise UsageError("two clips are needed to join them", fix="name at least two files")
-    paths = [Path(clip).absolute() for clip in clips]
-    first = _first(paths[0])
+    first = video_of(clips[0])
     width, height = first.display_size
     timeline = Timeline(
         assembler=1,
@@ -186,8 +190,8 @@ def _timeline(
         canvas=Canvas(size=(_even(width), _even(height)), rate=first.rate),
         output=(Output(preset=preset, path=out),),
         segments=tuple(
-            Segment(id=f"clip_{n}", file=path, join=Join(kind=join) if n > 1 else None)
-            for n, path in enumerate(paths, 1)
+            Segment(id=f"clip_{n}", file=clip.path, join=Join(kind=join) if n > 1 else None)
+            for n, clip in enumerate(clips, 1)
         ),
         seam=SeamOverride(preset=seam),
         path=folder / "stitch.yaml",
@@ -195,13 +199,27 @@ def _timeline(
     return Loaded(timeline, Node(Source("stitch", folder), 1, 1, items={}))
 
 
-def _first(path: Path) -> VideoStream:
+def _clips(clips: Sequence[Path | str]) -> list[MediaInfo]:
+    """
+    What is known of the files; each is one that can be joined.
+
+    Raises:
+        UsageError: If there are fewer than two.
+        MediaError: Naming the first file that can't be joined.
+    """
+    if len(clips) < 2:
+        raise UsageError("two clips are needed to join them", fix="name at least two files")
+    return [_clip(Path(clip).absolute()) for clip in clips]
+
+
+def _clip(path: Path) -> MediaInfo:
     if not path.exists():
         raise MediaError("there is no such file", str(path), "check the name")
-    info: MediaInfo = probe(path)
+    info = probe(path)
     if info.video is None or info.still:
-        raise MediaError("has no moving picture", str(path), "begin with a video file")
-    return info.video
+        what = "is a picture without a length" if info.still else "has no picture, only sound"
+        raise MediaError(what, str(path), "name video files, or write a timeline")
+    return info
 
 
 def _even(side: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 import threading
@@ -15,7 +17,7 @@ import typer
 
 from assembler.cli import output
 from assembler.cli.output import Style
-from assembler.errors import AssemblerError
+from assembler.errors import AssemblerError, UsageError
 
 INTERRUPTED = 130
 
@@ -54,19 +56,47 @@ def run(args: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        app(list(args), "assembler")
+        # Asked for JSON, the parser's own messages are ours to print.
+        code = app(list(args), "assembler", standalone_mode=not style.json)
     except SystemExit as stop:
-        return _interrupted(style) if _cancel.is_set() else _code(stop)
-    except AssemblerError as error:
+        return _interrupted(style) if _cancel.is_set() else _code(stop.code)
+    except (AssemblerError, OSError, _WrongUse) as error:
         if _cancel.is_set():
             return _interrupted(style)
-        output.failure(style, error)
-        return error.exit_code
-    return 0
+        return _failed(style, error)
+    return _code(code)
 
 
-def _code(stop: SystemExit) -> int:
-    return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+_WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base of everything that typer says of wrong arguments; it has no public name."""
+
+
+def _failed(style: Style, error: Exception) -> int:
+    match error:
+        case AssemblerError():
+            told = error
+        case BrokenPipeError():  # the reader has seen enough: `assembler plan x.yaml | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case OSError():
+            where = str(error.filename or "")
+            told = AssemblerError(error.strerror or str(error), where, _FIXES.get(error.errno, ""))
+        case _:
+            told = UsageError(error.format_message(), fix="see `assembler --help`")  # type: ignore[attr-defined]  # _WrongUse
+    output.failure(style, told)
+    return told.exit_code
+
+
+_FIXES: dict[int | None, str] = {
+    errno.EACCES: "check the rights of the file and its folder",
+    errno.EROFS: "copy the project to a disk that can be written",
+    errno.ENOSPC: "make room on the disk, then run the same command again",
+    errno.ENAMETOOLONG: "take a shorter name",
+}
+
+
+def _code(code: object) -> int:
+    return code if isinstance(code, int) else 0 if code is None else 1
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -205,6 +235,57 @@ def seam(
     from assembler.assemble.stitch import measure as work
 
     found = work(a, b, strip=strip, force=force)
+    output.result(Style(json, quiet), found.text(), found.data())
+
+
+@app.command()
+def mix(
+    timeline: Timeline,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The WAV to write; beside the output else.")
+    ] = None,
+    stems: Annotated[
+        Path | None, typer.Option(help="Folder for a WAV of each role, and music and effects.")
+    ] = None,
+    draft: Draft = False,
+    force: Force = False,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the sound alone: the mix at its loudness, and its stems."""
+    from assembler.assemble.film import mix as work
+
+    style = Style(json, quiet or json, verbose)
+    with output.progress(style) as progress:
+        made = work(
+            timeline,
+            out,
+            stems=stems,
+            draft=draft,
+            force=force,
+            workers=workers,
+            progress=progress,
+            cancel=_cancel,
+        )
+    for line in made.notes:
+        if verbose or line.startswith("warning: "):
+            output.note(style, line)
+    output.result(Style(json, quiet), made.text(), made.data())
+
+
+@app.command()
+def sync(
+    clip: Annotated[Path, typer.Argument(help="The clip with the speech.")],
+    master: Annotated[Path, typer.Argument(help="The recording it was made from.")],
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find a clip's speech in the recording it was made from."""
+    from assembler.assemble.masters import locate as work
+
+    found = work(clip, master)
     output.result(Style(json, quiet), found.text(), found.data())
 
 

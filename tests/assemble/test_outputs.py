@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.assemble.outputs import Records, guard
-from assembler.errors import OutputExistsError
+from assembler.errors import OutputExistsError, UsageError
 
 
 def test_a_file_of_the_users_is_not_replaced(tmp_path: Path) -> None:
@@ -54,3 +54,25 @@ def test_another_key_is_not_finished(tmp_path: Path) -> None:
     records = Records(tmp_path / "reports")
     records.write(out, "key", {})
     assert records.finished(out, "other") is None
+
+
+def test_what_is_read_is_never_replaced(tmp_path: Path) -> None:
+    """Not even with --force, and not by another name of the same file."""
+    source, link = tmp_path / "shot.mp4", tmp_path / "link.mp4"
+    source.write_bytes(b"the only copy")
+    link.hardlink_to(source)
+    for out in (source, link):
+        with pytest.raises(OutputExistsError, match="would be overwritten"):
+            guard([out], None, force=True, inputs=[source])
+
+
+def test_an_output_must_be_a_file_in_a_folder_and_not_named_twice(tmp_path: Path) -> None:
+    """Each is one sentence before any work."""
+    (tmp_path / "notes.txt").write_bytes(b"")
+    film = tmp_path / "film.mp4"
+    with pytest.raises(UsageError, match="is a folder"):
+        guard([tmp_path], None, force=True)
+    with pytest.raises(UsageError, match=r"notes\.txt is a file, not a folder"):
+        guard([tmp_path / "notes.txt" / "film.mp4"], None, force=True)
+    with pytest.raises(UsageError, match="written twice"):
+        guard([film, film], None, force=True)

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import assembler as library
 from assembler.media.probe import probe
+from assembler.media.samples import write_wav
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -194,3 +196,58 @@ def test_verbs_of_the_library_stay_callable(project: Path) -> None:
 def test_every_public_name_is_there() -> None:
     """What `__all__` promises can be had."""
     assert all(hasattr(library, name) for name in library.__all__)
+
+
+def test_mix_writes_sound_alone_and_its_stems(assembler: Command, project: Path) -> None:
+    """No picture is rendered; the stems' names come with the result."""
+    folder = project.parent
+    done = assembler("mix", project, "--stems", folder / "stems", "-o", folder / "m.wav", "--json")
+    made = json.loads(done.stdout)
+    assert made["integrated_lufs"] == pytest.approx(-14, abs=0.1)
+    assert made["samples"] == 3 * 48000
+    assert set(made["stems"]) == {p.stem for p in (folder / "stems").iterdir()}
+    assert not (folder / "out").exists()
+
+
+def test_sync_says_when_there_is_nothing_to_find(assembler: Command, project: Path) -> None:
+    """Silence isn't a match, and says so without failing."""
+    voice, silent = project.parent / "media" / "voice.wav", project.parent / "silent.wav"
+    write_wav(silent, [np.zeros((48000, 1), np.float32)], 48000, 1)
+    done = assembler("sync", silent, voice, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["matched"]) == (0, False)
+    assert found["reason"] == "the clip is silent"
+
+
+def test_stitch_and_seam_name_the_file_that_is_missing(assembler: Command, project: Path) -> None:
+    """The second clip is looked at as the first one is: a sentence, no traceback."""
+    shot, none = project.parent / "media" / "shot.mp4", project.parent / "none.mp4"
+    for command in (["stitch", shot, none, "-o", project.parent / "x.mp4"], ["seam", shot, none]):
+        done = assembler(*command)
+        assert done.returncode == 5
+        assert done.stderr == f"{none}: there is no such file\n  fix: check the name\n"
+
+
+def test_stitch_never_writes_over_its_clips(assembler: Command, project: Path) -> None:
+    """--force is for files that nothing is made of."""
+    shot = project.parent / "media" / "shot.mp4"
+    before = shot.read_bytes()
+    done = assembler("stitch", shot, shot, "-o", shot, "--force")
+    assert (done.returncode, shot.read_bytes()) == (11, before)
+
+
+def test_wrong_use_is_json_where_json_was_asked_for(assembler: Command) -> None:
+    """A program that reads standard output gets an object, whatever it did wrong."""
+    for args in (["rendre", "--json"], ["check", "--json"], ["plan", "x.yaml", "--no", "--json"]):
+        done = assembler(*args)
+        error = json.loads(done.stdout)["error"]
+        assert (done.returncode, error["kind"], done.stderr) == (2, "UsageError", "")
+
+
+def test_the_disk_s_refusal_is_a_sentence(assembler: Command, project: Path) -> None:
+    """A name that no disk takes."""
+    shot = project.parent / "media" / "shot.mp4"
+    done = assembler("stitch", shot, shot, "-o", project.parent / ("x" * 300 + ".mp4"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "fix: take a shorter name" in done.stderr

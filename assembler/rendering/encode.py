@@ -60,6 +60,10 @@ class SpanJob:
         """Frames by which decoding has to run ahead of showing in the finished file."""
         return int(_read_record(self.record)["delay"])
 
+    def note(self) -> str:
+        """Why it was encoded although it should have been copied; empty when all went well."""
+        return str(_read_record(self.record).get("note", ""))
+
     def sound(self) -> bool:
         """Whether the file is there with the very bytes that were written."""
         return self.done() and _read_record(self.record)["crc32"] == checksum(self.path)
@@ -75,13 +79,56 @@ class SpanJob:
         Raises:
             RenderError: If ffmpeg fails, the work is cancelled, or frames are missing.
         """
+        with publish(self.path) as part:
+            note = self._write(part, on_frames, cancel)
+            delay = _checked_delay(part, self.span)
+            entry = {
+                "bytes": part.stat().st_size,
+                "crc32": checksum(part),
+                "frames": self.span.length,
+                "delay": delay,
+                "note": note,
+            }
+        with publish(self.record) as part:
+            part.write_text(json.dumps(entry), encoding="utf-8")
+        return self.path
+
+    def _write(
+        self,
+        part: Path,
+        on_frames: Callable[[int], None] | None,
+        cancel: threading.Event | None,
+    ) -> str:
+        """Copy where that is planned and possible, else encode; why it was not possible."""
+        shot = self.span.copied
+        if shot is None:
+            self._encode(part, on_frames, cancel)
+            return ""
+        from assembler.rendering.copy import copy_frames
+
+        try:
+            copy_frames(shot, self.span.form, part, cancel)
+        except RenderError as exc:
+            if cancel is not None and cancel.is_set():
+                raise
+            self._encode(part, on_frames, cancel)
+            return f"{shot.source.path.name}: encoded anew: {exc.what}"
+        if on_frames is not None:
+            on_frames(self.span.length)
+        return ""
+
+    def _encode(
+        self,
+        part: Path,
+        on_frames: Callable[[int], None] | None,
+        cancel: threading.Event | None,
+    ) -> None:
         import ffmpeg  # with the graph's own imports: a finished film needs none of them
 
         from assembler.rendering.graph import graph_of
         from assembler.rendering.inserts import frames_of, prepared
 
-        where = span_name(self.span)
-        with publish(self.path) as part, prepared(self.span, cancel) as materials:
+        with prepared(self.span, cancel) as materials:
             stream = graph_of(self.span, materials)
             if self.span.form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
                 stream = stream.filter("copy")
@@ -92,18 +139,8 @@ class SpanJob:
                 on_frames=on_frames,
                 cancel=cancel,
                 stdin=frames_of(piped, self.span.form, cancel) if piped else None,
-                where=where,
+                where=span_name(self.span),
             )
-            delay = _checked_delay(part, self.span)
-            entry = {
-                "bytes": part.stat().st_size,
-                "crc32": checksum(part),
-                "frames": self.span.length,
-                "delay": delay,
-            }
-        with publish(self.record) as part:
-            part.write_text(json.dumps(entry), encoding="utf-8")
-        return self.path
 
 
 def span_name(span: Span) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
+from assembler.rendering.headers import parameter_sets
 from assembler.spec.presets import AudioCodec, DeliveryPreset
 from assembler.timebase import samples_at
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _FORMATS = {"mkv": "matroska"}
 _READ_SAMPLES = 4096
+_REPEATING = {"h264": "avc3", "hevc": "hev1"}
+"""Codes of streams whose parameters change on the way (ISO/IEC 14496-15)."""
 
 
 class Part(NamedTuple):
@@ -72,10 +75,12 @@ def join(
         with av.open(str(parts[0].path)) as first:
             picture = container.add_stream_from_template(first.streams.video[0], opaque=True)
         picture.time_base = 1 / cut.rate
-        if delivery.video.tag:
-            picture.codec_context.codec_tag = delivery.video.tag
+        repeated = delivery.match_source and _differing(parts)
+        tag = _REPEATING.get(picture.codec_context.name) if repeated else delivery.video.tag
+        if tag and delivery.container in ("mp4", "mov"):
+            picture.codec_context.codec_tag = tag
         voice = _Sound(container, sound, cut, delivery.audio) if sound is not None else None
-        tracks = [_picture_packets(parts, picture, cut.rate)]
+        tracks = [_picture_packets(parts, picture, cut.rate, repeated=repeated)]
         if voice is not None:
             tracks.append(voice.packets())
         written = 0
@@ -95,8 +100,25 @@ Timed = tuple[Fraction, int, Any]
 """Decoding time in seconds, number of the stream, packet."""
 
 
-def _picture_packets(parts: Sequence[Part], stream: Any, rate: Fraction) -> Iterator[Timed]:
-    """Packets of all spans with continuous time stamps in frames."""
+def _differing(parts: Sequence[Part]) -> bool:
+    """Whether spans were encoded with different parameters."""
+    import av
+
+    found = set()
+    for part in parts:
+        with av.open(str(part.path)) as container:
+            found.add(container.streams.video[0].codec_context.extradata)
+    return len(found) > 1
+
+
+def _picture_packets(
+    parts: Sequence[Part], stream: Any, rate: Fraction, *, repeated: bool
+) -> Iterator[Timed]:
+    """
+    Packets of all spans with continuous time stamps in frames.
+
+    Where spans have different parameters, those are *repeated* before every keyframe.
+    """
     import av
 
     start, headers = 0, stream.codec_context.extradata
@@ -104,24 +126,41 @@ def _picture_packets(parts: Sequence[Part], stream: Any, rate: Fraction) -> Iter
     for part in parts:
         with av.open(str(part.path)) as container:
             own = container.streams.video[0]
-            if own.codec_context.extradata != headers:
+            if not repeated and own.codec_context.extradata != headers:
                 raise RenderError(
                     "its encoder headers differ from the first span's", str(part.path)
                 )
+            sets = _sets(own.codec_context, part.path) if repeated else b""
             found = 0
-            for packet in container.demux(own):
-                if packet.size == 0:
+            for read in container.demux(own):
+                if read.size == 0:
                     continue
-                pts = start + _frame(packet.pts, own.time_base or 1 / rate, rate, part.path)
-                dts = start + found - delay
+                packet = _led_by(sets, read) if sets and read.is_keyframe else read
+                packet.pts = start + _frame(read.pts, own.time_base or 1 / rate, rate, part.path)
+                packet.dts = start + found - delay
+                packet.duration = 1
                 found += 1
-                packet.pts, packet.dts, packet.duration = pts, dts, 1
                 packet.time_base = 1 / rate
                 packet.stream = stream
-                yield dts / rate, 0, packet
+                yield packet.dts / rate, 0, packet
         if found != part.frames:
             raise RenderError(f"{found} frames instead of {part.frames}", str(part.path))
         start += part.frames
+
+
+def _sets(context: Any, path: Path) -> bytes:
+    found = parameter_sets(context)
+    if found is None:
+        raise RenderError("its parameters can't be repeated in the stream", str(path))
+    return found
+
+
+def _led_by(sets: bytes, packet: Any) -> Any:
+    import av
+
+    led = av.Packet(sets + bytes(packet))
+    led.is_keyframe = True
+    return led
 
 
 def _frame(pts: int | None, time_base: Fraction, rate: Fraction, path: Path) -> int:

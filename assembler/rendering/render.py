@@ -24,7 +24,8 @@ from assembler.media.files import publish
 from assembler.planning.keys import content_key
 from assembler.rendering.encode import SpanJob, span_name
 from assembler.rendering.join import Part, join
-from assembler.rendering.spans import Form, Span, delivered_size, spans_of
+from assembler.rendering.smart import as_source, encoded_notes, with_whole_heads
+from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
 from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
 
@@ -83,6 +84,7 @@ def render(
     """
     if not cut.clips:
         raise RenderError("the programme has no clips", cut.title, "add a segment.")
+    delivery = as_source(cut, delivery)
     planned = spans_of(cut, delivery, inserts)
     stamp = _stamp(planned, sound, cut, delivery)
     record = spans / f"final-{content_key(path=out.absolute())}.json"
@@ -97,6 +99,7 @@ def render(
         join(parts, sound, part, cut=cut, delivery=delivery, cancel=cancel)
         verify(part, cut, delivery, sound=sound is not None)
     _remember(record, stamp, out)
+    notes += tuple(dict.fromkeys(note for job in jobs if (note := job.note())))
     found = verify(out, cut, delivery, sound=sound is not None)
     names = tuple(span_name(span) for span in made)
     return Rendered(
@@ -112,6 +115,10 @@ def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
         source = clip.source
         found |= dict.fromkeys(conform_notes(source.info, source.colour, size=size, rate=cut.rate))
         found |= dict.fromkeys(_held(clip, cut))
+    form = form_of(cut, delivery)
+    if form.match_source:
+        planned = with_whole_heads(cut, form.wanted)
+        found |= dict.fromkeys(encoded_notes(planned, form.wanted))
     return tuple(found)
 
 

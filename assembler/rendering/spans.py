@@ -20,11 +20,12 @@ from assembler.cut.model import Clip, Cut, Insert, PictureLayer, Source
 from assembler.match.decision import IDENTITY, NO_CORRECTION, ColourFix, Correction
 from assembler.media.info import Colour
 from assembler.planning.keys import content_key
+from assembler.rendering.smart import Wanted, as_source, copied_ranges, with_whole_heads
 from assembler.spec.model import Fit
 from assembler.spec.presets import DeliveryPreset
 from assembler.timebase import FrameRange, round_half_up
 
-STAGE = 2
+STAGE = 3
 """Version of what a span's description is turned into; raise it when the picture changes."""
 
 LONGEST_S = 10
@@ -52,6 +53,8 @@ class Shot:
     correction: Correction
     used: int
     """Frames of the clip shown before these: where a fading correction is at (handles: below 0)."""
+    copied: bool = False
+    """Whether the source's packets are taken as they are."""
 
     @property
     def read(self) -> int:
@@ -118,6 +121,13 @@ class Form:
     gop_frames: int | None
     """Longest distance between keyframes."""
     burn_in: bool
+    match_source: bool = False
+    """Whether frames that equal their source are copied."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a source has to be to be copied."""
+        return Wanted(self.size, self.rate, self.pix_fmt, self.encoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,12 @@ class Span:
     inserts: tuple[Laid, ...]
     form: Form
     key: str = ""
+
+    @property
+    def copied(self) -> Shot | None:
+        """The shot whose packets are taken as they are."""
+        first = self.pieces[0]
+        return first if isinstance(first, Shot) and first.copied else None
 
     @property
     def length(self) -> int:
@@ -156,6 +172,7 @@ def form_of(cut: Cut, delivery: DeliveryPreset) -> Form:
         options=tuple(sorted((k, str(v)) for k, v in delivery.video.options.items())),
         gop_frames=_gop(delivery, cut.rate),
         burn_in=delivery.burn_in,
+        match_source=delivery.match_source and not delivery.burn_in,
     )
 
 
@@ -175,9 +192,12 @@ def spans_of(
         delivery: What it is rendered to.
         inserts: Titles and captions made for the canvas, laid over everything else.
     """
-    form = form_of(cut, delivery)
+    form = form_of(cut, as_source(cut, delivery))
+    if form.match_source:
+        cut = with_whole_heads(cut, form.wanted)
+    touched = [layer.record for layer in cut.layers] + [insert.record for insert in inserts]
     out = []
-    for group in _groups(cut):
+    for group in _groups(_stretches(cut, form, touched), form):
         frames = FrameRange(group[0][0].start, group[-1][0].stop)
         pieces = tuple(piece for _, piece in group)
         overlays = tuple(_overlays(cut, frames, form))
@@ -189,18 +209,22 @@ def spans_of(
 Placed = tuple[FrameRange, Piece]
 
 
-def _groups(cut: Cut) -> Iterator[list[Placed]]:
+def _groups(stretches: Iterator[Placed], form: Form) -> Iterator[list[Placed]]:
     """
     Stretches gathered into spans.
 
     What is long enough ends its span, so that a change of length reaches no further than its
-    neighbours.
+    neighbours. What is copied is a span by itself.
     """
     group: list[Placed] = []
-    for placed in _stretches(cut):
+    for placed in stretches:
+        copied = isinstance(placed[1], Shot) and placed[1].copied
+        if copied and group:
+            yield group
+            group = []
         group.append(placed)
         length = placed[0].stop - group[0][0].start
-        if length >= SHORTEST_S * cut.rate or _inputs(group) >= MOST_PIECES:
+        if copied or length >= SHORTEST_S * form.rate or _inputs(group) >= MOST_PIECES:
             yield group
             group = []
     if group:
@@ -211,26 +235,36 @@ def _inputs(group: list[Placed]) -> int:
     return sum(2 if isinstance(piece, Passage) else 1 for _, piece in group)
 
 
-def _stretches(cut: Cut) -> Iterator[Placed]:
-    """Parts of clips and transitions, in order, none longer than a span may be."""
-    longest = max(1, round(LONGEST_S * cut.rate))
+def _stretches(cut: Cut, form: Form, touched: Sequence[FrameRange]) -> Iterator[Placed]:
+    """Parts of clips and transitions, in order, none longer than a span may be unless copied."""
     for number, clip in enumerate(cut.clips):
         after = cut.clips[number + 1] if number + 1 < len(cut.clips) else None
         into = clip.transition.after_frames if number and clip.transition else 0
         out = after.transition.before_frames if after and after.transition else 0
         if number and clip.transition:
             yield _passage(cut.clips[number - 1], clip)
-        start, stop = clip.record.start + into, clip.record.stop - out
-        for part in divided(FrameRange(start, stop), clip.record.start, longest):
-            yield from _shots(clip, part)
+        whole = FrameRange(clip.record.start + into, clip.record.stop - out)
+        gone = min(max(clip.record.start + corrected_frames(clip), whole.start), whole.stop)
+        plain = FrameRange(gone, whole.stop)
+        at = whole.start
+        for part in copied_ranges(clip, plain, touched, form.wanted) if form.match_source else ():
+            yield from _encoded(clip, FrameRange(at, part.start), gone, form)
+            yield part, replace(_part(clip, part), copied=True)
+            at = part.stop
+        yield from _encoded(clip, FrameRange(at, whole.stop), gone, form)
 
 
-def _shots(clip: Clip, part: FrameRange) -> Iterator[Placed]:
-    """*part* of a clip, divided where its correction has gone."""
-    gone = clip.record.start + corrected_frames(clip)
-    marks = sorted({part.start, part.stop, min(max(gone, part.start), part.stop)})
-    for start, stop in pairwise(marks):
-        yield FrameRange(start, stop), shot(clip, start - clip.record.start, stop - start)
+def _encoded(clip: Clip, frames: FrameRange, gone: int, form: Form) -> Iterator[Placed]:
+    """*frames* of a clip, divided where its correction has *gone* and when they are long."""
+    longest = max(1, round(LONGEST_S * form.rate))
+    for part in divided(frames, clip.record.start, longest):
+        marks = sorted({part.start, part.stop, min(max(gone, part.start), part.stop)})
+        for start, stop in pairwise(marks):
+            yield FrameRange(start, stop), _part(clip, FrameRange(start, stop))
+
+
+def _part(clip: Clip, frames: FrameRange) -> Shot:
+    return shot(clip, frames.start - clip.record.start, frames.frames)
 
 
 def corrected_frames(clip: Clip) -> int:
@@ -399,6 +433,7 @@ def _shot_parts(shown: Shot) -> object:
         "fit": shown.fit,
         "correction": correction if changing else None,
         "used": shown.used if changing else None,
+        "copied": shown.copied,
     }
 
 

@@ -1,0 +1,111 @@
+"""
+Frames copied from their source into a span's file: the same packets, with BT.709 written on them.
+
+    copy_frames(shot, form, Path("span.mp4"))
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assembler.errors import RenderError
+from assembler.rendering.headers import begins_closed
+from assembler.rendering.spans import Form, Shot
+
+_PROVED_FRAMES = 6
+"""Frames that are decoded and compared; packets of the rest are the same bytes after these."""
+
+_MOST_DELAY = 16
+"""Frames that a decoder can hold back at most (H.264 and HEVC)."""
+
+_TAGS = "colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1"
+
+
+def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | None = None) -> None:
+    """
+    Write the frames of *shot* without decoding them.
+
+    Raises:
+        RenderError: If the copy doesn't decode to the same pictures, or the work is cancelled.
+    """
+    import av
+
+    video = shot.source.info.video
+    assert video is not None
+    places = {pts: n for n, pts in enumerate(video.pts)}
+    with av.open(str(shot.source.path)) as source, av.open(str(out), "w") as target:
+        own = source.streams[video.index]
+        stream: Any = target.add_stream_from_template(own, opaque=True)
+        stream.time_base = 1 / form.rate
+        change = _tagger(shot, own, stream)
+        first = video.pts[shot.first]
+        if shot.first:
+            source.seek(first, stream=own)
+        written, delay = 0, _MOST_DELAY if video.b_frames else 0
+        for packet in _packets(source, own):
+            place = places.get(packet.pts, -1) - shot.first
+            if not 0 <= place < shot.frames:
+                continue
+            if cancel is not None and cancel.is_set():
+                raise RenderError("cancelled", shot.clip)
+            if not written and not begins_closed(packet, own.codec_context):
+                raise RenderError("its keyframe can't be decoded by itself", shot.clip)
+            for done in change(packet):
+                done.stream = stream
+                done.time_base = 1 / form.rate
+                done.pts, done.dts, done.duration = place, written - delay, 1
+                target.mux(done)
+            written += 1
+    if written != shot.frames:
+        raise RenderError(f"{written} frames were found, not {shot.frames}", shot.clip)
+    _prove(shot, out)
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    for packet in container.demux(stream):
+        if packet.size and packet.pts is not None:
+            yield packet
+
+
+def _tagger(shot: Shot, own: Any, stream: Any) -> Any:
+    """What writes BT.709 into headers that don't say it; pictures stay as they are."""
+    from av.bitstream import BitStreamFilterContext
+
+    video = shot.source.info.video
+    assert video is not None
+    tags = video.colour
+    if (tags.matrix, tags.primaries, tags.transfer) == ("bt709", "bt709", "bt709"):
+        return lambda packet: [packet]
+    name = "h264_metadata" if video.codec == "h264" else "hevc_metadata"
+    found = BitStreamFilterContext(f"{name}={_TAGS}:video_full_range_flag=0", own, stream)
+    return found.filter
+
+
+def _prove(shot: Shot, out: Path) -> None:
+    """Decode the first frames of both."""
+    import av
+
+    video = shot.source.info.video
+    assert video is not None
+    with av.open(str(shot.source.path)) as source, av.open(str(out)) as copy:
+        own: Any = source.streams[video.index]
+        first = video.pts[shot.first]
+        if shot.first:
+            source.seek(first, stream=own)
+        wanted = (f for f in source.decode(own) if f.pts is not None and f.pts >= first)
+        pairs = zip(
+            islice(wanted, min(_PROVED_FRAMES, shot.frames)), copy.decode(video=0), strict=False
+        )
+        same = [_same(a, b) for a, b in pairs]
+    if not same or not all(same):
+        raise RenderError("the copied frames don't decode to the same pictures", shot.clip)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a.format.name == b.format.name and np.array_equal(a.to_ndarray(), b.to_ndarray()))

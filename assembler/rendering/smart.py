@@ -1,0 +1,164 @@
+"""
+Which frames can be copied from their source as they are, and why the others can't.
+
+    delivery = as_source(cut, delivery)         # the sources' codec, where we can write it
+    cut = with_whole_heads(cut, wanted)         # drops repeated frames where that allows copying
+    copied_ranges(clip, whole, touched, wanted)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from assembler.cut.model import Clip, Cut, Source
+from assembler.spec.presets import DeliveryPreset, VideoCodec
+from assembler.timebase import FrameRange
+
+_HEVC = VideoCodec(
+    encoder="libx265",
+    pix_fmt="yuv420p",
+    tag="hvc1",
+    options={
+        "preset": "medium",
+        "crf": 14,
+        "x265-params": "open-gop=0:frame-threads=2:bframes=0:info=0:log-level=error",
+    },
+)
+"""What is encoded beside copied HEVC."""
+
+_CODECS = {"h264": "libx264", "hevc": "libx265"}
+_HEVC_FORMATS = ("yuv420p", "yuv420p10le")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a source has to be to go into the film as it is."""
+
+    size: tuple[int, int]
+    rate: Fraction
+    pix_fmt: str
+    encoder: str
+
+
+def as_source(cut: Cut, delivery: DeliveryPreset) -> DeliveryPreset:
+    """*delivery* with the codec of the sources, when they agree on one that we can write."""
+    if not delivery.match_source or delivery.video.encoder == "libx265":
+        return delivery
+    found = {(v.codec, v.pix_fmt) for c in cut.clips if (v := c.source.info.video) is not None}
+    if len(found) != 1:
+        return delivery
+    ((codec, pix_fmt),) = found
+    if codec != "hevc" or pix_fmt not in _HEVC_FORMATS:
+        return delivery
+    video = _HEVC.model_copy(update={"pix_fmt": pix_fmt, "gop_s": delivery.video.gop_s})
+    return delivery.model_copy(update={"video": video})
+
+
+def copy_fault(source: Source, wanted: Wanted) -> str | None:
+    """Why a source can't be copied; None when it can."""
+    from assembler.media.pixels import assumed
+
+    video = source.info.video
+    if video is None or source.info.still:
+        return "it is a picture"
+    colour = assumed(source.colour, video.width, video.height)
+    tags = video.colour
+    faults = (
+        (_CODECS.get(video.codec) != wanted.encoder, f"its codec is {video.codec}"),
+        (video.pix_fmt != wanted.pix_fmt, f"its pixel format is {video.pix_fmt}"),
+        ((video.width, video.height) != wanted.size, "it has another size"),
+        (video.vfr or video.rate != wanted.rate, "it has another rate"),
+        (bool(video.rotation) or video.mirrored or video.sar != 1, "it has to be turned"),
+        (video.interlaced is not None, "it is interlaced"),
+        (not video.ordered or not video.keyframes, "its frames are not in order"),
+        (colour.hdr or colour.matrix != "bt709", f"its colours are {colour.matrix}"),
+        (bool(colour.full_range), "its range is full"),
+        (tags.primaries not in (None, "bt709"), f"its primaries are {tags.primaries}"),
+    )
+    return next((text for wrong, text in faults if wrong), None)
+
+
+def with_whole_heads(cut: Cut, wanted: Wanted) -> Cut:
+    """
+    *cut* with A's last frame dropped instead of B's first, where both show the same.
+
+    Clips of generators have one keyframe, at their start: without their first frame they would
+    have to be encoded anew. Only for a single repeated frame that nothing corrects.
+    """
+    repeats = {seam.seam: seam.repeat_frames for seam in cut.seams if seam.matched}
+    clips = list(cut.clips)
+    for n, (a, b) in enumerate(pairwise(cut.clips)):
+        once = repeats.get(f"{a.id}>{b.id}") == 1 and b.source_in == 1 and b.join == "handoff"
+        plain = b.correction.neutral and not b.transition and clips[n].record.frames > 1
+        if not once or not plain or copy_fault(b.source, wanted):
+            continue
+        at = b.record.start - 1
+        clips[n] = replace(clips[n], record=FrameRange(clips[n].record.start, at))
+        clips[n + 1] = replace(b, record=FrameRange(at, b.record.stop), source_in=0)
+    return replace(cut, clips=tuple(clips))
+
+
+def copied_ranges(
+    clip: Clip, whole: FrameRange, touched: Sequence[FrameRange], wanted: Wanted
+) -> Iterator[FrameRange]:
+    """
+    Frames of the programme within *whole* that equal the clip's source, from a keyframe on.
+
+    Args:
+        clip: The clip that is shown there.
+        whole: Where nothing of it is corrected or mixed with others.
+        touched: Where something lies over the picture.
+        wanted: What the film is.
+    """
+    if clip.skipped or copy_fault(clip.source, wanted):
+        return
+    for start, stop in _untouched(whole, touched):
+        moved = clip.source_in - clip.record.start
+        found = _from_keyframe(clip.source, start + moved, stop + moved)
+        if found:
+            yield FrameRange(found[0] - moved, found[1] - moved)
+
+
+def _from_keyframe(source: Source, first: int, stop: int) -> tuple[int, int] | None:
+    video = source.info.video
+    assert video is not None
+    keys = video.keyframes
+    stop = min(stop, video.frames)
+    at = bisect_left(keys, first)
+    if at == len(keys):
+        return None
+    if video.b_frames and stop < video.frames:  # later frames may be needed: end with a whole GOP
+        before = bisect_right(keys, stop) - 1
+        stop = keys[before] if before > at else keys[at]
+    return (keys[at], stop) if stop > keys[at] else None
+
+
+def _untouched(whole: FrameRange, touched: Sequence[FrameRange]) -> Iterator[tuple[int, int]]:
+    at = whole.start
+    for part in sorted(touched, key=lambda r: r.start):
+        if part.start > at:
+            yield at, min(part.start, whole.stop)
+        at = max(at, part.stop)
+        if at >= whole.stop:
+            return
+    yield at, whole.stop
+
+
+def encoded_notes(cut: Cut, wanted: Wanted) -> Iterator[str]:
+    """Why clips aren't copied, one sentence each."""
+    for clip in cut.clips:
+        name = clip.source.path.name
+        fault = copy_fault(clip.source, wanted)
+        video = clip.source.info.video
+        if fault:
+            yield f"{name}: encoded anew: {fault}"
+        elif not clip.correction.neutral and not clip.correction.release_frames:
+            yield f"{name}: encoded anew: clip {clip.id} is corrected at its seam"
+        elif clip.skipped:
+            yield f"{name}: encoded anew: frames of clip {clip.id} are left out"
+        elif video and not any(clip.source_in <= k < clip.source_out for k in video.keyframes):
+            yield f"{name}: encoded anew: clip {clip.id} has no keyframe after its first frame"

@@ -1,0 +1,131 @@
+"""Spans that equal their source are copied: what is copied, what isn't, and that it plays."""
+
+from __future__ import annotations
+
+import subprocess
+
+import av
+import numpy as np
+import pytest
+
+from assembler.cut.model import Clip, PictureLayer
+from assembler.match.decision import ColourFix, Correction, SeamDecision
+from assembler.media.ffmpeg import exe
+from assembler.rendering.render import render
+from assembler.rendering.spans import spans_of
+from assembler.spec.presets import delivery_preset
+from assembler.timebase import FrameRange
+from tests.rendering.conftest import Made, clip, cut_of
+from tests.rendering.numbers import numbers_in, planes_in, runs
+
+COPY = delivery_preset("match-source")
+SLOW = {"preset": "medium", "refs": "2", "bf": "0"}
+
+
+def copied_in(cut) -> list[tuple[int, int]]:
+    return [(s.frames.start, s.frames.stop) for s in spans_of(cut, COPY) if s.copied]
+
+
+def decoded(path) -> list[np.ndarray]:
+    """Through ffmpeg, which refuses nothing silently."""
+    raw = subprocess.run(
+        [exe(), "-v", "error", "-xerror", "-i", str(path), "-f", "rawvideo", "pipe:1"],
+        capture_output=True,
+        check=True,
+    )
+    assert not raw.stderr
+    return list(np.frombuffer(raw.stdout, np.uint8).reshape(-1, 288, 320))
+
+
+def same(left, right) -> bool:
+    return len(left) == len(right) and all(map(np.array_equal, left, right))
+
+
+def test_whole_heads_are_copied_bit_for_bit(sources, tmp_path, spans):
+    """Clips with one keyframe, cut at their ends."""
+    a, b = sources
+    cut = cut_of(clip(a, 0, 72), clip(b, 72, 130), clip(a, 130, 150))
+    out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
+    assert copied_in(cut) == [(0, 72), (72, 130), (130, 150)]
+    x, y = planes_in(a.path), planes_in(b.path)
+    assert same([*x, *y[:58], *x[:20]], decoded(out))
+
+
+def test_parameters_may_change_inside_a_file(sources, made: Made, tmp_path, spans):
+    """Copies of two encoders and a stretch that is encoded, in one file."""
+    a, _ = sources
+    other = made("x.mp4", 48, first=2000, options=SLOW)
+    cut = cut_of(clip(a, 0, 40), clip(a, 40, 60, 30), clip(other, 60, 100), clip(a, 100, 130))
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    with av.open(str(rendered.path)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "avc3"
+    found = decoded(rendered.path)
+    assert runs(numbers_in(rendered.path)) == [(0, 40), (30, 20), (2000, 40), (0, 30)]
+    assert same(found[:40], planes_in(a.path)[:40])
+    assert same(found[60:100], planes_in(other.path)[:40])
+    assert rendered.notes == (
+        "a.mp4: encoded anew: clip a40 has no keyframe after its first frame",
+    )
+
+
+def test_a_repeated_frame_is_dropped_where_copying_allows_it(sources, tmp_path, spans):
+    """From the tail before instead of the head after; the length stays."""
+    a, b = sources
+    seam = SeamDecision("a0>b48", True, 1.0, 1, 48, 1)
+    after = Clip("b48", "b48", b, FrameRange(48, 100), 1, join="handoff")
+    cut = cut_of(clip(a, 0, 48), after, seams=(seam,))
+    out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
+    assert (copied_in(cut), runs(numbers_in(out))) == (
+        [(0, 47), (47, 100)], [(0, 47), (1000, 53)],
+    )  # fmt: skip
+    fixed = Correction(ColourFix(((1.1, 0, 0), (0, 1, 0), (0, 0, 1), *[(0.0,) * 3] * 7)))
+    changed = cut_of(clip(a, 0, 48), Clip(*_all(after), correction=fixed, join="handoff"),
+                     seams=(seam,))  # fmt: skip
+    assert copied_in(changed) == [(0, 48)]
+
+
+def _all(taken: Clip) -> tuple:
+    return taken.id, taken.segment, taken.source, taken.record, taken.source_in
+
+
+def test_only_frames_under_a_layer_are_encoded(made: Made, sources, tmp_path, spans):
+    """With keyframes every 12 frames, copying goes on at the next one."""
+    taken = made("k.mp4", 72, options={"g": "12", "keyint_min": "12", "sc_threshold": "0"})
+    layer = PictureLayer("l", sources[1], FrameRange(20, 30), 3, (160, 96, 160, 96))
+    cut = cut_of(clip(taken, 0, 60, 6), layers=(layer,))
+    assert copied_in(cut) == [(6, 20), (30, 60)]
+    out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
+    found, plain = decoded(out), planes_in(taken.path)
+    assert (same(found[6:20], plain[12:26]), same(found[30:], plain[36:66])) == (True, True)
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_b_frames_are_copied_in_whole_groups(made: Made, tmp_path, spans, encoder):
+    """Closed groups of 12 frames with B-frames; HEVC makes an HEVC file."""
+    x265 = {"x265-params": "keyint=12:min-keyint=12:open-gop=0:bframes=2:log-level=none"}
+    options = {"g": "12", "bf": "2", "sc_threshold": "0", "preset": "veryfast"} | x265
+    if encoder == "libx264":
+        options.pop("x265-params")
+    taken = made("b.mp4", 72, encoder=encoder, options=options)
+    cut = cut_of(clip(taken, 0, 50, 4))
+    assert copied_in(cut) == [(8, 44)]
+    found = decoded(render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path)
+    assert same(found[8:44], planes_in(taken.path)[12:48])
+
+
+def test_what_is_copied_may_be_untagged(made: Made, tmp_path, spans):
+    """BT.709 is written into its headers; its pictures stay as they are."""
+    taken = made("t.mp4", 40, size=(1280, 720))
+    bare = tmp_path / "bare.mp4"
+    bsf = "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
+    subprocess.run(
+        [exe(), "-v", "error", "-i", str(taken.path), "-c", "copy", "-bsf:v", bsf, str(bare)],
+        check=True,
+    )
+    from tests.rendering.conftest import source
+
+    found = source(bare)
+    cut = cut_of(clip(found, 0, 40), size=(1280, 720))
+    out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
+    assert copied_in(cut) == [(0, 40)]
+    assert same(planes_in(taken.path), planes_in(out))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assembler.assemble.doctor import doctor
-    from assembler.assemble.film import render
+    from assembler.assemble.film import mix, render
+    from assembler.assemble.masters import locate as sync
     from assembler.assemble.prepare import check, plan, schema
     from assembler.assemble.stitch import measure as seam
     from assembler.assemble.stitch import stitch
@@ -29,11 +30,13 @@ __all__ = [
     "__version__",
     "check",
     "doctor",
+    "mix",
     "plan",
     "render",
     "schema",
     "seam",
     "stitch",
+    "sync",
 ]
 
 _HOMES = {
@@ -41,11 +44,13 @@ _HOMES = {
     "Cut": ("assembler.cut.model", "Cut"),
     "check": ("assembler.assemble.prepare", "check"),
     "doctor": ("assembler.assemble.doctor", "doctor"),
+    "mix": ("assembler.assemble.film", "mix"),
     "plan": ("assembler.assemble.prepare", "plan"),
     "render": ("assembler.assemble.film", "render"),
     "schema": ("assembler.assemble.prepare", "schema"),
     "seam": ("assembler.assemble.stitch", "measure"),
     "stitch": ("assembler.assemble.stitch", "stitch"),
+    "sync": ("assembler.assemble.masters", "locate"),
 }
 
 

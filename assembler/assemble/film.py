@@ -27,7 +27,8 @@ from assembler.generation.run import generate
 from assembler.layers.captions import caption_inserts, read_captions, write_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision
-from assembler.mixing.bus import mix_key
+from assembler.mixing.bus import MixReport, mix_key, stem_paths
+from assembler.mixing.bus import mix as mix_sound
 from assembler.planning.keys import content_key
 from assembler.planning.project import Project
 from assembler.rendering.render import render as render_cut
@@ -172,19 +173,10 @@ def make(
 ) -> Film:
     """The same, from a timeline that is prepared already."""
     began = time.monotonic()
-    run = _Run(
-        prepared,
-        workers or os.cpu_count() or 1,
-        progress or Progress(),
-        cancel or threading.Event(),
-        Records(prepared.project.reports),
-        _least(budget_usd, prepared.loaded.timeline.budget),
-    )
+    run = _run(prepared, workers, progress, cancel, budget_usd)
     guard(_written(prepared), run.records, force=force)
     run.announce()
-    takes = run.takes()
-    decided = run.seams(takes)
-    cuts = [run.cut(takes, decided.decisions, delivery) for delivery in prepared.deliveries]
+    cuts, decided = run.cuts()
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
     return Film(
         outputs=tuple(outputs),
@@ -195,6 +187,87 @@ def make(
         generated=sum(step.state != "done" for step in prepared.plan.steps),
         took_s=time.monotonic() - began,
         notes=tuple(dict.fromkeys([*cuts[0].notes, *run.notes])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MixedFilm:
+    """The programme's sound alone."""
+
+    report: MixReport
+    notes: tuple[str, ...]
+
+    def text(self) -> str:
+        """A line for each file."""
+        report, loud = self.report, self.report.loudness
+        seconds = report.samples / report.hz
+        heard = f"{loud.integrated_lufs:.1f} LUFS, {loud.true_peak_dbtp:.1f} dBTP"
+        lines = [f"{report.path} ({seconds:.2f} s, {report.channels} channels, {heard})"]
+        return "\n".join([*lines, *(f"{path} ({name})" for name, path in report.stems.items())])
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self.report.data(), "notes": list(self.notes)}
+
+
+def mix(
+    timeline: Path | str,
+    out: Path | None = None,
+    *,
+    stems: Path | None = None,
+    draft: bool = False,
+    force: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> MixedFilm:
+    """
+    Write the sound of a timeline's first output as a WAV; clips that are missing are generated.
+
+    Args:
+        timeline: The timeline file.
+        out: WAV to write; beside the output, with its name, when not given.
+        stems: Folder for a float WAV per role, and music and effects together.
+        draft: The draft's sound.
+        force: Overwrite files that aren't ours.
+        workers: Work at a time; the number of cores when not given.
+        progress: Told of everything that is done.
+        cancel: Stops the run in order when it is set.
+
+    Raises:
+        AssemblerError: One of its kinds, by stage; nothing is half-written then.
+    """
+    loaded = load(timeline)
+    project = Project(loaded.timeline.path)
+    _fetch(loaded, project)
+    prepared = prepare_loaded(loaded, project, draft=draft, provider=None, write=True)
+    first = prepared.deliveries[0]
+    prepared = replace(prepared, deliveries=(first,))
+    path = Path(out) if out else first.path.with_suffix(".wav")
+    run = _run(prepared, workers, progress, cancel, None)
+    guard([path, *stem_paths(stems)], run.records, force=force)
+    run.announce()
+    (cut,), _ = run.cuts()
+    report = mix_sound(cut, first.mix, path, stems=stems, cancel=run.cancel)
+    for written in (path, *report.stems.values()):
+        run.records.write(written, "", {})
+    return MixedFilm(report, tuple(dict.fromkeys([*cut.notes, *run.notes, *report.notes])))
+
+
+def _run(
+    prepared: Prepared,
+    workers: int | None,
+    progress: Progress | None,
+    cancel: threading.Event | None,
+    budget_usd: Decimal | None,
+) -> _Run:
+    return _Run(
+        prepared,
+        workers or os.cpu_count() or 1,
+        progress or Progress(),
+        cancel or threading.Event(),
+        Records(prepared.project.reports),
+        _least(budget_usd, prepared.loaded.timeline.budget),
     )
 
 
@@ -224,6 +297,14 @@ class _Run:
         self.progress.expect("match", COST["match"] * seams)
         self.progress.expect("mix", COST["mix"] * frames * files)
         self.progress.expect("render", COST["render"] * frames * files)
+
+    def cuts(self) -> tuple[list[Cut], Decided]:
+        """The programme for each delivery, and how its seams were decided."""
+        takes = self.takes()
+        decided = self.seams(takes)
+        self.sync(takes)
+        cuts = [self.cut(takes, decided.decisions, d) for d in self.prepared.deliveries]
+        return cuts, decided
 
     def takes(self) -> Mapping[str, Take]:
         """The take of every link; what isn't there is generated."""

@@ -564,6 +564,7 @@ class WavWriter:
         bits: Depth.
         dither_seed: Equal seeds give equal files.
         riff_limit: Size from which plain RIFF isn't enough.
+        time_reference: Of the first sample, counted from midnight; makes it a broadcast wave.
     """
 
     def __init__(
@@ -575,9 +576,11 @@ class WavWriter:
         *,
         dither_seed: int = 1,
         riff_limit: int = _RIFF_LIMIT,
+        time_reference: int | None = None,
     ) -> None:
         self._path = path
         self._format = (hz, channels, bits)
+        self._bext = b"" if time_reference is None else _bext(time_reference)
         self._rng = np.random.Generator(np.random.SFC64(dither_seed))
         self._riff_limit = riff_limit
         self.samples = 0
@@ -587,7 +590,7 @@ class WavWriter:
         self._stack = ExitStack()
         part = self._stack.enter_context(publish(self._path))
         self._file = self._stack.enter_context(part.open("wb"))
-        self._file.write(_header(*self._format, 0, rf64=False))
+        self._file.write(_header(*self._format, 0, self._bext, rf64=False))
         return self
 
     def write(self, block: npt.NDArray[np.floating[Any]]) -> None:
@@ -611,7 +614,8 @@ class WavWriter:
         if size % 2:
             self._file.write(b"\0")
         self._file.seek(0)
-        self._file.write(_header(*self._format, self.samples, rf64=size > self._riff_limit))
+        rf64 = size > self._riff_limit
+        self._file.write(_header(*self._format, self.samples, self._bext, rf64=rf64))
 
 
 def write_wav(
@@ -642,7 +646,14 @@ def _encoded(block: npt.NDArray[np.floating[Any]], bits: int, rng: np.random.Gen
     return np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
-def _header(hz: int, channels: int, bits: int, samples: int, *, rf64: bool) -> bytes:
+def _bext(time_reference: int) -> bytes:
+    """Broadcast audio extension chunk, version 1 (EBU Tech 3285)."""
+    # Description, originator, its reference, date and time stay empty: equal mixes, equal bytes.
+    body = struct.pack("<256s32s32s10s8sQH", b"", b"assembler", b"", b"", b"", time_reference, 1)
+    return struct.pack("<4sI", b"bext", 602) + body + bytes(602 - len(body))
+
+
+def _header(hz: int, channels: int, bits: int, samples: int, bext: bytes, *, rf64: bool) -> bytes:
     """RIFF header with room for a ds64 chunk (EBU Tech 3306), so that its length never changes."""
     frame = channels * bits // 8
     data = samples * frame
@@ -653,7 +664,7 @@ def _header(hz: int, channels: int, bits: int, samples: int, *, rf64: bool) -> b
         fmt = struct.pack("<H", _EXTENSIBLE) + fmt[2:]
         fmt += struct.pack("<HHIH", 22, bits, mask, tag) + _SUBTYPE_TAIL
     body = b"WAVE"
-    rest = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt
+    rest = bext + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt
     if tag == _FLOAT:
         rest += struct.pack("<4sII", b"fact", 4, min(samples, 0xFFFF_FFFF))
     total = 4 + 36 + len(rest) + 8 + data + data % 2

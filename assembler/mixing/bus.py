@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -57,6 +57,11 @@ _BLOCK_S = 2
 _HELD_S = 90
 """Clips up to this length are decoded once and held, to be measured and then played."""
 _ROLES: tuple[Role, ...] = ("dialogue", "native", "voice", "music", "sfx")
+_STEMS: Mapping[str, tuple[Role, ...]] = {
+    **{role: (role,) for role in _ROLES},
+    "music-and-effects": ("native", "music", "sfx"),
+}
+"""Roles in each stem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,22 @@ class MixReport:
     """Where sound was ducked under speech."""
     stems: Mapping[str, Path]
     notes: tuple[str, ...]
+
+    def data(self) -> dict[str, Any]:
+        """For JSON; what can't be measured in silence is null."""
+        loudness = {k: v if math.isfinite(v) else None for k, v in asdict(self.loudness).items()}
+        return {
+            "path": str(self.path),
+            "samples": self.samples,
+            "hz": self.hz,
+            "channels": self.channels,
+            **loudness,
+            "gain_db": self.gain_db,
+            "limited_db": self.limited_db,
+            "sounds": [asdict(sound) for sound in self.sounds],
+            "ducked": [[r.start, r.stop] for r in self.speech],
+            "stems": {name: str(path) for name, path in self.stems.items()},
+        }
 
 
 def mix_key(cut: Cut, preset: MixPreset, *, true_peak_margin_db: float = 0.0) -> str:
@@ -127,7 +148,8 @@ def mix(
         cut: The programme.
         preset: Loudness, true peak and ducking.
         out: WAV to write.
-        stems: Folder that gets one float WAV per role; they sum to the mix before mastering.
+        stems: Folder that gets one float WAV per role, which sum to the mix before mastering, and
+            one of music and effects (all but speech) together.
         bits: Depth of the WAV; 32 is float.
         true_peak_margin_db: Kept free below the preset's limit for a lossy codec that follows.
         cancel: Stops the mix when set.
@@ -145,8 +167,8 @@ def mix(
             programme = _sum(list(buses.values()))
             meter.add(programme)
             file.write(np.ascontiguousarray(programme, "<f4").tobytes())
-            for role, writer in writers.items():
-                writer.write(buses[role])
+            for name, writer in writers.items():
+                writer.write(_sum([bus for role, bus in buses.items() if role in _STEMS[name]]))
             mixed += len(programme)
             if on_samples is not None:
                 on_samples(mixed)
@@ -173,7 +195,7 @@ def mix(
         mastered.limited_db,
         tuple(session.levels[id(s)] for s in session.sounds),
         session.speech,
-        {role: _stem_path(stems, role) for role in writers} if stems else {},
+        {name: stems / f"{name}.wav" for name in writers} if stems else {},
         tuple(session.notes) + _master_notes(before, mastered, preset),
     )
 
@@ -185,17 +207,21 @@ def _sum(blocks: list[Samples]) -> Samples:
     return total
 
 
-def _stem_path(stems: Path, role: str) -> Path:
-    return stems / f"{role}.wav"
+def stem_paths(folder: Path | None) -> tuple[Path, ...]:
+    """Every stem that a mix may write into a folder."""
+    return tuple(folder / f"{name}.wav" for name in _STEMS) if folder else ()
 
 
-def _stem_writers(cut: Cut, stems: Path | None, stack: ExitStack) -> dict[Role, WavWriter]:
-    if stems is None:
+def _stem_writers(cut: Cut, folder: Path | None, stack: ExitStack) -> dict[str, WavWriter]:
+    if folder is None:
         return {}
-    used = [role for role in _ROLES if any(s.role == role for s in cut.sounds)]
+    used = {sound.role for sound in cut.sounds}
+    names = [name for name, roles in _STEMS.items() if used.intersection(roles)]
     return {
-        role: stack.enter_context(WavWriter(_stem_path(stems, role), cut.hz, cut.channels, 32))
-        for role in used
+        name: stack.enter_context(
+            WavWriter(folder / f"{name}.wav", cut.hz, cut.channels, 32, time_reference=0)
+        )
+        for name in names
     }
 
 

@@ -15,6 +15,7 @@ import pytest
 from assembler.errors import MediaError
 from assembler.media import ffmpeg
 from assembler.media.info import MediaInfo
+from assembler.media.probe import probe
 from assembler.media.samples import (
     SampleReader,
     Samples,
@@ -369,3 +370,14 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
         write_wav(path, blocks(), 48000, 2)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_broadcast_wave_says_where_it_begins(tmp_path: Path) -> None:
+    """One hour at 48 kHz, read by another program."""
+    path = tmp_path / "stem.wav"
+    with WavWriter(path, 48000, 1, time_reference=3600 * 48000) as writer:
+        writer.write(np.full((480, 1), 0.5, np.float32))
+    with av.open(str(path)) as container:
+        assert container.metadata["time_reference"] == str(3600 * 48000)
+        assert container.metadata["encoded_by"] == "assembler"
+    assert (read_samples(probe(path), 0, Fraction(0), 480, 48000, 1) == 0.5).all()

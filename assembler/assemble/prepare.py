@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from assembler.assemble.container import in_container
 from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, Problem, SpecError
 from assembler.fetching import cached
@@ -226,7 +227,7 @@ class _Presets:
     def report(self) -> None:
         """Raise what was collected."""
         if self._problems:
-            raise SpecError(self._problems)
+            raise SpecError(list(dict.fromkeys(self._problems)))
 
     def models(self) -> dict[str, ModelPreset]:
         """Models that the timeline names, and the embedded one."""
@@ -260,6 +261,11 @@ class _Presets:
         if output.size:
             preset = preset.model_copy(update={"size": output.size})
         mix = self._find(mix_preset, output.mix or timeline.mix or preset.mix, loc)
+        if output.path:
+            try:
+                preset = in_container(preset, output.path)
+            except AssemblerError as error:
+                self._collect(error, *loc, "path")
         path = output.path or timeline.path.parent / "out" / (
             f"{timeline.path.stem}-{preset.id}.{preset.container}"
         )

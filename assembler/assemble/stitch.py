@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from assembler.assemble.container import in_container
 from assembler.assemble.film import Film, make
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import prepare_loaded
@@ -28,8 +29,6 @@ from assembler.spec.load import Loaded
 from assembler.spec.model import Canvas, Join, Output, SeamOverride, Segment, Timeline
 from assembler.spec.presets import delivery_preset, seam_preset
 from assembler.spec.yaml import Node, Source
-
-CONTAINERS = ("mp4", "mov", "mkv", "webm", "mxf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,8 @@ def stitch(
     """
     out = Path(out).absolute()
     report = Path(report).absolute() if report else None
-    container = _container(out)
-    delivery_preset(preset), seam_preset(seam)  # an unknown name is told before any work
+    in_container(delivery_preset(preset), out)
+    seam_preset(seam)  # an unknown name is told before any work
     infos = _clips(clips)
     inputs = [info.path for info in infos]
     guard([p for p in (out, report) if p], None, force=force, inputs=inputs)
@@ -101,12 +100,8 @@ def stitch(
     with tempfile.TemporaryDirectory(prefix=".stitch-", dir=out.parent) as folder:
         loaded = _timeline(infos, out, Path(folder), join, preset, seam)
         prepared = prepare_loaded(loaded, Project(loaded.timeline.path), write=True)
-        deliveries = tuple(
-            replace(d, preset=d.preset.model_copy(update={"container": container}))
-            for d in prepared.deliveries
-        )
         film = make(
-            replace(prepared, deliveries=deliveries),
+            prepared,
             force=True,
             workers=workers,
             progress=progress,
@@ -162,16 +157,6 @@ def _draw(seam: Seam, decision: SeamDecision, canvas: Canvas, path: Path) -> Non
 
     tail, head = sides(seam, None, size=canvas.size, rate=canvas.rate)
     write_png(path, strip(tail, head, decision, a_frames=seam.a.stop))
-
-
-def _container(out: Path) -> str:
-    suffix = out.suffix.lower().lstrip(".")
-    if suffix not in CONTAINERS:
-        raise UsageError(
-            f"{out.name!r} names no container that can be written",
-            fix=f"end the name with .{', .'.join(CONTAINERS[:-1])} or .{CONTAINERS[-1]}",
-        )
-    return suffix
 
 
 def _timeline(

@@ -8,6 +8,7 @@ judged, so that none can lead out.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,8 @@ class ProjectFolder:
         if text.startswith("~"):
             raise flawed(f"{shown(text)} begins with ~, which is not expanded", _BRING_IN)
         if os.sep == "/":
+            if re.match(r"[A-Za-z]:[\\/]", text):
+                raise flawed(f"{shown(text)} leads out of the project folder", _BRING_IN)
             text = text.replace("\\", "/")
         lexical = os.path.normpath(os.path.join(folder, text))  # noqa: PTH118  (10 x as fast)
         real = Path(self._followed(lexical))

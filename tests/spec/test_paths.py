@@ -48,6 +48,7 @@ def test_absolute_path_inside_is_taken(write: Write, project: Path) -> None:
         "media/../../x.mov",
         "/etc/passwd",
         "../film2/x.mov",
+        "C:/films/x.mov",
         "../../../../../../etc/passwd",
     ],
 )

@@ -37,8 +37,6 @@ _SEEKABLE = ("mov", "mp4", "matroska", "webm")
 """Containers with an index of keyframes."""
 _WIDE_PRIMARIES = ("bt2020", "smpte431", "smpte432")
 """Converted to BT.709; the small step from SD to HD primaries is left out, as players do."""
-_REFERENCE_WHITE_NITS = 203
-"""Graphics white in HDR (ITU-R BT.2408), which becomes SDR white before tone mapping."""
 _RESIZE = "spline36"
 
 
@@ -471,8 +469,10 @@ def _tone_mapped(stream: Node, colour: Colour, size: tuple[int, int], pix_fmt: s
     """
     HDR brought into the range of SDR: reference white to white, highlights rolled off above.
 
-    The curve is Möbius: straight up to half of white, so that faces keep their brightness.
+    The curve is Möbius: straight up to half of white, so that faces keep their brightness. `media.tone` has the same curve.
     """
+    from assembler.media.tone import PEAK, STRAIGHT, WHITE_NITS
+
     linear = stream.filter(
         "zscale",
         w=size[0],
@@ -487,9 +487,10 @@ def _tone_mapped(stream: Node, colour: Colour, size: tuple[int, int], pix_fmt: s
         range="full",
         primaries="709",
         transfer="linear",
-        npl=_REFERENCE_WHITE_NITS,
+        npl=WHITE_NITS,
+        agamma=0,  # HLG by luminance (BT.2100), not channel by channel
     ).filter("format", "gbrpf32le")
-    mapped = linear.filter("tonemap", "mobius", param=0.5, desat=0, peak=5)
+    mapped = linear.filter("tonemap", "mobius", param=STRAIGHT, desat=0, peak=PEAK)
     into = "gbr" if pix_fmt.startswith("gbr") else "709"
     return mapped.filter(
         "zscale",

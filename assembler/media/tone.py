@@ -1,7 +1,7 @@
 """
-HDR and BT.2020 pictures brought to BT.709, simply: to compare frames and to hand them on.
+HDR and BT.2020 pictures brought to BT.709: to compare frames and to hand them on.
 
-The finished film is tone-mapped by `conform.py`; this is the same idea in numpy.
+The finished film is tone-mapped by `conform.py` in ffmpeg; this is the same curve in numpy.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ Floats = NDArray[np.float32]
 WHITE_NITS = 203.0
 """Reference white of HDR (ITU-R BT.2408-7)."""
 
-_PEAK = 1000.0 / WHITE_NITS
-"""Brightest light that keeps detail."""
+PEAK = 5.0
+"""Brightest light that keeps detail, in reference whites: about 1000 nits."""
+
+STRAIGHT = 0.5
+"""Light up to here keeps its brightness: faces and what is darker."""
 
 _GAMMA = 2.4
 """Display of SDR (ITU-R BT.1886)."""
@@ -78,7 +81,11 @@ def _hlg(code: Floats) -> Floats:
 
 
 def _rolled_off(light: Floats) -> Floats:
-    """Light up to the peak brought below 1 by the brightest channel (extended Reinhard 2002)."""
-    brightest = light.max(axis=2, keepdims=True)
-    mapped = (1 + brightest / np.float32(_PEAK**2)) / (1 + brightest)
-    return np.asarray(light * mapped, np.float32)
+    """Light up to the peak brought below 1 by its brightest channel (Möbius, ffmpeg's tonemap)."""
+    j, peak = STRAIGHT, PEAK
+    a = -j * j * (peak - 1) / (j * j - 2 * j + peak)
+    b = (j * j - 2 * j * peak + peak) / (peak - 1)
+    brightest = np.maximum(light.max(axis=2, keepdims=True), np.float32(1e-6))
+    bent = (b * b + 2 * b * j + j * j) / (b - a) * (brightest + a) / (brightest + b)
+    mapped = np.where(brightest <= j, brightest, bent)
+    return np.asarray(light * (mapped / brightest), np.float32)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from assembler.media.conform import conform, input_args, location, notes, planar
 from assembler.media.ffmpeg import run
-from assembler.media.frames import FrameWriter
+from assembler.media.frames import FrameWriter, read_frames
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.pixels import BT709, rgb_of
 from assembler.media.probe import probe
@@ -146,6 +146,18 @@ def test_hdr_white_becomes_nearly_white(tmp_path, transfer, white):
         levels.append(float(rgb_of(frame, BT709).mean()))
     assert 0.5 < levels[0] < levels[1] < levels[2] <= 1.0
     assert 0.82 <= levels[1] <= 0.95
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_has_one_curve(tmp_path, transfer):
+    """What ffmpeg maps and what numpy maps is the same picture, within a level on average."""
+    colour = Colour("bt2020", False, "bt2020", transfer, "left")
+    info = written(tmp_path / "hdr.mkv", colour, "yuv444p10le")
+    found = conformed(info, tmp_path / "o.mkv", pix_fmt="yuv444p10le")[0]
+    expected = next(iter(read_frames(info)))
+    error = (rgb_of(found, BT709) - np.clip(expected, 0, 1)) * 255
+    assert np.abs(error).mean() <= 1.0
+    assert np.abs(error.mean(axis=(0, 1))).max() <= 0.5
 
 
 def test_conversions_are_said_once(tmp_path):

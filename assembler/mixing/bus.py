@@ -36,17 +36,19 @@ from assembler.mixing.ducking import (
     GainCurve,
     SpeechLevels,
     duck_curve,
+    gate_curve,
     speech_in,
 )
 from assembler.mixing.loudness import LoudnessMeter
 from assembler.mixing.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mixing.playback import Loop, Memory, Player, Source
+from assembler.mixing.speech import spoken
 from assembler.planning.keys import content_key
 from assembler.spec.model import Role
 from assembler.spec.presets import MixPreset
 from assembler.timebase import SampleRange, samples_at
 
-STAGE = 2
+STAGE = 3
 """Version of the mix; raised when the same cut sounds different."""
 
 MAX_LEVEL_DB = 12.0
@@ -54,6 +56,7 @@ MAX_LEVEL_DB = 12.0
 _SILENT_LUFS = -60.0
 """Clips below this have no sound worth levelling."""
 _BLOCK_S = 2
+_GATE_OPENS_MS, _GATE_MS = 30, 150
 _HELD_S = 90
 """Clips up to this length are decoded once and held, to be measured and then played."""
 _ROLES: tuple[Role, ...] = ("dialogue", "native", "voice", "music", "sfx")
@@ -277,6 +280,8 @@ class _Session:
         """By identity of the sound."""
         self.notes: list[str] = []
         self.speech: tuple[SampleRange, ...] = ()
+        self._together: dict[tuple[str, Role], float] = {}
+        """Loudness by segment and role, where it is made of several sounds."""
         self._ducks: dict[tuple[tuple[Role, ...], float], GainCurve] = {}
 
     def check(self) -> None:
@@ -287,6 +292,7 @@ class _Session:
     def blocks(self) -> Iterator[dict[Role, Samples]]:
         """Buses by role, block after block; at least one bus."""
         self._find_speech()
+        self._measure_segments()
         size = _BLOCK_S * self._cut.hz
         used = [role for role in _ROLES if any(s.role == role for s in self.sounds)]
         with ThreadPoolExecutor(2, "mix") as pool, _Stage(self) as stage:
@@ -314,6 +320,30 @@ class _Session:
         heard = sorted({r for ranges in found.values() for r in ranges})
         self.speech = tuple(heard)
 
+    def _measure_segments(self) -> None:
+        """Loudness of segments that consist of several sounds, so that they keep one level."""
+        parts: dict[tuple[str, Role], list[Sound]] = {}
+        for sound in self.sounds:
+            if sound.segment and sound.level_to_mix:
+                parts.setdefault((sound.segment, sound.role), []).append(sound)
+        several = {key: sounds for key, sounds in parts.items() if len(sounds) > 1}
+        with ThreadPoolExecutor(2, "levels") as pool:
+            measured = pool.map(self._loudness, several.values())
+            self._together = dict(zip(several, measured, strict=True))
+
+    def _loudness(self, sounds: list[Sound]) -> float:
+        """Gated loudness of sounds as if they were one."""
+        cut = self._cut
+        meter = LoudnessMeter(cut.hz, cut.channels)
+        for sound in sounds:
+            self.check()
+            begin, stop = max(sound.record.start, 0), min(sound.record.stop, self.samples)
+            start_s = sound.source_start_s + Fraction(begin - sound.record.start, cut.hz)
+            with SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels) as reader:
+                for at in range(begin, stop, cut.hz):
+                    meter.add(reader.read(min(cut.hz, stop - at)))
+        return meter.integrated()
+
     def _speech(self, sound: Sound) -> list[SampleRange]:
         self.check()
         return _speech_of(sound, self._cut.hz, self.samples)
@@ -332,8 +362,19 @@ class _Session:
         """The sound ready to be played from the first of its samples in the programme."""
         source, lufs, level = self._source(sound)
         self.levels[id(sound)] = SoundLevel(sound.id, sound.role, lufs, level)
-        duck = self._ducks.get((sound.duck_under, sound.duck_db))
-        return Player(sound, source, level_db=level, duck=duck, channels=self._cut.channels)
+        ducked = self._ducks.get((sound.duck_under, sound.duck_db))
+        curves = [ducked] if ducked else []
+        if sound.speech_only:
+            curves.append(self._speech_alone(sound))
+        return Player(sound, source, level_db=level, curves=curves, channels=self._cut.channels)
+
+    def _speech_alone(self, sound: Sound) -> GainCurve:
+        """Gain that lets nothing through of a sound but its speech."""
+        cut, ms = self._cut, self._cut.hz // 1000
+        heard = _spoken_in(sound, cut.hz, self.samples)
+        if not heard:
+            self.notes.append(f"warning: no speech was found in {sound.id}: all of it is silent")
+        return gate_curve(heard, sound.record, opens=_GATE_OPENS_MS * ms, closes=_GATE_MS * ms)
 
     def crossfade(self, before: Player, after: Player) -> Crossfade | None:
         """How one sound passes into another, where it does."""
@@ -355,7 +396,8 @@ class _Session:
             reader = SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels)
             return reader, None, 0.0
         source, lufs = _measured(sound, start_s, stop - begin, cut.hz, cut.channels)
-        level = levelling(lufs, self._preset.native_lufs)
+        together = self._together.get((sound.segment, sound.role), lufs)
+        level = levelling(together, self._preset.native_lufs)
         return source, lufs if lufs > -math.inf else None, level
 
 
@@ -448,18 +490,37 @@ def _measured(
 
 
 def _speech_of(sound: Sound, hz: int, samples: int) -> list[SampleRange]:
-    """Stretches of the programme in which this sound speaks."""
+    """Stretches of the programme in which this sound, known to be speech, isn't silent."""
+    meter = SpeechLevels()
+    for block in _small(sound, hz, samples):
+        meter.add(block)
+    return _placed(speech_in(meter.levels()), sound, hz, samples)
+
+
+def _spoken_in(sound: Sound, hz: int, samples: int) -> list[SampleRange]:
+    """Stretches of the programme in which somebody speaks in this sound, whatever else it has."""
+    blocks = [*_small(sound, hz, samples)]
+    return _placed(spoken(np.concatenate(blocks)) if blocks else [], sound, hz, samples)
+
+
+def _small(sound: Sound, hz: int, samples: int) -> Iterator[Samples]:
+    """What is heard of a sound, in mono at the rate of analysis."""
     begin, stop = max(sound.record.start, 0), min(sound.record.stop, samples)
     start_s = sound.source_start_s + Fraction(begin - sound.record.start, hz)
-    meter = SpeechLevels()
     left = math.ceil((stop - begin) * SPEECH_HZ / hz)
     with SampleReader(sound.path, sound.stream, start_s, SPEECH_HZ, 1, quality="LQ") as reader:
         while left > 0:
-            meter.add(reader.read(min(left, SPEECH_HZ)))
+            yield reader.read(min(left, SPEECH_HZ))
             left -= SPEECH_HZ
             if reader.end == 0:
                 break
-    frames = speech_in(meter.levels())
+
+
+def _placed(
+    frames: list[tuple[int, int]], sound: Sound, hz: int, samples: int
+) -> list[SampleRange]:
+    """Ranges of frames of a sound as ranges of the programme."""
+    begin, stop = max(sound.record.start, 0), min(sound.record.stop, samples)
     scale = Fraction(FRAME * hz, SPEECH_HZ)
     ranges = [(begin + round(a * scale), min(stop, begin + round(b * scale))) for a, b in frames]
     return [SampleRange(a, b) for a, b in ranges if b > a]

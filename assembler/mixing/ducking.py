@@ -30,6 +30,8 @@ _SHORTEST_FRAMES = 5
 _BRIDGED_FRAMES = 20
 _MARGIN_FRAMES = 4
 _RAMP_POINTS = 17
+_SHUT_DB = 90.0
+"""Below what 16 bits hold at the level of speech."""
 
 
 class SpeechLevels:
@@ -76,19 +78,20 @@ def speech_in(levels: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     floor, loud = np.percentile(levels, 10), np.percentile(heard, 95)
     on = max(floor + _ABOVE_FLOOR_DB, loud - _BELOW_SPEECH_DB, _SILENCE_DB)
     on = min(on, loud - _HYSTERESIS_DB)
-    runs = _runs(levels > on - _HYSTERESIS_DB)
-    runs = [r for r in runs if (levels[r[0] : r[1]] > on).any()]
-    runs = [r for r in _bridged(runs, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
+    found = runs(levels > on - _HYSTERESIS_DB)
+    found = [r for r in found if (levels[r[0] : r[1]] > on).any()]
+    found = [r for r in bridged(found, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
     last = len(levels)
-    return [(max(0, a - _MARGIN_FRAMES), min(last, b + _MARGIN_FRAMES)) for a, b in runs]
+    return [(max(0, a - _MARGIN_FRAMES), min(last, b + _MARGIN_FRAMES)) for a, b in found]
 
 
-def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Stretches where a mask is true, half-open."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _bridged(runs: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+def bridged(runs: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
     """Runs in ascending order with everything joined that is at most *gap* apart."""
     out: list[tuple[int, int]] = []
     for start, stop in sorted(runs):
@@ -140,7 +143,7 @@ def duck_curve(
         release: Samples from ducked to full.
     """
     held = [(s.start, s.stop + hold) for s in speech if s.stop > s.start]
-    down = _bridged(held, attack + release)
+    down = bridged(held, attack + release)
     shape = (1 - np.cos(np.linspace(0, math.pi, _RAMP_POINTS))) / 2
     at, db = [], []
     for start, stop in down:
@@ -150,3 +153,25 @@ def duck_curve(
     if not at:
         return GainCurve(np.zeros(0), np.zeros(0))
     return GainCurve(np.concatenate(at), np.concatenate(db))
+
+
+def gate_curve(
+    heard: Sequence[SampleRange], whole: SampleRange, *, opens: int, closes: int
+) -> GainCurve:
+    """
+    Gain that is 0 dB in the ranges to be heard and shut outside of them.
+
+    Args:
+        heard: In any order.
+        whole: Range of the programme that the gain is for.
+        opens: Samples from shut to open, before a range.
+        closes: Samples from open to shut, after it.
+    """
+    ranges = bridged([(r.start - opens, r.stop + closes) for r in heard], 0)
+    edges = [whole.start - opens, *(edge for both in ranges for edge in both), whole.stop + closes]
+    gaps = [SampleRange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
+    at, db = [], []
+    for gap in gaps:
+        at += [gap.start - closes, gap.start, gap.stop, gap.stop + opens]
+        db += [0.0, -_SHUT_DB, -_SHUT_DB, 0.0]
+    return GainCurve(np.array(at, np.float64), np.array(db))

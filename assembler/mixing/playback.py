@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -231,7 +232,7 @@ class Player:
         sound: What is played.
         source: Its samples from the first one that is heard.
         level_db: Gain that levels the clip, on top of the author's.
-        duck: Gain over the programme for the sake of others.
+        curves: Gains over the programme on top of that.
         channels: Of the programme.
     """
 
@@ -241,7 +242,7 @@ class Player:
         source: Source,
         *,
         level_db: float,
-        duck: GainCurve | None,
+        curves: Sequence[GainCurve],
         channels: int,
     ) -> None:
         self.sound = sound
@@ -249,7 +250,7 @@ class Player:
         self._gain = 10 ** ((sound.gain_db + level_db) / 20)
         self._pan = pan_gains(sound.pan, channels)
         self._points = automation(sound)
-        self._duck = duck
+        self._curves = curves
         self.gain_db = sound.gain_db + level_db
         self.corrections: list[Correction] = []
         """Of crossfades with neighbours; may be added until the crossfade is played."""
@@ -266,8 +267,8 @@ class Player:
     def _gains(self, start: int, stop: int) -> Gains | float:
         first = self.sound.record.start
         db = self._points.over(start - first, stop - first)
-        if self._duck is not None:
-            db = db + self._duck.over(start, stop)
+        for curve in self._curves:
+            db = db + curve.over(start, stop)
         faded = fades(self.sound, start - first, stop - first)
         gains = self._gain * 10 ** (db / 20)
         return gains if faded is None else self._corrected(gains * faded, start, stop)

@@ -13,6 +13,7 @@ import pytest
 from assembler.cut.model import GainRamp
 from assembler.errors import MediaError, MixError
 from assembler.media import ffmpeg
+from assembler.media.samples import Samples
 from assembler.mixing.bus import levelling, mix, mix_key
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, SampleRange, samples_at
@@ -322,3 +323,40 @@ def test_a_key_follows_what_is_heard_and_not_where_it_lies(studio: Studio) -> No
             "role": "music",
         }[change]
         assert key != mix_key(programme(replace(sound, **{change: other})), target(-14))  # type: ignore[arg-type]
+
+
+def test_parts_of_a_segment_keep_their_levels_among_each_other(studio: Studio) -> None:
+    quiet = studio.sound(tone(1, level_db=-30), 0, HZ, level_to_mix=True, segment="s")
+    loud = studio.sound(tone(1, level_db=-20), HZ, 2 * HZ, level_to_mix=True, segment="s")
+    report = mix(programme(quiet, loud), AS_IT_IS, studio.out())
+    first, second = (sound.level_db for sound in report.sounds)
+    assert first == second
+
+
+def test_only_speech_is_left_of_a_clip(studio: Studio) -> None:
+    """A bed alone is shut out; the bed under the voice stays with it."""
+    bed = hiss(4, level=0.004)
+    bed[HZ : 3 * HZ] += spoken_like(2)
+    clip = studio.sound(bed, 0, 4 * HZ, speech_only=True)
+    mix(programme(clip, frames=96), AS_IT_IS, studio.out(), bits=32)
+    out = heard(studio.out())
+    assert rms_db(out[: HZ // 2]) < -100
+    assert rms_db(out[-HZ // 2 :]) < -100
+    inside = slice(HZ + HZ // 4, 3 * HZ - HZ // 4)
+    assert rms_db(out[inside] - bed[inside]) < -80
+
+
+def test_a_clip_without_speech_is_silent_and_said(studio: Studio) -> None:
+    clip = studio.sound(hiss(2), 0, 2 * HZ, speech_only=True, id="walk.1")
+    report = mix(programme(clip), AS_IT_IS, studio.out())
+    assert any(note.startswith("warning: no speech was found in walk.1") for note in report.notes)
+
+
+def spoken_like(seconds: int) -> Samples:
+    """A voice whose pitch glides, in syllables, stereo."""
+    at = np.arange(seconds * HZ) / HZ
+    pitch = 120 * (1 + 0.2 * np.sin(2 * np.pi * 2.5 * at))
+    phase = 2 * np.pi * np.cumsum(pitch) / HZ
+    voice = sum(np.sin(k * phase) / k for k in range(1, 15))
+    syllables = np.clip(np.sin(2 * np.pi * 4 * at), 0, 1)
+    return np.repeat((0.1 * voice * syllables)[:, None], 2, 1).astype(np.float32)

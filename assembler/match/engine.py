@@ -42,7 +42,7 @@ from assembler.spec.presets import SeamPreset
 
 VERSION = 1
 """Of what is decided for the same frames; raise it when a decision changes."""
-VERSION = 2
+VERSION = 3
 """Stage version: changes whenever a decision may come out differently."""
 TAIL_FRAMES = 40
 """So many of A's last frames are looked at (fewer when there are fewer)."""
@@ -188,7 +188,7 @@ class Timing:
 def _timing(tail: F32, head: F32) -> Timing:
     tail_steps, head_steps = timing.steps_of(tail), timing.steps_of(head)
     usual = timing.usual_step(tail_steps, head_steps)
-    natural = timing.natural_run(tail_steps, head_steps)
+    natural = timing.natural_run(tail_steps, head_steps, usual)
     held_tail = timing.held_at_end(tail_steps, usual, natural)
     moving = timing.moving_frames(head_steps, usual, natural)
     kept = tail[: len(tail) - held_tail]

@@ -31,6 +31,8 @@ STILL = 0.006
 """Root mean square change of detail below which a clip doesn't move at all."""
 STEADY_STEPS = 4
 """So many moving steps in a row end a stalled start."""
+NATURAL = 0.35
+"""The same where it is asked whether repeats belong to the footage: in doubt they do."""
 NATURAL_STEPS = 24
 """So many steps before the seam say whether repeats belong to the footage."""
 NATURAL_SHARE = 0.12
@@ -91,28 +93,35 @@ def moving_frames(steps: F32, usual: float, natural: int) -> list[int]:
     """
     if usual < STILL:
         return list(range(len(steps) + 1))
-    out, run, moved = [0], 0, 0
+    out, moved = [0], 0
+    run: list[int] = []
     for n, step in enumerate(steps, start=1):
-        held = step < HELD * usual and moved < STEADY_STEPS and n <= STALL_STEPS
-        run, moved = (run + 1, 0) if held else (0, moved + 1)
-        if not held or run <= natural:
-            out.append(n)
+        if step < HELD * usual and moved < STEADY_STEPS and n <= STALL_STEPS:
+            run.append(n)
+            moved = 0
+            continue
+        out += [*(run if len(run) <= natural else []), n]
+        run, moved = [], moved + 1
     return out
 
 
-def natural_run(tail_steps: F32, head_steps: F32) -> int:
+def natural_run(tail_steps: F32, head_steps: F32, usual: float) -> int:
     """Longest run of repeats that belong to the footage (animation on twos, 18 in 24); or 0."""
-    tail = still_steps(tail_steps)
-    inner = tail[: len(tail) - _run_at_end(tail)][-NATURAL_STEPS:]
+    held = _run_at_end(tail_steps < HELD * usual)
+    inner = still_steps(tail_steps[: len(tail_steps) - held])[-NATURAL_STEPS:]
     later = still_steps(head_steps)[STALL_STEPS:]
     runs = [_longest_run(s) for s in (inner, later) if len(s) > 8 and np.mean(s) > NATURAL_SHARE]
     return max(runs, default=0)
 
 
 def still_steps(steps: F32) -> np.ndarray:
-    """Which steps are far smaller than those around them, bool (n,)."""
-    around = [float(np.percentile(steps[max(0, n - 6) : n + 7], 75)) for n in range(len(steps))]
-    return np.asarray(steps < HELD * np.array(around, dtype=np.float32), dtype=bool)
+    """Which steps are far smaller than those on both sides of them, bool (n,)."""
+    out = np.zeros(len(steps), dtype=bool)
+    for n in range(len(steps)):
+        sides = steps[max(0, n - 4) : n], steps[n + 1 : n + 5]
+        moving = [float(np.percentile(side, 75)) for side in sides if len(side)]
+        out[n] = bool(moving) and steps[n] < NATURAL * min(moving)
+    return out
 
 
 def _run_at_end(flags: np.ndarray) -> int:

@@ -20,7 +20,7 @@ from assembler.assemble.sound import mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
 from assembler.cut.sound import Master
-from assembler.errors import FetchError, Problem
+from assembler.errors import FetchError, Problem, UsageError
 from assembler.fetching import fetch
 from assembler.generation.base import Take
 from assembler.generation.run import generate
@@ -31,6 +31,8 @@ from assembler.mixing.bus import MixReport, mix_key, stem_paths
 from assembler.mixing.bus import mix as mix_sound
 from assembler.planning.keys import content_key
 from assembler.planning.project import Project
+from assembler.rendering.explain import SpanState
+from assembler.rendering.explain import explain as explain_spans
 from assembler.rendering.render import render as render_cut
 from assembler.rendering.spans import spans_of
 from assembler.spec.load import Loaded, load
@@ -147,6 +149,57 @@ def render(
         progress=progress,
         cancel=cancel,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What rendering would do with every span of every delivery."""
+
+    deliveries: tuple[tuple[Path, tuple[SpanState, ...]], ...]
+
+    def text(self) -> str:
+        """A line for each span."""
+        rows: list[str] = []
+        for path, states in self.deliveries:
+            rows += [str(path), *(f"  {state.text()}" for state in states)]
+        return "\n".join(rows)
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {str(path): [state.data() for state in states] for path, states in self.deliveries}
+
+
+def explain(
+    timeline: Path | str,
+    *,
+    draft: bool = False,
+    provider: str | None = None,
+    cancel: threading.Event | None = None,
+) -> Explained:
+    """
+    What `render` would do with every span, and why; renders and generates nothing.
+
+    Raises:
+        UsageError: If links have to be generated first.
+    """
+    loaded = load(timeline)
+    project = Project(loaded.timeline.path)
+    prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
+    waiting = [step.link.id for step in prepared.plan.steps if step.state != "done"]
+    if waiting:
+        raise UsageError(
+            f"{len(waiting)} clips have to be generated before spans are known",
+            loaded.timeline.path.name,
+            "see `assembler plan`, or render it first.",
+        )
+    stop = cancel or threading.Event()
+    run = _Run(prepared, os.cpu_count() or 1, Progress(), stop, Records(project.reports), None)
+    cuts, _ = run.cuts()
+    found = []
+    for cut, delivery in zip(cuts, prepared.deliveries, strict=True):
+        states = explain_spans(cut, delivery.preset, project.spans, run.inserts(cut))
+        found.append((delivery.path, states))
+    return Explained(tuple(found))
 
 
 def _fetch(loaded: Loaded, project: Project) -> None:
@@ -377,7 +430,7 @@ class _Run:
 
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""
-        inserts = self._inserts(cut)
+        inserts = self.inserts(cut)
         key = _delivery_key(cut, delivery, inserts)
         known = self.records.finished(delivery.path, key)
         if known:
@@ -422,7 +475,7 @@ class _Run:
         self._sidecar(cut, delivery.path)
         return made
 
-    def _inserts(self, cut: Cut) -> tuple[Insert, ...]:
+    def inserts(self, cut: Cut) -> tuple[Insert, ...]:
         """Titles and burnt-in captions as pictures with transparency."""
         folder = self.prepared.project.cache / "layers"
         own = (self.prepared.project.root / "presets",)

@@ -156,6 +156,9 @@ def render(
     budget: Annotated[
         float | None, typer.Option(min=0, help="The most that generation may cost, in US dollars.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what each span needs and why; render nothing.")
+    ] = False,
     force: Force = False,
     workers: Workers = None,
     json: Json = False,
@@ -163,6 +166,12 @@ def render(
     verbose: Verbose = False,
 ) -> None:
     """Make the film: generate or fetch what is missing, match, mix and render."""
+    if explain:
+        from assembler.assemble.film import explain as explained
+
+        found = explained(timeline, draft=draft, provider=provider, cancel=_cancel)
+        output.result(Style(json, quiet), found.text(), found.data())
+        return
     from assembler.assemble.film import render as work
 
     style = Style(json, quiet or json, verbose)
@@ -286,6 +295,23 @@ def sync(
     from assembler.assemble.masters import locate as work
 
     found = work(clip, master)
+    output.result(Style(json, quiet), found.text(), found.data())
+
+
+@app.command()
+def cache(
+    timeline: Timeline,
+    prune: Annotated[
+        str | None,
+        typer.Option(help="Keep at most so much of spans and mixes, least used first out (2GB)."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what is kept beside a timeline, and make room. Generated clips always stay."""
+    from assembler.assemble.cache import cache as work
+
+    found = work(timeline, prune=prune)
     output.result(Style(json, quiet), found.text(), found.data())
 
 

@@ -10,9 +10,11 @@ written down beside it with a checksum, so that a damaged file is noticed and ma
 from __future__ import annotations
 
 import json
+import os
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,12 @@ class SpanJob:
     def note(self) -> str:
         """Why it was encoded although it should have been copied; empty when all went well."""
         return str(_read_record(self.record).get("note", ""))
+
+    def used(self) -> None:
+        """Note that the file was used now, for pruning."""
+        for path in (self.path, self.record):
+            with suppress(OSError):
+                os.utime(path)
 
     def sound(self) -> bool:
         """Whether the file is there with the very bytes that were written."""

@@ -94,6 +94,8 @@ def render(
         return Rendered(out, cut.frames, len(planned), (), len(planned), False, notes, found)
     made = make(planned, spans, workers=workers, on_frames=on_frames, cancel=cancel)
     jobs = [SpanJob(span, spans) for span in planned]
+    for job in jobs:
+        job.used()
     parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
     with publish(out) as part:
         join(parts, sound, part, cut=cut, delivery=delivery, cancel=cancel)

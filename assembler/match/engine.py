@@ -190,7 +190,7 @@ def _timing(tail: F32, head: F32) -> Timing:
     usual = timing.usual_step(tail_steps, head_steps)
     natural = timing.natural_run(tail_steps, head_steps, usual)
     held_tail = timing.held_at_end(tail_steps, usual, natural)
-    moving = timing.moving_frames(head_steps, usual, natural)
+    moving = timing.moving_frames(head_steps, usual, natural, timing.still_level(tail_steps))
     kept = tail[: len(tail) - held_tail]
     aligned = timing.align(kept, head[moving], MOST_OVERLAP)
     fresh = timing.shows_next_moment(kept, head[moving], aligned)

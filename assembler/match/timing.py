@@ -33,6 +33,8 @@ STEADY_STEPS = 4
 """So many moving steps in a row end a stalled start."""
 NATURAL = 0.35
 """The same where it is asked whether repeats belong to the footage: in doubt they do."""
+FROZEN = 0.65
+"""A repeat that changes less than this part of the footage's own ones is none of them."""
 NATURAL_STEPS = 24
 """So many steps before the seam say whether repeats belong to the footage."""
 NATURAL_SHARE = 0.12
@@ -82,7 +84,7 @@ def held_at_end(steps: F32, usual: float, natural: int) -> int:
     return run if run > natural else 0
 
 
-def moving_frames(steps: F32, usual: float, natural: int) -> list[int]:
+def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[int]:
     """
     Indices of a head's frames without those that are held or stalled at its start.
 
@@ -90,17 +92,22 @@ def moving_frames(steps: F32, usual: float, natural: int) -> list[int]:
         steps: Change from each frame to the next.
         usual: Motion of the clip once it moves.
         natural: Repeats in a row that belong to the footage (animation on twos).
+        level: How much such repeats change. In a stall, ones that change less belong to the stall.
     """
     if usual < STILL:
         return list(range(len(steps) + 1))
-    out, moved = [0], 0
+    out, moved, opened = [0], 0, False
     run: list[int] = []
     for n, step in enumerate(steps, start=1):
         if step < HELD * usual and moved < STEADY_STEPS and n <= STALL_STEPS:
             run.append(n)
             moved = 0
             continue
-        out += [*(run if len(run) <= natural else []), n]
+        frozen = opened and all(steps[k - 1] < FROZEN * level for k in run)
+        if len(run) <= natural and not frozen:
+            out += run
+        opened = opened or len(run) > natural > 0
+        out.append(n)
         run, moved = [], moved + 1
     return out
 
@@ -112,6 +119,12 @@ def natural_run(tail_steps: F32, head_steps: F32, usual: float) -> int:
     later = still_steps(head_steps)[STALL_STEPS:]
     runs = [_longest_run(s) for s in (inner, later) if len(s) > 8 and np.mean(s) > NATURAL_SHARE]
     return max(runs, default=0)
+
+
+def still_level(tail_steps: F32) -> float:
+    """Usual change of repeats that belong to the footage; 0 where there are none."""
+    found = tail_steps[still_steps(tail_steps)]
+    return float(np.median(found)) if len(found) else 0.0
 
 
 def still_steps(steps: F32) -> np.ndarray:

@@ -20,14 +20,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-import httpx
-import stamina
 
 from assembler.errors import FetchError, MediaError
 from assembler.media.files import publish, sha256_of
 from assembler.media.probe import probe
+
+if TYPE_CHECKING:
+    import httpx  # imported where it is used: most timelines fetch nothing
 
 LIMIT_BYTES = 8 << 30
 TIMEOUT_S = 1800.0
@@ -127,6 +128,9 @@ def cached(url: str, folder: Path, *, sha256: str | None = None) -> Path | None:
 
 def _with_retries(job: _Download, http: httpx.Client) -> None:
     """Asking again is safe: nothing is changed at the server."""
+    import httpx
+    import stamina
+
     tries = stamina.RetryingCaller(
         attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
     )
@@ -352,6 +356,8 @@ def _client(given: httpx.Client | None) -> Iterator[httpx.Client]:
     if given is not None:
         yield given
         return
+    import httpx
+
     timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
     with httpx.Client(timeout=timeout, headers={"User-Agent": "assembler"}) as own:
         yield own

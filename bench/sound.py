@@ -1,10 +1,14 @@
 """
-Sound in numbers, on media made here: ``python bench/sound.py [hour] [loudness] [joins] [sync]``.
+Sound in numbers: ``python bench/sound.py [BENCH ...] [--footage FOLDER]``.
 
 hour      one hour, 240 segments with native sound and three tracks: time, memory, exactness
 loudness  mixes to different targets, measured by two independent meters
 joins     crossfades of noise, tones and speech-like sound: dips, bumps, steps
-sync      speech of clips found in a master recording
+sync      speech of clips found in a master recording; real speech and music with ``--footage``
+ducking   depth under speech and steepness of what goes down
+peers     one film by us, by moviepy and by one graph of ffmpeg: time, memory, length, loudness
+
+Media is made here; FOLDER holds recordings (``audio/speech_*``, ``audio/music_*``).
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,7 +34,7 @@ from assembler.match.sync import sync
 from assembler.media.ffmpeg import exe, run
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.probe import probe
-from assembler.media.samples import SampleReader, Samples, write_wav
+from assembler.media.samples import SampleReader, Samples, read_samples, write_wav
 from assembler.mixing.bus import MixReport, mix
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, FrameRange, SampleRange, samples_at
@@ -80,7 +85,7 @@ def preset_of(lufs: float | None, dbtp: float = -1.0) -> MixPreset:
 
 
 class Memory:
-    """Highest resident memory of this program while a block runs."""
+    """Highest resident memory of this program and what it starts, while a block runs."""
 
     def __enter__(self) -> Memory:
         self.peak = 0
@@ -92,7 +97,11 @@ class Memory:
     def _watch(self) -> None:
         me = psutil.Process()
         while not self._stop.wait(0.05):
-            self.peak = max(self.peak, me.memory_info().rss)
+            children = 0
+            for child in me.children():
+                with suppress(psutil.Error):
+                    children += child.memory_info().rss
+            self.peak = max(self.peak, me.memory_info().rss + children)
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
@@ -290,43 +299,172 @@ TRIALS = 200
 
 
 def sync_speech(folder: Path) -> None:
-    """Clips of a master through AAC, plain, over music-like noise at 10 dB, and off in rate."""
-    master = speechlike(90, HZ, 50)
-    path = folder / "master.wav"
-    write_wav(path, [master], HZ, 1)
-    whole = probe(path)
+    """Clips of masters through AAC: plain, over music at 10 dB, equalised, and off in rate."""
+    masters, music = _recordings(folder)
+    infos = []
+    for n, master in enumerate(masters):
+        path = folder / f"master{n}.wav"
+        write_wav(path, [master], HZ, 1)
+        infos.append(probe(path))
     rng = np.random.default_rng(6)
-    errors: dict[str, list[float]] = {"plain": [], "noise": [], "rate": []}
-    refused, fooled = 0, 0
+    errors: dict[str, list[float]] = {"plain": [], "music": [], "equalised": [], "rate": []}
+    refused, wrong, fooled = 0, 0, 0
     for n in range(TRIALS):
-        kind = list(errors)[n % 3]
-        length = int(rng.uniform(4, 15) * HZ)
+        kind = list(errors)[n % 4]
+        which = int(rng.integers(len(masters)))
+        master = masters[which]
+        length = int(min(rng.uniform(4, 12) * HZ, len(master) - 1))
         start = int(rng.integers(0, len(master) - length))
-        found = sync(_disturbed(folder, master[start : start + length], kind, rng, n), whole)
+        clip = master[start : start + length]
+        disturbed = _disturbed(folder, clip, kind, rng, music[n % len(music)])
+        found = sync(disturbed, infos[which])
         refused += not found.matched
         if found.matched:
             errors[kind].append(abs(found.offset_s - start / HZ) * 1000)
-        if n % 4 == 0:
-            other = _disturbed(folder, speechlike(8, HZ, 1000 + n), "plain", rng, n)
-            fooled += sync(other, whole).matched
+        if n % 2 == 0:
+            wrong += 1
+            fooled += sync(disturbed, infos[(which + 1) % len(infos)]).matched
     for kind, found_ms in errors.items():
-        print(f"sync: {kind}: {len(found_ms)} found, worst error {max(found_ms):.3f} ms")
-    print(f"sync: right masters refused {refused}, wrong masters taken {fooled} of {TRIALS // 4}")
+        print(
+            f"sync: {kind}: {len(found_ms)} found, error median {np.median(found_ms):.4f}, "
+            f"worst {max(found_ms):.3f} ms"
+        )
+    print(f"sync: right masters refused {refused}, wrong masters taken {fooled} of {wrong}")
+
+
+def _recordings(folder: Path) -> tuple[list[Samples], list[Samples]]:
+    """Speech and music in mono: real ones where there are some."""
+    found: dict[str, list[Samples]] = {"speech": [], "music": []}
+    for kind, into in found.items():
+        for path in sorted(FOOTAGE[0].glob(f"audio/{kind}_*")) if FOOTAGE else []:
+            info = probe(path)
+            samples = int(min(90, info.audio[0].duration_s) * HZ)
+            sound = read_samples(info, info.audio[0].index, info.audio[0].start_s, samples, HZ, 1)
+            into.append(sound)
+    if not FOOTAGE:
+        found["speech"] = [speechlike(90, HZ, seed) for seed in (50, 51)]
+        found["music"] = [noise(20, HZ, 52, 1)]
+    return found["speech"], found["music"]
 
 
 def _disturbed(
-    folder: Path, clip: Samples, kind: str, rng: np.random.Generator, seed: int
+    folder: Path, clip: Samples, kind: str, rng: np.random.Generator, music: Samples
 ) -> MediaInfo:
-    if kind == "noise":
-        bed = noise(len(clip) / HZ + 1, HZ, seed, 1)[: len(clip)]
+    if kind == "music":
+        bed = np.resize(music, clip.shape)
         loud = np.sqrt(np.mean(clip**2) / np.mean(bed**2)) * 10 ** (-10 / 20)
         clip = (clip + bed * loud).astype(np.float32)
     if kind == "rate":
         clip = soxr.resample(clip, HZ, HZ * (1 + rng.uniform(-1e-3, 1e-3)), "VHQ")
     write_wav(folder / "clip.wav", [clip * rng.uniform(0.2, 1)], HZ, 1)
     out = folder / "clip.m4a"
-    run(["-y", "-i", str(folder / "clip.wav"), "-c:a", "aac", "-b:a", "96k", str(out)])
+    # All-pass in phase over a few milliseconds at most, as equalisers are.
+    filters = "bass=g=6,treble=g=-6" if kind == "equalised" else "anull"
+    source = ["-y", "-i", str(folder / "clip.wav"), "-af", filters]
+    run([*source, "-c:a", "aac", "-b:a", "96k", str(out)])
     return probe(out)
+
+
+# Ducking ------------------------------------------------------------------------------------------
+
+
+def ducking(folder: Path) -> None:
+    """Music under a voice: how far down it is, and how fast it goes."""
+    speech, bed = speechlike(20, HZ, 3), np.full((20 * HZ, 2), 0.1, np.float32)
+    write_wav(folder / "voice.wav", [speech], HZ, 1)
+    write_wav(folder / "bed.wav", [bed], HZ, 2)
+    whole, zero = SampleRange(0, 20 * HZ), Fraction(0)
+    for depth in (6.0, 10.0, 15.0):
+        sounds = [
+            Sound("voice", "voice", folder / "voice.wav", "v", 0, zero, whole),
+            Sound(
+                "bed", "music", folder / "bed.wav", "m", 0, zero, whole,
+                duck_db=depth, duck_under=("voice",),
+            ),
+        ]  # fmt: skip
+        stems = folder / "stems"
+        report = mix(cut_of(20, sounds), preset_of(None, 0.0), folder / "mix.wav", stems=stems)
+        down = read_samples(probe(stems / "music.wav"), 0, zero, 20 * HZ, HZ, 1)[:, 0] / 0.1
+        level = 20 * np.log10(down)
+        under = np.concatenate([level[r.start : r.stop] for r in report.speech])
+        slope = np.abs(np.diff(level)).max() * HZ
+        print(
+            f"ducking by {depth:g} dB: {-under.max():.2f} to {-under.min():.2f} dB during speech, "
+            f"steepest {slope:.0f} dB a second"
+        )
+
+
+# Peers --------------------------------------------------------------------------------------------
+
+PEER_CLIPS = 12
+
+
+def peers(folder: Path) -> None:
+    """Twelve clips of 15 s with a voice and music, mixed to -14 LUFS three ways."""
+    cut = _hour_cut(folder, PEER_CLIPS)
+    paths = [s.path for s in cut.sounds if s.role == "native"]
+    voice, music = (next(s.path for s in cut.sounds if s.id == n) for n in ("voice", "score"))
+    asked = {"assembler": samples_at(cut.frames, cut.rate, cut.hz)}
+    ways: dict[str, Callable[[Path], object]] = {
+        "assembler": lambda out: mix(cut, preset_of(-14.0), out),
+        "ffmpeg": lambda out: _by_ffmpeg(paths, voice, music, out),
+        "moviepy": lambda out: _by_moviepy(paths, voice, music, out),
+    }
+    for name, way in ways.items():
+        out = folder / f"{name}.wav"
+        begun = time.perf_counter()
+        with Memory() as memory:
+            way(out)
+        took = time.perf_counter() - begun
+        info = probe(out)
+        got = round(info.audio[0].duration_s * HZ)
+        loud, peak = measured(out)
+        print(
+            f"peers: {name}: {took:.1f} s, {memory.peak / 2**20:.0f} MB, "
+            f"{got - asked.get(name, 15 * PEER_CLIPS * HZ):+d} samples, "
+            f"{loud:.1f} LUFS, {peak:+.1f} dBTP"
+        )
+
+
+def _by_ffmpeg(clips: list[Path], voice: Path, music: Path, out: Path) -> None:
+    """As one writes it by hand: acrossfade, sidechaincompress, amix, loudnorm."""
+    inputs = [part for path in clips for part in ("-i", str(path))]
+    inputs += ["-i", str(voice), "-stream_loop", "-1", "-i", str(music)]
+    n, graph, last = len(clips), [], "[0:a]"
+    for k in range(n):
+        graph.append(f"[{k}:a]atrim=0:15.04,aresample=48000[c{k}]")
+    last = "[c0]"
+    for k in range(1, n):
+        graph.append(f"{last}[c{k}]acrossfade=d=0.04:c1=qsin:c2=qsin[x{k}]")
+        last = f"[x{k}]"
+    length = 15 * n
+    graph += [
+        f"[{n}:a]atrim=0:{length},aresample=48000,asplit=3[v0][v1][v2]",
+        f"[{n + 1}:a]atrim=0:{length},aresample=48000,volume=-12dB[m]",
+        f"{last}[v0]sidechaincompress=threshold=0.02:ratio=4:attack=120:release=600[nd]",
+        "[m][v1]sidechaincompress=threshold=0.02:ratio=4:attack=120:release=600[md]",
+        "[nd][md][v2]amix=inputs=3:normalize=0,loudnorm=I=-14:TP=-1,aresample=48000[o]",
+    ]
+    argv = ["-y", *inputs, "-filter_complex", ";".join(graph), "-map", "[o]", "-c:a", "pcm_s24le"]
+    run([*argv, str(out)])
+
+
+def _by_moviepy(clips: list[Path], voice: Path, music: Path, out: Path) -> None:
+    from moviepy import AudioFileClip, CompositeAudioClip
+    from moviepy.audio.fx import AudioFadeIn, AudioFadeOut, AudioLoop, MultiplyVolume
+
+    length = 15 * len(clips)
+    row = [
+        AudioFileClip(str(path))
+        .subclipped(0, 15.04 if n + 1 < len(clips) else 15)
+        .with_effects([AudioFadeIn(0.04), AudioFadeOut(0.04)])
+        .with_start(15 * n)
+        for n, path in enumerate(clips)
+    ]
+    talk = AudioFileClip(str(voice)).subclipped(0, length)
+    bed = AudioFileClip(str(music)).with_effects([AudioLoop(duration=length), MultiplyVolume(0.25)])
+    whole = CompositeAudioClip([*row, talk, bed]).with_duration(length)
+    whole.write_audiofile(str(out), fps=HZ, nbytes=4, codec="pcm_s32le", logger=None)
 
 
 BENCHES: dict[str, Callable[[Path], None]] = {
@@ -334,13 +472,19 @@ BENCHES: dict[str, Callable[[Path], None]] = {
     "loudness": loudness,
     "joins": joins,
     "sync": sync_speech,
+    "ducking": ducking,
+    "peers": peers,
 }
+FOOTAGE: list[Path] = []
 
 
 def _chosen() -> Iterator[Callable[[Path], None]]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("bench", nargs="*", default=list(BENCHES))
-    for name in parser.parse_args().bench:
+    parser.add_argument("--footage", type=Path, help="folder with recordings")
+    chosen = parser.parse_args()
+    FOOTAGE.extend([chosen.footage] if chosen.footage else [])
+    for name in chosen.bench:
         yield BENCHES[name]
 
 

@@ -360,3 +360,14 @@ def spoken_like(seconds: int) -> Samples:
     voice = sum(np.sin(k * phase) / k for k in range(1, 15))
     syllables = np.clip(np.sin(2 * np.pi * 4 * at), 0, 1)
     return np.repeat((0.1 * voice * syllables)[:, None], 2, 1).astype(np.float32)
+
+
+def test_the_limiter_holds_the_first_samples_too(studio: Studio) -> None:
+    """Nothing comes before them in which a gain could go down."""
+    sound = hiss(3, level=0.02)
+    sound[:480] = tone(0.01, level_db=-1)
+    clip = studio.sound(sound, 0, 3 * HZ)
+    preset = AS_IT_IS.model_copy(update={"integrated_lufs": -20.0, "true_peak_dbtp": -1.0})
+    report = mix(programme(clip, frames=72), preset, studio.out())
+    assert report.limited_db > 3
+    assert report.loudness.true_peak_dbtp <= -0.95

@@ -50,11 +50,22 @@ def take_stock(loaded: Loaded, fetched: Mapping[str, Path], cache: Path, *, writ
             found[path] = known.of(path)
         except MediaError as error:
             problems.append(loaded.problem(error.what, error.fix, *loc))
+    problems += _other_files(loaded, {p: hash_ for p, (_, hash_) in found.items()})
     if problems:
         raise SpecError(problems)
     if write:
         known.save()
     return Stock({p: info for p, (info, _) in found.items()}, {p: h for p, (_, h) in found.items()})
+
+
+def _other_files(loaded: Loaded, hashes: Mapping[Path, str]) -> Iterator[Problem]:
+    """Files that aren't those whose checksum the timeline gives."""
+    for n, segment in enumerate(loaded.timeline.segments):
+        found = hashes.get(segment.file) if segment.file else None
+        if found and segment.sha256 and found != segment.sha256.lower():
+            what = f"the file has another checksum: {found}"
+            fix = "bring the right file, or write its checksum."
+            yield loaded.problem(what, fix, "segments", n, "sha256")
 
 
 def named(timeline: Timeline, fetched: Mapping[str, Path]) -> Iterator[tuple[Loc, Path]]:

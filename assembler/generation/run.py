@@ -42,7 +42,7 @@ from assembler.media.info import Colour, MediaInfo
 from assembler.media.scale import covering
 from assembler.media.stills import read_image, write_png
 from assembler.planning.clips import handed_frame
-from assembler.planning.ledger import Busy, Intent, Ledger, Submission
+from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
 from assembler.planning.model import FrameSource, Handoff, Link, Plan
 from assembler.planning.project import Project
 
@@ -92,7 +92,7 @@ def generate(
         LinksFailedError: If more than one link failed.
         GenerateError: If one link failed, or the run was cancelled.
     """
-    takes, missing = _on_disk(plan, project)
+    takes, missing = _on_disk(plan, project, _chosen(plan, project))
     if not missing:
         return takes
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
@@ -106,7 +106,7 @@ def generate(
 
 def done_keys(plan: Plan, project: Project) -> frozenset[str]:
     """Keys of the links whose take is on disk, for `planning.build.with_states`."""
-    takes, _ = _on_disk(plan, project)
+    takes, _ = _on_disk(plan, project, chosen_takes(project.ledger))
     return frozenset(plan.link(id_).key for id_ in takes)
 
 
@@ -118,12 +118,17 @@ def settle(project: Project, client_id: str, job: str | None) -> Submission:
         return ledger.accepted(client_id, job)
 
 
-def _on_disk(plan: Plan, project: Project) -> tuple[dict[str, Take], list[Link]]:
+def _chosen(plan: Plan, project: Project) -> dict[str, int]:
+    if not project.ledger.is_file():
+        return {}
+    with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
+        return {s.link.key: ledger.chosen(s.link.key) for s in plan.steps}
+
+
+def _on_disk(
+    plan: Plan, project: Project, numbers: Mapping[str, int]
+) -> tuple[dict[str, Take], list[Link]]:
     """Takes that are there, by link, and the links that have none."""
-    numbers = {}
-    if project.ledger.is_file():
-        with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
-            numbers = {s.link.key: ledger.chosen(s.link.key) for s in plan.steps}
     takes, missing = {}, []
     for step in plan.steps:
         take = existing(project, step.link, numbers.get(step.link.key, 1))

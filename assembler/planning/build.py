@@ -7,7 +7,7 @@ Nothing is read or written here. What a model can't do is collected and raised a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from assembler.planning.model import (
 from assembler.planning.problems import Loaded, Problems
 from assembler.planning.row import Place, places
 from assembler.planning.settings import Inputs, Settings, settings_of
-from assembler.spec.model import Segment
+from assembler.spec.model import Segment, Timeline
 from assembler.spec.presets import ModelPreset
 
 
@@ -122,6 +122,7 @@ class _Builder:
             else:
                 self.add_generated(place)
         self.problems.raise_any()
+        self.notes += _without_effect(self.inputs.timeline)
         return Plan(
             with_states(Plan(tuple(self.steps), ()), ()).steps,
             tuple(self.files),
@@ -292,6 +293,17 @@ class _Builder:
         self.copies[key] += 1
         copy = self.copies[key]
         return key if copy == 1 else keys.content_key(**parts, copy=copy)
+
+
+def _without_effect(timeline: Timeline) -> Iterator[str]:
+    """What the author wrote and nothing is done about yet."""
+    own: list[tuple[str, Timeline | Segment]] = [("", timeline)]
+    own += ((f"{s.id}: ", s) for s in timeline.segments)
+    for name, part in own:
+        if "drift" in part.model_fields_set and part.drift:
+            yield f"{name}`drift` changes nothing yet: handoff images are sent as they are"
+        if part.seam and part.seam.patch == "auto":
+            yield f"{name}`seam: {{patch: auto}}` changes nothing yet: no frames are made anew"
 
 
 def _in_order(all_places: Mapping[str, Place]) -> list[Place]:

@@ -28,7 +28,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -464,6 +464,27 @@ def _lives(owner: str) -> bool:
         return True
     except psutil.NoSuchProcess:
         return False
+
+
+def chosen_takes(path: Path) -> dict[str, int]:
+    """Numbers of the takes that were chosen, by link key. Writes nothing, not even beside it."""
+    if not path.is_file():
+        return {}
+    # Without `immutable`, SQLite puts files of its own beside a ledger that nobody has open.
+    still, live = "mode=ro&immutable=1", "mode=ro"
+    open_now = path.with_name(f"{path.name}-wal").exists()
+    for mode in (live, still) if open_now else (still,):
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True)) as db:
+                known = "SELECT 1 FROM sqlite_master WHERE name = 'choices'"
+                if not db.execute(known).fetchone():  # another run is just making it
+                    return {}
+                rows = db.execute("SELECT key, number FROM choices").fetchall()
+        except sqlite3.DatabaseError as exc:
+            failure = exc
+        else:
+            return {key: int(number) for key, number in rows}
+    raise _unreadable(path, failure) from failure
 
 
 def _unreadable(path: Path, exc: sqlite3.Error) -> AssemblerError:

@@ -494,8 +494,8 @@ class Segment(Spec):
         kind = self.kind
         if kind == "generated":
             flaws += self._generated_flaws()
-        elif kind != "avatar":
-            flaws += self._file_flaws(kind)
+        else:
+            flaws += self._avatar_flaws() if kind == "avatar" else self._file_flaws(kind)
         if flaws:
             raise FlawedValueError(*flaws)
         return self
@@ -533,10 +533,25 @@ class Segment(Spec):
 
     def _file_flaws(self, kind: str) -> list[Flaw]:
         what = f"`{{}}` is for generated segments; this one is a {kind}"
-        keys = ("prompt", "camera", "beats", "shots", "start", "end", "keyframe",
-                "references", "voices")  # fmt: skip
-        given = [k for k in keys if getattr(self, k)]
-        return [Flaw(what.format(k), "take it out.", k) for k in given]
+        keys = ("prompt", "camera", "beats", "shots", "start", "end", "keyframe", "references",
+                "voices", "negative", "provider", "model", "resolution", "takes", "guidance",
+                "seed", "options")  # fmt: skip
+        given = [k for k in keys if getattr(self, k) not in (None, (), {})]
+        flaws = [Flaw(what.format(k), "take it out.", k) for k in given]
+        if self.audio:
+            fix = "drop its sound with `native: {mode: mute}`."
+            flaws.append(Flaw(what.format("audio"), fix, "audio"))
+        return flaws
+
+    def _avatar_flaws(self) -> list[Flaw]:
+        what = "`{}` is not for an avatar, which follows its picture and its recording"
+        keys = ("beats", "shots", "start", "end", "keyframe", "out", "sha256")
+        given = [k for k in keys if getattr(self, k) not in (None, ())]
+        flaws = [Flaw(what.format(k), "take it out.", k) for k in given]
+        if self.in_ is not None:
+            fix = "say where the recording begins: `avatar: {in: …}`."
+            flaws.append(Flaw(what.format("in"), fix, "in"))
+        return flaws
 
 
 _ONE = "keep one of them."

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import AssemblerError, BudgetError, GenerateError
-from assembler.planning.ledger import Busy, Intent, Ledger, Submission
+from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
 
 
 def _intent(key: str = "k1", price: str | None = "0.50", number: int = 1) -> Intent:
@@ -191,7 +191,7 @@ def test_damaged_ledger_is_named(tmp_path: Path) -> None:
 _WORKER = """
 import sys, time
 from pathlib import Path
-from assembler.planning.ledger import Busy, Intent, Ledger
+from assembler.planning.ledger import Busy, Intent, Ledger, chosen_takes
 path, jobs = Path(sys.argv[1]), Path(sys.argv[2])
 with Ledger(path) as ledger:
     for i in range(40):
@@ -250,7 +250,7 @@ def test_row_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from assembler.planning.ledger import Intent, Ledger
+from assembler.planning.ledger import Intent, Ledger, chosen_takes
 ledger = Ledger(Path(sys.argv[1]))
 ledger.claim(Intent("k1", "dawn.1", "fake", "fake"))
 print("claimed", flush=True)
@@ -267,3 +267,23 @@ time.sleep(60)
             process.kill()
             process.wait()
             assert isinstance(ledger.claim(_intent()), Submission)
+
+
+def test_choices_are_read_without_writing(tmp_path: Path) -> None:
+    """Also where SQLite may not put its own files beside the ledger."""
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        ledger.choose("one", 3)
+        ledger.choose("two", 2)
+    before = sorted((p.name, p.read_bytes()) for p in tmp_path.iterdir())
+    assert chosen_takes(path) == {"one": 3, "two": 2}
+    assert sorted((p.name, p.read_bytes()) for p in tmp_path.iterdir()) == before
+    assert chosen_takes(tmp_path / "none.sqlite") == {}
+
+
+def test_a_damaged_ledger_is_named(tmp_path: Path) -> None:
+    """What lies there is no database."""
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(AssemblerError, match="the ledger can't be used"):
+        chosen_takes(path)

@@ -114,7 +114,8 @@ def test_options_keep_their_types(write: Write) -> None:
 assembler: 1
 segments:
   - id: a
-    url: https://example.com/a.mp4
+    duration: 5s
+    prompt: Mist.
     options: {cfg: 0.5, mode: pro, steps: 30, flag: true, code: 012, list: [1, on]}
 """
     options = load_timeline(write("t.yaml", text)).segments[0].options
@@ -414,3 +415,25 @@ def test_thousand_segments_take_less_than_a_second(tmp_path: Path) -> None:
     timeline = load_timeline(path)
     assert time.process_time() - start < 1.0
     assert len(timeline.segments) == 1000
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "says"),
+    [
+        ("file: media/archive.mov", "seed: 4", "`seed` is for generated segments"),
+        ("file: media/archive.mov", "audio: native", "`audio` is for generated segments"),
+        (
+            "avatar: {image: media/a.png, audio: media/a.wav}",
+            "out: 2s",
+            "`out` is not for an avatar",
+        ),
+        ("avatar: {image: media/a.png, audio: media/a.wav}", "in: 2s", "`in` is not for an avatar"),
+    ],
+)
+def test_keys_that_would_do_nothing_are_refused(
+    write: Write, problems: Problems, source: str, key: str, says: str
+) -> None:
+    for name in ("a.png", "a.wav", "archive.mov"):
+        write(f"media/{name}", "")
+    said = problems(f"assembler: 1\nsegments:\n  - {{id: s, {source}, {key}}}\n")
+    assert says in said

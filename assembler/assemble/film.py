@@ -227,7 +227,7 @@ def make(
     """The same, from a timeline that is prepared already."""
     began = time.monotonic()
     run = _run(prepared, workers, progress, cancel, budget_usd)
-    guard(_written(prepared), run.records, force=force)
+    guard(_written(prepared), run.records, force=force, inputs=_read(prepared))
     run.announce()
     cuts, decided = run.cuts()
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
@@ -298,7 +298,7 @@ def mix(
     prepared = replace(prepared, deliveries=(first,))
     path = Path(out) if out else first.path.with_suffix(".wav")
     run = _run(prepared, workers, progress, cancel, None)
-    guard([path, *stem_paths(stems)], run.records, force=force)
+    guard([path, *stem_paths(stems)], run.records, force=force, inputs=_read(prepared))
     run.announce()
     (cut,), _ = run.cuts()
     report = mix_sound(cut, first.mix, path, stems=stems, cancel=run.cancel)
@@ -511,6 +511,14 @@ def _written(prepared: Prepared) -> Iterator[Path]:
         yield delivery.path
         if captions and not captions.burn:
             yield _captions_beside(delivery.path)
+
+
+def _read(prepared: Prepared) -> Iterator[Path]:
+    """Every file of the user's that a run reads."""
+    yield prepared.loaded.timeline.path
+    yield from prepared.stock.media
+    if prepared.loaded.timeline.captions:
+        yield prepared.loaded.timeline.captions.file
 
 
 def _captions_beside(out: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,3 +252,26 @@ def test_the_disk_s_refusal_is_a_sentence(assembler: Command, project: Path) -> 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "fix: take a shorter name" in done.stderr
+
+
+def test_render_never_writes_over_what_it_reads(assembler: Command, project: Path) -> None:
+    """The draft's default name is that of a clip in the film: refused, even with --force."""
+    clip = project.parent / "out" / "tiny-draft.mp4"
+    clip.parent.mkdir()
+    shutil.copyfile(project.parent / "media" / "shot.mp4", clip)
+    text = project.read_text(encoding="utf-8").replace("media/shot.mp4", "out/tiny-draft.mp4")
+    project.write_text(text, encoding="utf-8")
+    before = clip.read_bytes()
+    done = assembler("render", project, "--draft", "--force")
+    assert (done.returncode, clip.read_bytes()) == (11, before)
+
+
+def test_a_file_with_another_checksum_is_refused(assembler: Command, project: Path) -> None:
+    """`sha256` holds for files as for URLs."""
+    text = project.read_text(encoding="utf-8")
+    wrong = text.replace("file: media/shot.mp4", f"file: media/shot.mp4, sha256: {'0' * 64}")
+    assert wrong != text
+    project.write_text(wrong, encoding="utf-8")
+    done = assembler("check", project)
+    assert done.returncode == 3
+    assert "the file has another checksum" in done.stderr

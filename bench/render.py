@@ -4,7 +4,8 @@ How long a render takes, beside one ffmpeg graph written by hand with the same e
     python bench/render.py --clips 12 --seconds 5 --size 1920x1080 --runs 3
 
 Work A: clips joined by cuts, H.264 + AAC. Measured are a cold render, a second one, one clip
-replaced, and other sound; ratios are of medians, runs are interleaved.
+replaced, other sound, and a smart render (match-source); peers are the graph and moviepy with the
+same encoder. Ratios are of medians, runs are interleaved.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,13 +99,18 @@ class Bench:
         whole = self.cut(self.sources[:-1])
         replaced = self.cut([*self.sources[:-2], self.sources[-1]])
         spans, out = self.folder / "spans", self.folder / "film.mp4"
+        smart = self.folder / "smart.mp4"
         for _ in range(runs):
             shutil.rmtree(spans, ignore_errors=True)
             self.timed("ffmpeg graph", lambda: self.by_hand(self.folder / "hand.mp4"))
+            self.timed("moviepy", lambda: self.by_moviepy(self.folder / "moviepy.mp4"))
             self.timed("cold", lambda: self.render(whole, out, 0, spans))
             self.timed("again", lambda: self.render(whole, out, 0, spans))
             self.timed("other sound", lambda: self.render(whole, out, 1, spans))
             self.timed("one clip replaced", lambda: self.render(replaced, out, 0, spans))
+            self.timed("smart render", lambda: self.smart(whole, smart, self.folder / "copies"))
+            shutil.rmtree(self.folder / "copies")
+        self.identical = identical_frames(smart, [s.path for s in self.sources[:-1]])
         self.film = self.folder / "whole.mp4"
         self.render(whole, self.film, 0, spans)
 
@@ -116,6 +123,24 @@ class Bench:
     def render(self, cut: Cut, out: Path, sound: int, spans: Path) -> None:
         """With one of the sounds."""
         render(cut, self.delivery, out, sound=self.sounds[sound], spans=spans)
+
+    def smart(self, cut: Cut, out: Path, spans: Path) -> None:
+        """By copy."""
+        render(cut, delivery_preset("match-source"), out, sound=self.sounds[0], spans=spans)
+
+    def by_moviepy(self, out: Path) -> None:
+        """The clips concatenated, with the same encoder options."""
+        from moviepy import AudioFileClip, VideoFileClip, concatenate_videoclips
+
+        clips = [VideoFileClip(str(s.path)) for s in self.sources[:-1]]
+        film = concatenate_videoclips(clips).with_audio(AudioFileClip(str(self.sounds[0])))
+        options = [p for k, v in self.delivery.video.options.items() for p in (f"-{k}:v", str(v))]
+        film.write_videofile(
+            str(out), codec="libx264", preset="medium", audio_codec="aac", logger=None,
+            ffmpeg_params=options,
+        )  # fmt: skip
+        for clip in clips:
+            clip.close()
 
     def by_hand(self, out: Path) -> None:
         """One graph: concat, the same encoder options, ffmpeg's own number of threads."""
@@ -144,7 +169,8 @@ class Bench:
             print(f"  x cold {middle / cold:6.3f}  {[round(t, 2) for t in found]}")
         hand = self.folder / "hand.mp4"
         print(f"size {self.film.stat().st_size / hand.stat().st_size:.4f} of the graph's", end=", ")
-        print(f"least PSNR between both {lowest_psnr(self.film, hand):.1f} dB")
+        print(f"SSIM {ssim(self.film, hand):.5f}, least PSNR {lowest_psnr(self.film, hand):.1f} dB")
+        print(f"smart render: {self.identical} of {frames} frames bit-identical")
 
 
 def _delivery() -> DeliveryPreset:
@@ -163,6 +189,28 @@ def lowest_psnr(one: Path, two: Path) -> float:
             left, right = (f.to_ndarray()[: f.height].astype(np.float32) for f in (x, y))
             worst = max(worst, float(((left - right) ** 2).mean()))
     return float(10 * np.log10(255**2 / worst)) if worst else float("inf")
+
+
+def ssim(one: Path, two: Path) -> float:
+    """Of all frames and planes, by ffmpeg."""
+    said = run(["-i", str(one), "-i", str(two), "-lavfi", "[0:v][1:v]ssim", "-f", "null", "-"])
+    return float(re.findall(r"All:([0-9.]+)", said)[-1])
+
+
+def identical_frames(film: Path, clips: list[Path]) -> int:
+    """Frames of a film that have the same bits as the clips in a row."""
+    with av.open(str(film)) as container:
+        shown = container.decode(video=0)
+        return sum(
+            np.array_equal(next(shown).to_ndarray(), frame.to_ndarray())
+            for path in clips
+            for frame in _decoded(path)
+        )
+
+
+def _decoded(path: Path) -> Iterator[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        yield from container.decode(video=0)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from assembler.media.samples import SampleReader, read_samples
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 1
+VERSION = 2
 """Raised when the same files give another result."""
 
 _COARSE_HZ = 16000
@@ -43,6 +43,11 @@ _NEAR_S = 0.006
 """The fine search looks so far around the coarse place."""
 _LEAST_AGREEING = 0.4
 _SILENT = 1e-4
+_ALIKE = 0.5
+"""Least correlation of what was found; music at 10 dB leaves 0.95, other speech has none."""
+_ALIKE_HZ = 1500.0
+_COMPARED = _FINE_HZ // 4
+"""Samples compared: so short that a rate error doesn't blur them."""
 _BLOCK_S = 60
 """Of the master, searched at once."""
 _EXPECTED_S = 3.0
@@ -87,6 +92,8 @@ class _Found:
     """Where the clip would begin in the master, by this window alone."""
     clarity: float
     """Height of the correlation's peak in times of its RMS."""
+    likeness: float = 0.0
+    """Correlation coefficient of both at that place, in the middle of the window."""
 
 
 def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> Sync:
@@ -121,6 +128,8 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
         if agreeing and share >= _LEAST_AGREEING:
             fine = _mono(clip, own, _FINE_HZ)
             refined = [_refined(fine, master, other, place) for place in agreeing]
+            if np.median([place.likeness for place in refined]) < _ALIKE:
+                continue
             offset, drift = _line(refined)
             return Sync(True, float(other.start_s) + offset, share, -drift * 1e6)
     return Sync(False, 0.0, share, 0.0, "the clip's sound is not in the master")
@@ -240,7 +249,18 @@ def _refined(clip: Floats, master: MediaInfo, sound: AudioStream, place: _Found)
     k = int(scores.argmax())
     shift = k + _vertex(scores, k)
     offset = (first + shift) / _FINE_HZ - start / _FINE_HZ
-    return _Found(place.at_s, offset, place.clarity)
+    middle = slice(len(part) // 2 - _COMPARED // 2, len(part) // 2 + _COMPARED // 2)
+    likeness = _likeness(part[middle], other[k : k + len(part)][middle])
+    return _Found(place.at_s, offset, place.clarity, likeness)
+
+
+def _likeness(one: Floats, other: Floats) -> float:
+    """Correlation coefficient in the band where speech is loud."""
+    spectra = [np.fft.rfft(sound * np.hanning(len(sound))) for sound in (one, other)]
+    bins = np.fft.rfftfreq(len(one), 1 / _FINE_HZ)
+    a, b = (spectrum[(bins > _BAND_HZ[0]) & (bins < _ALIKE_HZ)] for spectrum in spectra)
+    power = float(np.vdot(a, a).real * np.vdot(b, b).real)
+    return float(np.vdot(a, b).real) / np.sqrt(power) if power else 0.0
 
 
 def _vertex(scores: Floats, k: int) -> float:
@@ -260,9 +280,10 @@ def _line(found: list[_Found]) -> tuple[float, float]:
     """
     at = np.array([f.at_s for f in found]) + _WINDOW_S / 2
     places = np.array([f.offset_s for f in found])
-    if at.max() - at.min() < _WINDOW_S:
+    span = at.max() - at.min()
+    if span < _HOP_S:
         return float(np.median(places)), 0.0
     i, j = np.triu_indices(len(at), 1)
-    far = at[j] - at[i] >= _WINDOW_S / 2
+    far = at[j] - at[i] >= span / 2
     slope = float(np.median((places[j] - places[i])[far] / (at[j] - at[i])[far]))
     return float(np.median(places - slope * at)), slope

@@ -140,7 +140,7 @@ def _held(found: list[Shown], target: int, notes: list[str]) -> list[Shown]:
         left -= held[-1].frames
     if left > 0:
         segment = found[-1].piece.segment
-        notes.append(f"{segment}: {left} frames shorter than the {target} that were asked for")
+        notes.append(f"{segment}: {left} of the {target} frames that were asked for are missing")
     return held
 
 

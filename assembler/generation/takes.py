@@ -98,7 +98,7 @@ def keep(project: Project, link: Link, row: Submission, info: MediaInfo, notes: 
     path = take_path(project, link.key, row.number)
     sha256 = sha256_of(path)
     colour, found = true_colour(replace(info, path=path), start)
-    notes += found
+    notes += tuple(f"link {link.id}: {text}" for text in found)
     take = Take(
         link.id, take_key(link.key, row.number), path, replace(info, path=path), colour, notes,
         row.number,

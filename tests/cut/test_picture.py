@@ -110,7 +110,7 @@ def test_the_author_stands_above_what_was_found(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     cut = cut_of(tmp_path, CHAIN, seams=[seam("d.1>d.2", 337, 6)])
     assert cut.frames == 956
-    assert "d: 4 frames shorter than the 960 that were asked for" in cut.notes
+    assert "d: 4 of the 960 frames that were asked for are missing" in cut.notes
 
 
 def test_a_longer_take_is_trimmed_to_the_authors_length(tmp_path: Path) -> None:

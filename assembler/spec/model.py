@@ -537,11 +537,7 @@ class Segment(Spec):
                 "voices", "negative", "provider", "model", "resolution", "takes", "guidance",
                 "seed", "options")  # fmt: skip
         given = [k for k in keys if getattr(self, k) not in (None, (), {})]
-        flaws = [Flaw(what.format(k), "take it out.", k) for k in given]
-        if self.audio:
-            fix = "drop its sound with `native: {mode: mute}`."
-            flaws.append(Flaw(what.format("audio"), fix, "audio"))
-        return flaws
+        return [Flaw(what.format(k), "take it out.", k) for k in given]
 
     def _avatar_flaws(self) -> list[Flaw]:
         what = "`{}` is not for an avatar, which follows its picture and its recording"

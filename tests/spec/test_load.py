@@ -421,7 +421,6 @@ def test_thousand_segments_take_less_than_a_second(tmp_path: Path) -> None:
     ("source", "key", "says"),
     [
         ("file: media/archive.mov", "seed: 4", "`seed` is for generated segments"),
-        ("file: media/archive.mov", "audio: native", "`audio` is for generated segments"),
         (
             "avatar: {image: media/a.png, audio: media/a.wav}",
             "out: 2s",

@@ -26,9 +26,12 @@ from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded
-from assembler.spec.model import Canvas, Join, Output, SeamOverride, Segment, Timeline
+from assembler.spec.model import Canvas, Join, NativeAudio, Output, SeamOverride, Segment, Timeline
 from assembler.spec.presets import delivery_preset, seam_preset
 from assembler.spec.yaml import Node, Source
+
+AS_IS = "as-is"
+"""Mix preset that leaves loudness alone: files are joined, no programme is mastered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,8 @@ def _timeline(
         assembler=1,
         title=out.stem,
         canvas=Canvas(size=(_even(width), _even(height)), rate=first.rate),
-        output=(Output(preset=preset, path=out),),
+        output=(Output(preset=preset, path=out, mix=AS_IS),),
+        native_audio=NativeAudio(match=False),
         segments=tuple(
             Segment(id=f"clip_{n}", file=clip.path, join=Join(kind=join) if n > 1 else None)
             for n, clip in enumerate(clips, 1)

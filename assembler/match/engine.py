@@ -9,6 +9,7 @@ has fewer), both at A's display shape, at the programme's rate and at `analysis_
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -18,6 +19,7 @@ from assembler.errors import MatchError
 from assembler.match import colour, sharpness, timing
 from assembler.match.apply import corrected, part_affine
 from assembler.match.decision import (
+    NO_CORRECTION,
     ColourFix,
     ColourStep,
     Correction,
@@ -40,9 +42,7 @@ from assembler.match.track import follow
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
 
-VERSION = 1
-"""Of what is decided for the same frames; raise it when a decision changes."""
-VERSION = 3
+VERSION = 4
 """Stage version: changes whenever a decision may come out differently."""
 TAIL_FRAMES = 40
 """So many of A's last frames are looked at (fewer when there are fewer)."""
@@ -75,6 +75,12 @@ PART_UNSEEN = 0.25 / 255
 
 SHOWN_FRAMES = 24
 """So many of B's used frames are measured for the report."""
+LEAST_GAIN_DE = 0.1
+"""A correction that gains less, in dE and pop together, is left out."""
+LEAST_PART = 0.1
+"""Likewise when it gains less than this part of what there was: moving pictures differ anyway."""
+LEAST_GAIN_SHARPNESS = 0.05
+"""Likewise, of the ratio of sharpness."""
 RELEASE_S = {"release": 2, "glide": 8}
 """Seconds in which a correction that isn't held fades out."""
 ANCHOR_DE = 2.0
@@ -253,12 +259,12 @@ def _joined(
     if anchor is not None and correction.colour is not None and may.colour == "hold":
         correction, note = _anchored(correction, tail, found, anchor, rate)
         notes += note
-    used = [n for n in range(start, len(head)) if n not in set(skipped)]
-    shown = [corrected(head[n], correction, k) for k, n in enumerate(used[:SHOWN_FRAMES])]
     pair = found.pairs[-1]
-    match = corrected(head[pair[1]], correction, 0)
-    after_seam = np.stack([match, *shown])
     last = max(1, len(tail) - (a_frames - keep))
+    plain = _after(tail, head, found, last, NO_CORRECTION)
+    after = _after(tail, head, found, last, correction)
+    if not _worthwhile(correction, plain, after):
+        correction, after, notes = NO_CORRECTION, plain, ()
     return SeamDecision(
         seam=seam,
         matched=True,
@@ -271,9 +277,33 @@ def _joined(
         held_head=found.held_head,
         correction=correction,
         before=_measured(tail, head, pair, len(tail), list(range(min(len(head), SHOWN_FRAMES)))),
-        after=_measured(tail, after_seam, (pair[0], 0), last, list(range(1, len(after_seam)))),
+        after=after,
         notes=(*_told(found, may), *notes),
     )
+
+
+def _after(
+    tail: F32, head: F32, found: Timing, kept: int, correction: Correction
+) -> dict[str, float]:
+    """The seam in numbers, cut as found and corrected so."""
+    i, j = found.pairs[-1]
+    used = [n for n in range(found.start, len(head)) if n not in set(found.skipped)]
+    shown = [corrected(head[n], correction, k) for k, n in enumerate(used[:SHOWN_FRAMES])]
+    pictures = np.stack([corrected(head[j], correction, 0), *shown])
+    return _measured(tail, pictures, (i, 0), kept, list(range(1, len(pictures))))
+
+
+def _worthwhile(
+    correction: Correction, plain: Mapping[str, float], after: Mapping[str, float]
+) -> bool:
+    """Whether a viewer could tell; frames that aren't changed stay as they came."""
+    fix = correction.colour
+    if correction.affine is not None or (fix is not None and (fix.steps or any(fix.decay))):
+        return True
+    steps = [seam["dE"] + seam["pop"] for seam in (plain, after)]
+    blur = [abs(1 - seam["sharpness"]) for seam in (plain, after)]
+    least = max(LEAST_GAIN_DE, LEAST_PART * steps[0])
+    return steps[0] - steps[1] > least or blur[0] - blur[1] > LEAST_GAIN_SHARPNESS
 
 
 def _cut(

@@ -469,7 +469,8 @@ def _tone_mapped(stream: Node, colour: Colour, size: tuple[int, int], pix_fmt: s
     """
     HDR brought into the range of SDR: reference white to white, highlights rolled off above.
 
-    The curve is Möbius: straight up to half of white, so that faces keep their brightness. `media.tone` has the same curve.
+    The curve is Möbius: straight up to half of white, so that faces keep their brightness.
+    `media.tone` has the same curve.
     """
     from assembler.media.tone import PEAK, STRAIGHT, WHITE_NITS
 

@@ -22,7 +22,7 @@ from assembler.mixing.loudness import CHUNK, LoudnessMeter, TruePeaks
 
 MAX_GAIN_DB = 24.0
 """More would be noise, not a programme."""
-MAX_LIMITED_DB = 12.0
+MAX_LIMITED_DB = 18.0
 """More would crush what the programme's dynamics are."""
 TOLERANCE_LU = 0.05
 _ATTEMPTS = 6

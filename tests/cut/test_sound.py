@@ -152,7 +152,7 @@ def test_levels_and_roles_come_from_the_author(tmp_path: Path) -> None:
       - {id: a, file: a.mov}
       - {id: b, file: a.mov, native: {level: 2dB, match: false}}
       - {id: c, file: a.mov, native: {mode: mute}}
-      - {id: d, file: a.mov, audio: off}
+      - {id: d, file: a.mov, native: {mode: mute}}
       - {id: e, avatar: {image: e.png, audio: e.wav}}
     """
     files = movies("a.mov") | {"e.png": image(), "e.wav": info("e.wav", sound=audio(4))}
@@ -166,8 +166,8 @@ def test_levels_and_roles_come_from_the_author(tmp_path: Path) -> None:
 
 TRACK = """
 segments:
-  - {{id: a, file: a.mov, audio: off}}
-  - {{id: b, file: a.mov, audio: off}}
+  - {{id: a, file: a.mov, native: {{mode: mute}}}}
+  - {{id: b, file: a.mov, native: {{mode: mute}}}}
 tracks:
   - {{id: t, file: t.wav, {}}}
 """

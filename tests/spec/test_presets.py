@@ -104,6 +104,7 @@ DELIVERIES = {
     "match-source": ("libx264", "yuv420p", "mp4", None),
 }
 LOUDNESS = {
+    "as-is": (None, 0),
     "web": (-14, -1),
     "podcast": (-16, -1),
     "ebu-r128": (-23, -1),

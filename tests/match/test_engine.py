@@ -50,6 +50,12 @@ def test_no_frame_is_dropped_where_none_is_repeated(take: F32) -> None:
     assert (found.repeat_frames, found.start_from) == (0, 0)
 
 
+@pytest.mark.parametrize("repeats", [0, 1, 4])
+def test_frames_without_a_fault_are_left_as_they_came(take: F32, repeats: int) -> None:
+    """Noise is no reason to change a picture."""
+    assert joined(take[:CUT], noisy(take[CUT - repeats :])).correction == NO_CORRECTION
+
+
 def test_colour_does_not_spoil_the_count(take: F32) -> None:
     """An overlap under another grade is still found."""
     assert joined(take[:CUT], graded(noisy(take[CUT - 5 :]))).start_from == 5

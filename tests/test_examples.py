@@ -17,7 +17,8 @@ from scipy.signal import resample_poly
 
 import assembler
 from assembler.assemble.example import copy_example, names
-from assembler.assemble.film import Film, Made
+from assembler.assemble.film import Film
+from assembler.assemble.walk import Made
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.media.samples import read_samples

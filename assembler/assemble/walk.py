@@ -1,0 +1,274 @@
+"""One walk through the stages: takes, seams, cut, then sound and picture of each delivery."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from assembler.assemble.masters import masters
+from assembler.assemble.outputs import Records
+from assembler.assemble.prepare import Delivery, Prepared
+from assembler.assemble.progress import Progress
+from assembler.assemble.seams import Decided, decide_all, seam_of
+from assembler.assemble.sound import mixed
+from assembler.cut.build import handoffs, resolve
+from assembler.cut.model import Cut, Insert
+from assembler.cut.sound import Master
+from assembler.generation.base import Take
+from assembler.generation.run import generate
+from assembler.layers.captions import caption_inserts, read_captions, write_captions
+from assembler.layers.titles import title_insert
+from assembler.match.decision import SeamDecision
+from assembler.mixing.bus import mix_key
+from assembler.planning.keys import content_key
+from assembler.rendering.render import render as render_cut
+from assembler.rendering.spans import spans_of
+from assembler.spec.model import Budget
+
+COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
+"""What a frame (a seam for `match`) weighs in the progress of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One delivered file."""
+
+    path: Path
+    preset: str
+    frames: int
+    seconds: float
+    size: tuple[int, int]
+    lufs: float | None
+    true_peak_dbtp: float | None
+    spans: int
+    rendered: int
+    """Spans that had to be rendered; the others were there."""
+    up_to_date: bool
+    """Whether nothing at all had to be done."""
+
+
+def begin(
+    prepared: Prepared,
+    workers: int | None,
+    progress: Progress | None,
+    cancel: threading.Event | None,
+    budget_usd: Decimal | None,
+) -> Walk:
+    """A walk that is about to start."""
+    return Walk(
+        prepared,
+        workers or os.cpu_count() or 1,
+        progress or Progress(),
+        cancel or threading.Event(),
+        Records(prepared.project.reports),
+        _least(budget_usd, prepared.loaded.timeline.budget),
+    )
+
+
+@dataclass(slots=True)
+class Walk:
+    """One walk through the stages."""
+
+    prepared: Prepared
+    workers: int
+    progress: Progress
+    cancel: threading.Event
+    records: Records
+    budget_usd: Decimal | None
+    notes: list[str] = field(default_factory=list)
+    masters: Mapping[str, Master] = field(default_factory=dict)
+    """Recordings that are heard instead of clips' own sound, by link."""
+
+    def announce(self) -> None:
+        """How much work each stage will be, in programme frames."""
+        plan = self.prepared.plan
+        to_make = sum(step.link.frames for step in plan.steps if step.state != "done")
+        frames = sum(step.link.wanted_frames for step in plan.steps)
+        frames += sum(clip.out_frame - clip.in_frame for clip in plan.files)
+        files = len(self.prepared.deliveries)
+        seams = len(plan.steps) + len(plan.files)
+        self.progress.expect("generate", COST["generate"] * to_make)
+        self.progress.expect("match", COST["match"] * seams)
+        self.progress.expect("mix", COST["mix"] * frames * files)
+        self.progress.expect("render", COST["render"] * frames * files)
+
+    def cuts(self) -> tuple[list[Cut], Decided]:
+        """The programme for each delivery, and how its seams were decided."""
+        takes = self.takes()
+        decided = self.seams(takes)
+        self.sync(takes)
+        cuts = [self.cut(takes, decided.decisions, d) for d in self.prepared.deliveries]
+        return cuts, decided
+
+    def takes(self) -> Mapping[str, Take]:
+        """The take of every link; what isn't there is generated."""
+        plan = self.prepared.plan
+        frames = {step.link.id: step.link.frames for step in plan.steps}
+        counted = dict.fromkeys(frames, 0.0)
+
+        def on_progress(link: str, share: float) -> None:
+            self.progress.advance("generate", frames[link] * (share - counted[link]))
+            counted[link] = share
+
+        made = generate(
+            plan,
+            self.prepared.project,
+            workers=self.workers,
+            on_progress=on_progress,
+            cancel=self.cancel,
+            budget_usd=self.budget_usd,
+        )
+        self.progress.finish("generate")
+        return made
+
+    def seams(self, takes: Mapping[str, Take]) -> Decided:
+        """What is done at every handoff."""
+        loaded, canvas = self.prepared.loaded, self.prepared.loaded.timeline.canvas
+        found = [
+            seam_of(both, self.prepared.seams[both.b.segment])
+            for both in handoffs(loaded, self.prepared.plan, takes)
+        ]
+        self.progress.expect("match", COST["match"] * len(found))
+        decided = decide_all(
+            found,
+            size=canvas.size,
+            rate=canvas.rate,
+            cache=self.prepared.project.cache,
+            workers=self.workers,
+            on_done=lambda: self.progress.advance("match", COST["match"]),
+            cancel=self.cancel,
+        )
+        self.progress.finish("match")
+        return decided
+
+    def sync(self, takes: Mapping[str, Take]) -> None:
+        """Find avatar clips in their recordings."""
+        prepared = self.prepared
+        cache = prepared.project.cache
+        self.masters, spoken = masters(prepared.plan, takes, prepared.stock, cache)
+        self.notes += [one.note for one in spoken]
+
+    def cut(
+        self,
+        takes: Mapping[str, Take],
+        seams: Mapping[str, SeamDecision],
+        delivery: Delivery,
+    ) -> Cut:
+        """The programme for one delivery; its mix gives the lengths of fades at joins."""
+        loaded, stock = self.prepared.loaded, self.prepared.stock
+        captions = loaded.timeline.captions
+        return resolve(
+            loaded,
+            self.prepared.plan,
+            takes,
+            seams,
+            stock.media,
+            mix=delivery.mix,
+            hashes=stock.hashes,
+            captions=read_captions(captions.file) if captions else (),
+            masters=self.masters,
+        )
+
+    def deliver(self, cut: Cut, delivery: Delivery) -> Made:
+        """Mix and render one file, unless it is there and nothing has changed."""
+        inserts = self.inserts(cut)
+        key = _delivery_key(cut, delivery, inserts)
+        known = self.records.finished(delivery.path, key)
+        if known:
+            self.progress.advance("mix", COST["mix"] * cut.frames)
+            self.progress.advance("render", COST["render"] * cut.frames)
+            return replace(_made(known), path=delivery.path, rendered=0, up_to_date=True)
+        sound = mixed(
+            cut,
+            delivery.mix,
+            delivery.preset.audio,
+            self.prepared.project.mix,
+            on_samples=_steps(
+                lambda n: self.progress.advance("mix", COST["mix"] * n * float(cut.rate / cut.hz))
+            ),
+            cancel=self.cancel,
+        )
+        rendered = render_cut(
+            cut,
+            delivery.preset,
+            delivery.path,
+            sound=sound.path,
+            spans=self.prepared.project.spans,
+            inserts=inserts,
+            workers=self.workers,
+            on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
+            cancel=self.cancel,
+        )
+        self.notes += [*sound.notes, *rendered.notes]
+        made = Made(
+            path=delivery.path,
+            preset=delivery.preset.id,
+            frames=rendered.frames,
+            seconds=round(float(rendered.frames / cut.rate), 6),
+            size=rendered.verified.size,
+            lufs=sound.lufs,
+            true_peak_dbtp=sound.true_peak_dbtp,
+            spans=rendered.spans,
+            rendered=len(rendered.made),
+            up_to_date=False,
+        )
+        self.records.write(delivery.path, key, asdict(made))
+        self._sidecar(cut, delivery.path)
+        return made
+
+    def inserts(self, cut: Cut) -> tuple[Insert, ...]:
+        """Titles and burnt-in captions as pictures with transparency."""
+        folder = self.prepared.project.cache / "layers"
+        own = (self.prepared.project.root / "presets",)
+        made = [title_insert(t, cut.size, cut.rate, folder, folders=own) for t in cut.titles]
+        if cut.burn_captions:
+            made += caption_inserts(cut.captions, cut.size, cut.rate, folder, folders=own)
+        return tuple(made)
+
+    def _sidecar(self, cut: Cut, out: Path) -> None:
+        """Captions that aren't burnt in, beside the film."""
+        if cut.captions and not cut.burn_captions:
+            path = captions_beside(out)
+            write_captions(cut.captions, path)
+            self.records.write(path, "", {})
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Turns reports of how much is done into reports of how much was added."""
+    told = 0
+
+    def on_done(done: int) -> None:
+        nonlocal told
+        advance(done - told)
+        told = done
+
+    return on_done
+
+
+def captions_beside(out: Path) -> Path:
+    """Where captions that aren't burnt in lie."""
+    return out.with_suffix(".srt")
+
+
+def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
+    limits = [given, budget.usd if budget else None]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _delivery_key(cut: Cut, delivery: Delivery, inserts: Sequence[Insert]) -> str:
+    return content_key(
+        inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
+        cut=[span.key for span in spans_of(cut, delivery.preset)],
+        sound=mix_key(cut, delivery.mix),
+        preset=delivery.preset.model_dump(mode="json"),
+        title=cut.title,
+    )
+
+
+def _made(known: Mapping[str, Any]) -> Made:
+    return Made(**{**known, "path": Path(known["path"]), "size": tuple(known["size"])})

@@ -133,7 +133,12 @@ class Explained:
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
-        return {str(path): [state.data() for state in states] for path, states in self.deliveries}
+        return {
+            "outputs": [
+                {"path": str(path), "spans": [state.data() for state in states]}
+                for path, states in self.deliveries
+            ]
+        }
 
 
 def explain(
@@ -159,7 +164,8 @@ def explain(
             loaded.timeline.path.name,
             "see `assembler plan`, or render it first.",
         )
-    cuts, _ = begin(prepared, None, None, cancel, None).cuts()
+    run = begin(prepared, None, None, cancel, None)
+    cuts, _ = run.cuts()
     found = []
     for cut, delivery in zip(cuts, prepared.deliveries, strict=True):
         states = explain_spans(cut, delivery.preset, project.spans, run.inserts(cut))

@@ -97,6 +97,17 @@ def test_render_makes_the_film_and_then_nothing_more(
     assert again["generated"] == 0
 
 
+def test_explain_says_why_for_every_span(
+    assembler: Command, rendered: tuple[Path, dict[str, object]]
+) -> None:
+    """Of a finished film all spans are there; nothing is made to find that out."""
+    project, _ = rendered
+    done = assembler("render", project, "--explain", "--json")
+    assert done.returncode == 0, done.stderr
+    (spans,) = [output["spans"] for output in json.loads(done.stdout)["outputs"]]
+    assert {span["state"] for span in spans} == {"ready"}
+
+
 def test_the_repeated_frame_of_a_handoff_is_dropped(
     rendered: tuple[Path, dict[str, object]],
 ) -> None:

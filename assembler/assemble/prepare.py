@@ -151,7 +151,7 @@ def schema() -> dict[str, Any]:
 
 def schema_text() -> str:
     """JSON Schema of timelines, as text."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False)
+    return json.dumps(schema(), indent=1, ensure_ascii=False, sort_keys=True)
 
 
 def prepare(

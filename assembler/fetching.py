@@ -229,7 +229,11 @@ class _Download:
             self._forget()
             raise _AgainError("the server's file is shorter than what has come of it")
         if status not in (200, 206):
-            fixes = {401: "it needs a login", 403: "the link may have expired", 404: "check it"}
+            fixes = {
+                401: "it needs a login",
+                403: "the link may have expired",
+                404: "check the address; nothing lies there",
+            }
             raise FetchError(
                 f"the server answers {status} {answer.reason_phrase}".strip(), self.where,
                 fixes.get(status, ""),

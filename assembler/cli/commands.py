@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def run(args: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):  # names of segments may hold any character
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGINT, _interrupt)
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news
     try:
         # Asked for JSON, the parser's own messages are ours to print.
         code = app(list(args), "assembler", standalone_mode=not style.json)

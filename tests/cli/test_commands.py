@@ -17,6 +17,7 @@ import pytest
 import assembler as library
 from assembler.media.probe import probe
 from assembler.media.samples import write_wav
+from tests.servers.files import Behaviour, serving
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -116,6 +117,30 @@ def test_the_repeated_frame_of_a_handoff_is_dropped(
     seams = said["seams"]
     assert isinstance(seams, list)
     assert [(s["seam"], s["matched"], s["start_from"]) for s in seams] == [("shot>walk.1", True, 1)]
+
+
+def test_a_clip_from_the_net_is_fetched_once(assembler: Command, project: Path) -> None:
+    """A chain goes on from a fetched clip; the second run asks the server for nothing."""
+    text = project.read_text(encoding="utf-8")
+    with serving(Behaviour((project.parent / "media" / "shot.mp4").read_bytes())) as server:
+        project.write_text(text.replace("file: media/shot.mp4", f"url: {server}/shot.mp4"), "utf-8")
+        first = assembler("render", project, "--json")
+        assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["frames"] == 72
+    again = assembler("render", project, "--json")
+    assert json.loads(again.stdout)["outputs"][0]["up_to_date"]
+
+
+def test_a_url_without_a_clip_is_named_at_its_place(assembler: Command, project: Path) -> None:
+    """Nothing is generated for a film that can't be finished."""
+    text = project.read_text(encoding="utf-8")
+    with serving(Behaviour(b"<html>moved</html>")) as server:
+        project.write_text(text.replace("file: media/shot.mp4", f"url: {server}/shot.mp4"), "utf-8")
+        done = assembler("render", project)
+    assert done.returncode == 5
+    assert "tiny.yaml:7:" in done.stderr
+    assert "stamina" not in done.stderr
+    assert not list((project.parent / ".assembler" / "takes").glob("*.mp4"))
 
 
 def test_a_changed_level_renders_no_picture_again(

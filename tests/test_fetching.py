@@ -124,10 +124,8 @@ def test_missing_file_is_not_asked_for_again(clip: bytes, tmp_path: Path) -> Non
     with serving(behaviour) as server, pytest.raises(FetchError) as caught:
         fetch(f"{server}/a.mp4?token=secret", tmp_path)
     assert len(behaviour.requests) == 1
-    assert (
-        f"{server}/a.mp4: the server answers 404 Not Found\n  fix: check the address; nothing lies there"
-        == str(caught.value)
-    )
+    what, fix = "the server answers 404 Not Found", "check the address; nothing lies there"
+    assert f"{server}/a.mp4: {what}\n  fix: {fix}" == str(caught.value)
 
 
 def test_page_is_refused_as_a_page(tmp_path: Path) -> None:

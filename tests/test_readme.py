@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import assembler
-from assembler.cli.commands import app
+from assembler.cli import commands  # noqa: F401  # they register themselves
+from assembler.cli.app import app
 from assembler.spec.data import data_folder
 
 README = Path(__file__).parents[1] / "README.md"

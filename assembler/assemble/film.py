@@ -221,6 +221,11 @@ class MixedFilm:
     report: MixReport
     notes: tuple[str, ...]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know without asking."""
+        return tuple(note for note in self.notes if note.startswith("warning: "))
+
     def text(self) -> str:
         """A line for each file."""
         report, loud = self.report, self.report.loudness

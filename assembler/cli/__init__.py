@@ -7,6 +7,6 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
-    from assembler.cli.commands import run
+    from assembler.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

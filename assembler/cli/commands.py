@@ -1,129 +1,28 @@
-"""Every command: one call of the library each."""
+"""The commands for films and seams: one call of the library each."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
-import signal
-import sys
-import threading
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Literal
 
 import typer
 
 from assembler.cli import output
-from assembler.cli.output import Style
-from assembler.errors import AssemblerError, UsageError
-
-INTERRUPTED = 130
-
-app = typer.Typer(
-    name="assembler",
-    help="Make films out of generated clips: plan, generate, stitch, mix and render one timeline.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+from assembler.cli.app import (
+    CANCEL,
+    Draft,
+    Force,
+    Json,
+    ProviderName,
+    Quiet,
+    Timeline,
+    Verbose,
+    Workers,
+    app,
+    show,
 )
-
-Timeline = Annotated[Path, typer.Argument(help="The timeline file.", metavar="TIMELINE")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite files that assembler didn't make.")]
-Draft = Annotated[
-    bool, typer.Option("--draft", help="Free preview: animatic clips, half size, no provider.")
-]
-ProviderName = Annotated[
-    str | None, typer.Option(help="Use this provider for everything that is generated.")
-]
-Workers = Annotated[int | None, typer.Option(min=1, help="Work at a time; the cores by default.")]
-
-
-_style = Style()
-_cancel = threading.Event()
-
-
-def run(args: Sequence[str]) -> int:
-    """Run one command; its exit code."""
-    style = Style(json="--json" in args, quiet=bool({"-q", "--quiet"} & set(args)))
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names of segments may hold any character
-            stream.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGINT, _interrupt)
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news
-    try:
-        # Asked for JSON, the parser's own messages are ours to print.
-        code = app(list(args), "assembler", standalone_mode=not style.json)
-    except SystemExit as stop:
-        return _interrupted(style) if _cancel.is_set() else _code(stop.code)
-    except (AssemblerError, OSError, _WrongUse) as error:
-        if _cancel.is_set():
-            return _interrupted(style)
-        return _failed(style, error)
-    return _code(code)
-
-
-_WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
-"""Base of everything that typer says of wrong arguments; it has no public name."""
-
-
-def _failed(style: Style, error: Exception) -> int:
-    match error:
-        case AssemblerError():
-            told = error
-        case BrokenPipeError():  # the reader has seen enough: `assembler plan x.yaml | head -1`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-        case OSError():
-            where = str(error.filename or "")
-            told = AssemblerError(error.strerror or str(error), where, _FIXES.get(error.errno, ""))
-        case _:
-            told = UsageError(error.format_message(), fix="see `assembler --help`")  # type: ignore[attr-defined]  # _WrongUse
-    output.failure(style, told)
-    return told.exit_code
-
-
-_FIXES: dict[int | None, str] = {
-    errno.EACCES: "check the rights of the file and its folder",
-    errno.EROFS: "copy the project to a disk that can be written",
-    errno.ENOSPC: "make room on the disk, then run the same command again",
-    errno.ENAMETOOLONG: "take a shorter name",
-}
-
-
-def _code(code: object) -> int:
-    return code if isinstance(code, int) else 0 if code is None else 1
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """First Ctrl-C: stop in order. Second: at once."""
-    if _cancel.is_set():
-        raise KeyboardInterrupt
-    _cancel.set()
-
-
-def _interrupted(style: Style) -> int:
-    output.note(
-        style, "stopped; nothing is half-written. Run the same command again to go on from here."
-    )
-    return INTERRUPTED
-
-
-@app.callback(invoke_without_command=True)
-def _main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
-        from assembler import __version__
-
-        output.result(Style(), __version__, {})
-        raise typer.Exit
+from assembler.cli.output import Style
 
 
 @app.command()
@@ -171,12 +70,12 @@ def render(
     if explain:
         from assembler.assemble.film import explain as explained
 
-        found = explained(timeline, draft=draft, provider=provider, cancel=_cancel)
+        found = explained(timeline, draft=draft, provider=provider, cancel=CANCEL)
         output.result(Style(json, quiet), found.text(), found.data())
         return
     from assembler.assemble.film import render as work
 
-    style = Style(json, quiet or json, verbose)
+    style = Style(json, quiet, verbose)
     with output.progress(style) as progress:
         made = work(
             timeline,
@@ -186,11 +85,9 @@ def render(
             force=force,
             workers=workers,
             progress=progress,
-            cancel=_cancel,
+            cancel=CANCEL,
         )
-    for line in made.notes if verbose else made.warnings:
-        output.note(style, line)
-    output.result(Style(json, quiet), made.text(), made.data())
+    show(style, made)
 
 
 @app.command()
@@ -214,7 +111,7 @@ def stitch(
     """Join files without a timeline, so that the joins don't show."""
     from assembler.assemble.stitch import stitch as work
 
-    style = Style(json, quiet or json, verbose)
+    style = Style(json, quiet, verbose)
     with output.progress(style) as progress:
         made = work(
             clips,
@@ -226,11 +123,9 @@ def stitch(
             force=force,
             workers=workers,
             progress=progress,
-            cancel=_cancel,
+            cancel=CANCEL,
         )
-    for line in made.notes if verbose else made.warnings:
-        output.note(style, line)
-    output.result(Style(json, quiet), made.text(), made.data())
+    show(style, made)
 
 
 @app.command()
@@ -268,7 +163,7 @@ def mix(
     """Write the sound alone: the mix at its loudness, and its stems."""
     from assembler.assemble.film import mix as work
 
-    style = Style(json, quiet or json, verbose)
+    style = Style(json, quiet, verbose)
     with output.progress(style) as progress:
         made = work(
             timeline,
@@ -278,12 +173,9 @@ def mix(
             force=force,
             workers=workers,
             progress=progress,
-            cancel=_cancel,
+            cancel=CANCEL,
         )
-    for line in made.notes:
-        if verbose or line.startswith("warning: "):
-            output.note(style, line)
-    output.result(Style(json, quiet), made.text(), made.data())
+    show(style, made)
 
 
 @app.command()

@@ -60,14 +60,14 @@ def _as_data(error: AssemblerError) -> dict[str, Any]:
 
 def note(style: Style, text: str) -> None:
     """Say something beside the result."""
-    if not style.quiet:
+    if not (style.quiet or style.json):
         print(text, file=sys.stderr)  # noqa: T201
 
 
 @contextmanager
 def progress(style: Style) -> Iterator[Progress | None]:
     """A bar with ETA on a terminal, a line now and then elsewhere, nothing when quiet."""
-    if style.quiet:
+    if style.quiet or style.json:
         yield None
     elif sys.stderr.isatty():
         with _bar() as shown:

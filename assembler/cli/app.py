@@ -1,0 +1,145 @@
+"""The program that all commands belong to: shared options, how it is run, stopped and fails."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from assembler.cli import output
+from assembler.cli.output import Style
+from assembler.errors import AssemblerError, UsageError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="assembler",
+    help="Make films out of generated clips: plan, generate, stitch, mix and render one timeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Timeline = Annotated[Path, typer.Argument(help="The timeline file.", metavar="TIMELINE")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that assembler didn't make.")]
+Draft = Annotated[
+    bool, typer.Option("--draft", help="Free preview: animatic clips, half size, no provider.")
+]
+ProviderName = Annotated[
+    str | None, typer.Option(help="Use this provider for everything that is generated.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Work at a time; the cores by default.")]
+
+
+CANCEL = threading.Event()
+"""Set by the first Ctrl-C; every long verb takes it."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    style = Style(json="--json" in args, quiet=bool({"-q", "--quiet"} & set(args)))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of segments may hold any character
+            stream.reconfigure(errors="backslashreplace")
+    from assembler.cli import commands  # noqa: F401  # they register themselves
+
+    signal.signal(signal.SIGINT, _interrupt)
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news
+    try:
+        # Asked for JSON, the parser's own messages are ours to print.
+        code = app(list(args), "assembler", standalone_mode=not style.json)
+    except SystemExit as stop:
+        return _interrupted(style) if CANCEL.is_set() else _code(stop.code)
+    except (AssemblerError, OSError, _WrongUse) as error:
+        if CANCEL.is_set():
+            return _interrupted(style)
+        return _failed(style, error)
+    return _code(code)
+
+
+_WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base of everything that typer says of wrong arguments; it has no public name."""
+
+
+def _failed(style: Style, error: Exception) -> int:
+    match error:
+        case AssemblerError():
+            told = error
+        case BrokenPipeError():  # the reader has seen enough: `assembler plan x.yaml | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case OSError():
+            where = str(error.filename or "")
+            told = AssemblerError(error.strerror or str(error), where, _FIXES.get(error.errno, ""))
+        case _:
+            told = UsageError(error.format_message(), fix="see `assembler --help`")  # type: ignore[attr-defined]  # _WrongUse
+    output.failure(style, told)
+    return told.exit_code
+
+
+_FIXES: dict[int | None, str] = {
+    errno.EACCES: "check the rights of the file and its folder",
+    errno.EROFS: "copy the project to a disk that can be written",
+    errno.ENOSPC: "make room on the disk, then run the same command again",
+    errno.ENAMETOOLONG: "take a shorter name",
+}
+
+
+def _code(code: object) -> int:
+    return code if isinstance(code, int) else 0 if code is None else 1
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """First Ctrl-C: stop in order. Second: at once."""
+    if CANCEL.is_set():
+        raise KeyboardInterrupt
+    CANCEL.set()
+
+
+def _interrupted(style: Style) -> int:
+    output.note(
+        style, "stopped; nothing is half-written. Run the same command again to go on from here."
+    )
+    return INTERRUPTED
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from assembler import __version__
+
+        output.result(Style(), __version__, {})
+        raise typer.Exit
+
+
+class _Made(Protocol):
+    """What a long verb returns."""
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
+    def text(self) -> str: ...
+    def data(self) -> dict[str, Any]: ...
+
+
+def show(style: Style, made: _Made) -> None:
+    """Print what a long verb has made: what the user should know, then the result."""
+    for line in made.notes if style.verbose else made.warnings:
+        output.note(style, line)
+    output.result(style, made.text(), made.data())

@@ -20,6 +20,7 @@ from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
 from assembler.planning.model import Plan
 from assembler.planning.project import Project
+from assembler.planning.settings import ANY, BY_HAND
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import Output
 from assembler.spec.presets import (
@@ -186,7 +187,7 @@ def prepare_loaded(
 ) -> Prepared:
     """The same, from a timeline that is loaded already."""
     named = _Presets(loaded, (project.root / "presets",))
-    models = named.models()
+    models = named.models(provider)
     deliveries = named.deliveries(draft)
     seams = named.seams()
     named.words()
@@ -229,18 +230,22 @@ class _Presets:
         if self._problems:
             raise SpecError(list(dict.fromkeys(self._problems)))
 
-    def models(self) -> dict[str, ModelPreset]:
-        """Models that the timeline names, and the embedded one."""
+    def models(self, provider: str | None) -> dict[str, ModelPreset]:
+        """Models that the timeline names, and those that may take the place of any of them."""
         timeline = self._loaded.timeline
-        wanted: dict[str, Loc] = {}
+        wanted: dict[str, Loc] = {ANIMATIC: ()}
+        known = frozenset(names("models", self._folders))
         for n, segment in enumerate(timeline.segments):
             if segment.kind in ("generated", "avatar"):
                 name = segment.model or timeline.defaults.model
                 loc: Loc = ("segments", n, "model") if segment.model else ("defaults", "model")
                 if segment.avatar and segment.avatar.model:
                     name, loc = segment.avatar.model, ("segments", n, "avatar", "model")
+                if (provider or segment.provider or timeline.defaults.provider) == BY_HAND:
+                    wanted.setdefault(ANY, ())
+                    if name not in known:
+                        continue
                 wanted.setdefault(name, loc)
-        wanted.setdefault(ANIMATIC, ())  # may take the place of any of them
         found = {name: self._find(model_preset, name, loc) for name, loc in wanted.items()}
         return {name: preset for name, preset in found.items() if preset}
 

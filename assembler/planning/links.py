@@ -141,8 +141,15 @@ class _Shaper:
             )
         except ValueError:
             return ()
+        longest = made.high if isinstance(made, Span) else max(made)
+        if len(lengths) > 1 and self.model.images_by_url:
+            what = (
+                f"{self.settings.provider} makes {longest} s at most, and can't go on from a frame "
+                "on this machine"
+            )
+            self.refuse(what, f"make it {longest}s, or take another provider", "duration")
+            return ()
         if len(lengths) > 1 and not self.model.start_image:
-            longest = made.high if isinstance(made, Span) else max(made)
             what = f"{self.model.id} makes {longest} s at most and can't go on from an image"
             self.refuse(what, f"make it {longest}s, or take a model with start images", "duration")
             return ()

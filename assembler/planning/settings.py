@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -13,11 +14,15 @@ from assembler.media.info import MediaInfo
 from assembler.planning.chain import Lengths, Span, Yield
 from assembler.planning.problems import Problems
 from assembler.spec.model import Segment, Timeline
-from assembler.spec.presets import FrameCount, GenerationKind, ImageLimits, ModelPreset
+from assembler.spec.presets import FrameCount, GenerationKind, ImageLimits, ModelPreset, Price
 from assembler.spec.presets import Lengths as SpecLengths
 
 DRAFT = "animatic"
 """Provider and model that cost nothing."""
+BY_HAND = "manual"
+"""Provider of every model: people make the clips where they like."""
+ANY = "any"
+"""Model that stands for those that no preset knows, when clips are made by hand."""
 UNCOUNTED = FrameCount(rate=Fraction(24), extra=1)
 """Assumed of a model whose frames nobody has counted: what most of them return."""
 SAME_SHAPE = Fraction(3, 100)
@@ -74,8 +79,15 @@ class Inputs:
         """The model as a provider offers it."""
         name = (model.id, provider)
         if name not in self.offers:
-            self.offers[name] = model.at(provider)
+            offer = by_hand(model) if provider == BY_HAND else model.at(provider)
+            self.offers[name] = offer
         return self.offers[name]
+
+
+def by_hand(model: ModelPreset) -> ModelPreset:
+    """The model as its vendor offers it; what is paid there isn't counted here."""
+    free = Price(provider=BY_HAND, usd_per_s=Decimal(0), source="paid where it is made")
+    return model.model_copy(update={"providers": (*model.providers, BY_HAND), "prices": (free,)})
 
 
 def settings_of(
@@ -119,6 +131,7 @@ class _Resolver:
         size = self.size(model, resolution)
         self.references(model)
         self.images(model)
+        self.addresses(model, provider)
         if model.known == "partly":
             self.notes.append(f"{model.id}: not everything about it is confirmed; see its preset")
         if model.retired:
@@ -169,6 +182,8 @@ class _Resolver:
             self._refuse_unsaid_provider(name)
             name = DRAFT
         found = self.inputs.models.get(name)
+        if self.wanted_provider == BY_HAND and (found is None or name == DRAFT):
+            return self._unknown_by_hand(name)
         if found is None:
             near = get_close_matches(name, self.inputs.models, 1)
             known = ", ".join(sorted(self.inputs.models))
@@ -176,6 +191,21 @@ class _Resolver:
             where = ("avatar", "model") if avatar and avatar.model else self.place("model")
             self.refuse(f"there is no model {name!r}", fix, *where)
         return found
+
+    def _unknown_by_hand(self, name: str) -> ModelPreset:
+        """What most generators can do, under the name that the author gave."""
+        base = self.inputs.models[ANY]
+        if name in (DRAFT, ANY):
+            return base
+        longest = base.lengths.max_s
+        near = get_close_matches(name, set(self.inputs.models) - {ANY, DRAFT}, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        self.notes.append(
+            f"{name}: no preset knows it{hint}; links of up to {longest} s are planned; "
+            f"presets/models/{name}.yaml can say what it makes"
+        )
+        update = {"id": name, "title": name, "known": "full", "notes": ()}
+        return base.model_copy(update=update)
 
     def _refuse_unsaid_provider(self, model: str) -> None:
         said = self.segment.provider or self.inputs.provider or self.inputs.draft
@@ -192,7 +222,7 @@ class _Resolver:
 
     def provider(self, model: ModelPreset) -> str:
         name = self.wanted_provider
-        if name not in model.providers:
+        if name not in model.providers and name != BY_HAND:
             self.refuse(
                 f"provider {name} doesn't offer {model.id}",
                 f"{model.id} comes from {', '.join(model.providers)}",
@@ -390,6 +420,20 @@ class _Resolver:
                 self._image(model, path, key)
         if self.segment.avatar:
             self._image(model, self.segment.avatar.image, "avatar", "image")
+
+    def addresses(self, model: ModelPreset, provider: str) -> None:
+        """Images that lie on this machine can't be sent where only addresses are taken."""
+        if not model.images_by_url:
+            return
+        others = [p for p in model.providers if p not in (provider, BY_HAND)]
+        other = f"take another provider ({', '.join(others)})"
+        if self.segment.continue_:
+            what = f"{provider} takes images by public address only, and an end frame has none"
+            self.refuse(what, f"{other}, or begin it with a cut", "continue")
+        elif self.segment.start and not self.segment.options.get("image_url"):
+            what = f"{provider} takes images by public address only"
+            fix = "put the image where everybody can fetch it and write its address here: "
+            self.refuse(what, f"{fix}`options: {{image_url: https://…}}`; or {other}", "start")
 
     def _image(self, model: ModelPreset, path: Path, *loc: str) -> None:
         info = self.inputs.media.get(path)

@@ -160,6 +160,8 @@ class ModelPreset(Spec):
     middle_images: int = 0
     end_image_resolutions: tuple[Resolution, ...] = ()
     """Resolutions at which an end image is possible; empty means all."""
+    images_by_url: bool = False
+    """Images reach it by their public address only, which `options: {image_url: …}` gives."""
     end_image_lengths: tuple[int, ...] = ()
     end_image_with_shots: bool = True
     end_image_with_audio: bool = True

@@ -55,6 +55,9 @@ FACTS = {
     "kling-2.0": ("5,10", "720p", True, False, "", "none", 0),
     "kling-1.6": ("5,10", "720p 1080p", True, True, "1080p", "none", 0),
     "lip-sync": ("2-60", "720p 1080p", False, False, "", "always", 0),
+    "wan-2.2": ("1-5", "480p 720p", True, True, "", "none", 0),
+    "wan-2.2-5b": ("1-5", "720p", True, False, "", "none", 0),
+    "any": ("1-10", "720p 1080p 4k", True, True, "", "optional", 6),
     "animatic": ("1-15", "180p 360p 480p 720p 1080p", True, True, "", "optional", 6),
 }
 

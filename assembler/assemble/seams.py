@@ -21,8 +21,9 @@ from assembler.errors import MatchError
 from assembler.match import engine
 from assembler.match.apply import corrected
 from assembler.match.decision import SeamDecision, decision_from_json, decision_to_json
+from assembler.media.conform import video_of
 from assembler.media.files import publish
-from assembler.media.frames import read_frames
+from assembler.media.frames import fit_within, read_frames
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.keys import content_key
 from assembler.spec.model import Fit, SeamOverride
@@ -209,35 +210,41 @@ def sides(
     seam: Seam, before: SeamDecision | None, *, size: tuple[int, int], rate: Fraction
 ) -> tuple[Frames, Frames]:
     """A's last and B's first frames, laid on the canvas at analysis size."""
-    small = _analysis_size(size)
+    small = engine.analysis_size(size)
     a, b = seam.a, seam.b
     tail_from = max(a.first, a.stop - engine.TAIL_FRAMES)
     head_stop = min(b.stop, b.first + engine.HEAD_FRAMES)
-    tail = _read(a, tail_from, a.stop, rate, small)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        reading = beside.submit(_read, b, b.first, head_stop, rate, small)
+        tail = _read(a, tail_from, a.stop, rate, small)
+        head = reading.result()
     if before and not before.correction.neutral:
         used = tail_from - before.start_from
-        tail = np.stack(
-            [corrected(f, before.correction, max(0, used + n)) for n, f in enumerate(tail)]
-        )
-    return tail, _read(b, b.first, head_stop, rate, small)
-
-
-def _analysis_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, engine.ANALYSIS_PX / max(size))
-    return round(size[0] * scale), round(size[1] * scale)
+        for n, frame in enumerate(tail):
+            tail[n] = corrected(frame, before.correction, max(0, used + n))
+    return tail, head
 
 
 def _read(side: Side, start: int, stop: int, rate: Fraction, size: tuple[int, int]) -> Frames:
-    # Twice the analysis size leaves the last step of scaling to one filter for both sides.
     frames = read_frames(
         side.info,
         start=start,
         stop=stop,
         rate=rate,
         colour=side.colour,
-        max_size=(size[0] * 2, size[1] * 2),
+        max_size=_read_size(video_of(side.info).display_size, size),
     )
-    return np.stack([fitted(frame, size, side.fit) for frame in frames])
+    out = np.empty((stop - start, size[1], size[0], 3), np.float32)
+    for n, frame in enumerate(frames):
+        out[n] = frame if frame.shape == out.shape[1:] else fitted(frame, size, side.fit)
+    return out
+
+
+def _read_size(display: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """Size to read at: the wanted one for a picture of its shape, else room for the last step."""
+    if fit_within(display, size) == size:
+        return size
+    return size[0] * 2, size[1] * 2
 
 
 def fitted(rgb: Frames, size: tuple[int, int], fit: Fit) -> Frames:

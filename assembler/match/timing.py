@@ -2,29 +2,23 @@
 Where to cut on both sides: held frames, repeated frames, stalled starts.
 
     tail of A   … 5 6 7 8 8 8          the last picture is held twice: held_tail 2
-    head of B   6 7 8 8 8 9 9 10 11 …  overlap 6 7 8, a stall: start_from 5, skipped (6,)
+    head of B   6 7 8 8 8 9 9 10 11 …  overlap 6 7 8, a stall: start 5, skipped (6,)
     programme   … 5 6 7 8 9 10 11 …
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from assembler.match.features import F32, distance, fitted, likeness, resized
-from assembler.match.register import (
-    Affine,
-    ecc,
-    identity,
-    inside,
-    scaled,
-    seen_through,
-    travel_px,
-)
+from assembler.match.align import align, shows_next_moment
+from assembler.match.features import F32, distance
+from assembler.match.register import Affine
 
+MOST_OVERLAP = 30
+"""Longest overlap that is looked for, in frames."""
 HELD = 0.22
 """A step of less than this part of the usual motion is no motion."""
 STILL = 0.006
@@ -41,28 +35,61 @@ NATURAL_SHARE = 0.12
 """They do when they are more than this part of all steps."""
 STALL_STEPS = 24
 """How far into B a stalled start is looked for."""
-CAMERA_PX = 0.3
-"""A camera that moves by less from frame to frame stands still, at the size of the details."""
-SAME_WAY = 0.4
-"""Ways that differ by less than this part of the camera's speed are the same."""
-CLEARLY = 0.8
-"""Another overlap is believed when its pictures lie so much nearer than one repeated frame's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
-    """Which frames of both sides show the same moment, and how they lie over each other."""
+class Timing:
+    """Which frames show the same moment, and which are left out."""
 
     pairs: tuple[tuple[int, int], ...]
-    """(index in the tail, index in the head) of frames that show the same moment."""
+    """(index in the tail, index in the head)."""
     affine: Affine
     """Map from A's to B's pixels at the size of the details."""
-    cost: float
-    """Root mean square difference of detail of the pairs; noise is some 0.03."""
     likeness: float
-    """Correlation of detail of the pairs."""
     margin: float
-    """Cost of the best other overlap over this one's."""
+    held_tail: int
+    held_head: int
+    start: int
+    """First index of the head that is used."""
+    skipped: tuple[int, ...]
+    repeats: int
+    """Frames of the head that A has already shown."""
+    fresh: bool
+    """Nothing is repeated: the pair shows neighbouring moments, `affine` is the camera's way."""
+    still: frozenset[int]
+    """Frames of the head that only hold the one before."""
+
+
+def timing_of(tail: F32, head: F32) -> Timing:
+    """The cut that the details of A's last and B's first frames, (n, h, w) each, speak for."""
+    tail_steps, head_steps = steps_of(tail), steps_of(head)
+    usual = usual_step(tail_steps, head_steps)
+    natural = natural_run(tail_steps, head_steps, usual)
+    held_tail = held_at_end(tail_steps, usual, natural)
+    moving = moving_frames(head_steps, usual, natural, still_level(tail_steps))
+    kept = tail[: len(tail) - held_tail]
+    aligned = align(kept, head[moving], MOST_OVERLAP)
+    fresh = shows_next_moment(kept, head[moving], aligned)
+    first = 0 if fresh else len(aligned.pairs)
+    start = moving[min(first, len(moving) - 1)]
+    skipped = tuple(n for n in range(start, moving[-1]) if n not in set(moving))
+    return Timing(
+        pairs=tuple((i, moving[j]) for i, j in aligned.pairs),
+        affine=aligned.affine,
+        likeness=aligned.likeness,
+        margin=aligned.margin,
+        held_tail=held_tail,
+        held_head=_held_head(moving),
+        start=start,
+        skipped=skipped,
+        repeats=start,
+        fresh=fresh,
+        still=frozenset(range(len(head))) - frozenset(moving),
+    )
+
+
+def _held_head(moving: list[int]) -> int:
+    return (moving[1] if len(moving) > 1 else 1) - 1
 
 
 def steps_of(details: F32) -> F32:
@@ -148,97 +175,3 @@ def _longest_run(flags: np.ndarray) -> int:
         run = run + 1 if flag else 0
         best = max(best, run)
     return best
-
-
-def align(tail: F32, head: F32, most_overlap: int) -> Alignment:
-    """
-    The overlap of *tail* and *head* whose registered pictures agree best.
-
-    Args:
-        tail: Detail of A's frames without held ones, float32 (n, h, w).
-        head: Detail of B's frames without held ones, float32 (m, h, w).
-        most_overlap: Most frames of overlap that are tried.
-    """
-    size = (tail.shape[2], tail.shape[1])
-    small = fitted(size, size[0] // 2 if size[0] >= size[1] else size[1] // 2)
-    first = resized(head[0], small)
-    shifts = range(min(most_overlap, len(tail), len(head)))
-    coarse = [_coarse(resized(tail[-1 - s], small), first) for s in shifts]
-    best = sorted(shifts, key=lambda s: coarse[s][0])[:3]
-    tried = [
-        _overlap(tail, head, s, coarse[s][1], small) for s in sorted({0, 1, *best} & set(shifts))
-    ]
-    return _chosen(tried)
-
-
-def _coarse(one: F32, two: F32) -> tuple[float, Affine]:
-    found = ecc(one, two, identity(), steps=20)
-    matrix = identity() if found is None else found[1]
-    mask = inside(matrix, (one.shape[1], one.shape[0]))
-    return distance(one, seen_through(two, matrix), mask), matrix
-
-
-def _overlap(tail: F32, head: F32, shift: int, start: Affine, small: tuple[int, int]) -> Alignment:
-    size = (tail.shape[2], tail.shape[1])
-    found = ecc(tail[-1 - shift], head[0], scaled(start, size[0] / small[0]))
-    matrix = identity() if found is None else found[1]
-    mask = inside(matrix, size)
-    last = len(tail) - 1
-    pairs = [(last - shift + n, n) for n in range(shift + 1)]
-    picked = [pairs[n] for n in sorted({0, shift // 3, shift // 2, shift})]
-    laid = [(tail[i], seen_through(head[j], matrix)) for i, j in picked]
-    return Alignment(
-        pairs=tuple(pairs),
-        affine=matrix,
-        cost=float(np.mean([distance(a, b, mask) for a, b in laid])),
-        likeness=float(np.mean([likeness(a, b, mask) for a, b in laid])),
-        margin=1.0,
-    )
-
-
-def _chosen(tried: Sequence[Alignment]) -> Alignment:
-    """The best overlap; a single repeated frame where none is clearly better."""
-    plain = tried[0]
-    best = min(tried, key=lambda a: a.cost)
-    chosen = best if best.cost < CLEARLY * plain.cost else plain
-    others = [a.cost for a in tried if a is not chosen]
-    margin = min(others) / max(chosen.cost, 1e-6) if others else 1.0
-    return Alignment(chosen.pairs, chosen.affine, chosen.cost, chosen.likeness, margin)
-
-
-def shows_next_moment(tail: F32, head: F32, aligned: Alignment) -> bool:
-    """
-    Whether B's first frame already shows what follows A's last (nothing is repeated).
-
-    Either the camera's way from A's last frame to B's first is the one that it goes in both clips
-    anyway, or the difference that registration leaves is a step of what moves in them.
-    """
-    if len(aligned.pairs) > 1 or len(tail) < 2 or len(head) < 2:
-        return False
-    return _goes_on(tail, head, aligned.affine) or _moves_on(tail, head, aligned.affine)
-
-
-def _goes_on(tail: F32, head: F32, way: Affine) -> bool:
-    size = (tail.shape[2], tail.shape[1])
-    if travel_px(way, size) < CAMERA_PX:
-        return False
-    own = [ecc(tail[-2], tail[-1], identity()), ecc(head[0], head[1], identity())]
-    if own[0] is None or own[1] is None:
-        return False
-    usual = (own[0][1] + own[1][1]) / 2
-    speed = travel_px(usual, size)
-    apart = travel_px(identity() + way - usual, size)
-    return speed > CAMERA_PX and apart < SAME_WAY * speed
-
-
-def _moves_on(tail: F32, head: F32, way: Affine) -> bool:
-    """The difference of both, projected on the motion of both: 0 is a repeat, 1 a step."""
-    first, second = (seen_through(head[n], way) for n in (0, 1))
-    mask = inside(way, (tail.shape[2], tail.shape[1]))
-    step = distance(tail[-1], tail[-2], mask), distance(first, second, mask)
-    if distance(first, tail[-1], mask) < 0.7 * min(step):
-        return False
-    motion = (tail[-1] - tail[-2] + second - first)[mask] / 2
-    apart = (first - tail[-1])[mask]
-    part = float(np.sum(apart * motion) / max(float(np.sum(motion * motion)), 1e-9))
-    return part > 0.6

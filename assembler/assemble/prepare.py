@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from assembler.assemble.container import in_container
 from assembler.assemble.stock import Loc, Stock, take_stock
-from assembler.errors import AssemblerError, Problem, SpecError
+from assembler.errors import AssemblerError, PlanError, Problem, SpecError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS
 from assembler.generation.run import done_keys
@@ -21,6 +21,7 @@ from assembler.planning.explain import PlanRow, rows, table
 from assembler.planning.model import Plan
 from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
+from assembler.planning.workflow import COMFYUI, problems_of, recipes
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import Output
 from assembler.spec.presets import (
@@ -202,9 +203,24 @@ def prepare_loaded(
         provider=provider,
         draft=draft,
         fetched=fetched,
+        recipes={} if draft else recipes(loaded.timeline, provider),
     )
+    _check_workflows(loaded, built, project.root)
     planned = with_states(built, done_keys(built, project))
     return Prepared(loaded, project, stock, planned, deliveries, seams)
+
+
+def _check_workflows(loaded: Loaded, plan: Plan, root: Path) -> None:
+    """Workflows that can't make their links are found before anything is made."""
+    places = {segment.id: n for n, segment in enumerate(loaded.timeline.segments)}
+    found = [
+        loaded.problem(f"link {step.link.id}: {what}", fix, "segments", places[step.link.segment])
+        for step in plan.steps
+        if step.link.provider == COMFYUI
+        for what, fix in problems_of(step.link, root)
+    ]
+    if found:
+        raise PlanError(found)
 
 
 def _fetched(loaded: Loaded, project: Project) -> dict[str, Path]:

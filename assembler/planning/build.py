@@ -41,6 +41,7 @@ def build(
     provider: str | None = None,
     draft: bool = False,
     fetched: Mapping[str, Path] | None = None,
+    recipes: Mapping[str, str] | None = None,
 ) -> Plan:
     """
     Plan of a timeline, with no take made yet.
@@ -53,12 +54,13 @@ def build(
         provider: Takes the place of every provider that the timeline names.
         draft: Makes every link with the free `animatic` instead.
         fetched: Where the clips of URL segments lie, by URL; those that aren't there yet are noted.
+        recipes: What else decides the clips of a segment, by its id: hashes of its workflows.
 
     Raises:
         PlanError: With everything that the models and files can't do.
     """
     inputs = Inputs(loaded.timeline, media, models, provider, draft)
-    builder = _Builder(loaded, inputs, hashes, fetched or {})
+    builder = _Builder(loaded, inputs, hashes, fetched or {}, recipes or {})
     return builder.plan()
 
 
@@ -101,8 +103,10 @@ class _Builder:
         inputs: Inputs,
         hashes: Mapping[Path, str],
         fetched: Mapping[str, Path],
+        recipes: Mapping[str, str],
     ) -> None:
         self.loaded = loaded
+        self.recipes = recipes
         self.inputs = inputs
         self.hashes = hashes
         self.fetched = fetched
@@ -289,6 +293,8 @@ class _Builder:
             hashes=self.hashes,
             elements=elements,
         )
+        if self.recipes.get(segment.id):
+            parts["recipe"] = self.recipes[segment.id]
         key = keys.content_key(**parts)
         self.copies[key] += 1
         copy = self.copies[key]

@@ -12,20 +12,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from assembler.errors import GenerateError
-from assembler.generation.animatic import Animatic
 
 if TYPE_CHECKING:
     from assembler.generation.base import MadeProvider
 
 GROUP = "assembler.providers"
 
-PROVIDERS: Mapping[str, MadeProvider] = {
-    "animatic": Animatic,
+PROVIDERS: Mapping[str, str] = {
+    "animatic": "assembler.generation.animatic:Animatic",
 }
-"""Our own: name -> class, made with the folder for its files."""
+"""Our own: name -> class, which is made with the folder for its files; imported when used."""
 
 
 def provider_class(name: str) -> MadeProvider:
@@ -42,10 +42,12 @@ def provider_class(name: str) -> MadeProvider:
             f"more than one provider is named {name!r} ({owners})",
             fix="uninstall the package that you don't want.",
         )
+    made: MadeProvider
     if name in PROVIDERS:
-        return PROVIDERS[name]
+        made = resolve_name(PROVIDERS[name])
+        return made
     for other in others:
-        made: MadeProvider = other.load()
+        made = other.load()
         return made
     raise _unknown(name)
 

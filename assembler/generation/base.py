@@ -1,27 +1,54 @@
 """
-The contract between the engine and a provider: four verbs, and how a lost reply is looked up.
+The contract between the engine and a provider: a few verbs, and how a lost reply is looked up.
 
     class Animatic(Provider):
         name = "animatic"
         ...
 
-A provider is synchronous and as slow as it likes: `run.py` calls it from worker threads, one call
-per link at a time. It is made with the folder of the project in which it may keep its own files.
+A provider is asynchronous (anyio) and one file in `generation/providers/`; what blocks or computes
+goes through `anyio.to_thread.run_sync`. It is made with the folder of the project in which it may
+keep its own files, and closed with `aclose` when a run ends; a later run may use it again, in
+another event loop.
+
 Submitting is sent once; looking up, polling and downloading may be repeated. What `submit` raises
-decides what happens next: `NotSubmittedError` means that surely no job was made: the link may be
-sent again; anything else leaves the outcome open, and the job is looked up before anything is sent.
+decides what happens next: `NotSubmittedError` means that surely no job was made; anything else
+leaves the outcome open, and the job is looked up before anything is sent again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from assembler.errors import GenerateError
+from assembler.generation.refusals import NotSubmittedError, ProviderError, ThrottledError, Trouble
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.model import Link
+
+Role = Literal["reference", "middle", "video", "portrait", "speech"]
+"""What a further file is for: an image to refer to, a frame in the middle, the motion, reference or
+source video, the face of an avatar, its recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What a provider can do, for planning, the run loop and the user."""
+
+    frames: Literal["upload", "inline", "url"] = "inline"
+    """How local images reach it: an upload of its own, within the request (Base64), or not at all
+    because it takes public URLs only."""
+    client_id: bool = False
+    """It takes our id with the request, and refuses or returns the same job when it comes again."""
+    lookup: bool = False
+    """A job can be found by our id."""
+    listing: bool = False
+    """Jobs can be listed, so that a lost one is found by its inputs."""
+    cancel: bool = False
+    """A job that was sent can be stopped."""
+    concurrency: int | None = None
+    """Jobs under way at once for each model; None where the work is done on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +63,29 @@ class Request:
     end: Path | None
     before: Path | None = None
     """The take or file whose end frame `start` is, for models that go on from a clip."""
+    files: Mapping[Role, tuple[Path, ...]] = field(default_factory=dict)
+    """Further files by what they are for. The recording is cut to what the link speaks."""
+
+    def file(self, role: Role) -> Path | None:
+        """The first file of that role."""
+        return next(iter(self.files.get(role, ())), None)
 
 
-class NotSubmittedError(GenerateError):
-    """A submission failed in a way that proves that no job was made."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A submission whose reply was lost."""
+
+    request: Request
+    """As it was sent."""
+    since_s: float
+    """Seconds since 1970 before which it surely wasn't sent."""
+    taken: frozenset[str] = frozenset()
+    """Jobs of this provider that belong to other submissions."""
+
+    @property
+    def client_id(self) -> str:
+        """Our id of it."""
+        return self.request.client_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +97,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotMade:
-    """A lost submission has surely made no job."""
+    """A lost submission has surely made no job; the same request may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +136,8 @@ class Failed:
 
     reason: str
     fix: str = ""
+    trouble: Trouble = "unknown"
+    billed_usd: Decimal | None = None
 
 
 JobState = Queued | Running | Done | Failed
@@ -99,27 +147,45 @@ class Provider(Protocol):
     """One platform that makes clips; subclass it to inherit what has a default."""
 
     name: str
+    can: Can = Can()
     poll_s: float = 5.0
     """Seconds between two polls of a job."""
 
     def estimate(self, link: Link) -> Decimal | None:
         """What a link would cost in US dollars; None when not known."""
+        return None
 
-    def submit(self, request: Request) -> str:
-        """Send once; the provider's job id."""
+    async def submit(self, request: Request) -> str:
+        """
+        Send once; the provider's job id.
 
-    def find(self, client_id: str) -> Lookup:
+        Raises:
+            ThrottledError: Not now, and surely no job was made: sent again later, with the same id.
+            NotSubmittedError: If surely no job was made.
+            AssemblerError: If nobody knows; the job is looked up.
+        """
+
+    async def find(self, sent: Sent) -> Lookup:
         """What became of a submission whose reply was lost; may be repeated."""
         return CantTell(f"{self.name} can't look up jobs by our id")
 
-    def poll(self, job: str) -> JobState:
+    async def poll(self, job: str) -> JobState:
         """The state of a job; may be repeated."""
 
-    def download(self, done: Done, to: Path) -> None:
-        """Write the clip to *to*; may be repeated."""
+    async def download(self, done: Done, to: Path) -> None:
+        """
+        Write the clip to *to*; may be repeated.
 
-    def cancel(self, job: str) -> None:
-        """The engine stops waiting for a job (it may be polled again in a later run)."""
+        Raises:
+            ExpiredError: If the address is no longer good; the job is polled for a new one.
+        """
+
+    async def cancel(self, job: str) -> None:
+        """Stop a job that nobody wants any more. A run that ends leaves its jobs alone."""
+        return
+
+    async def aclose(self) -> None:
+        """Close connections and whatever is being made here; the provider may be used again."""
         return
 
 
@@ -143,3 +209,26 @@ class Take:
     notes: tuple[str, ...] = ()
     number: int = 1
     """Which of the link's takes it is."""
+
+
+__all__ = [
+    "Can",
+    "CantTell",
+    "Done",
+    "Failed",
+    "Found",
+    "JobState",
+    "Lookup",
+    "MadeProvider",
+    "NotMade",
+    "NotSubmittedError",
+    "Provider",
+    "ProviderError",
+    "Queued",
+    "Request",
+    "Role",
+    "Running",
+    "Sent",
+    "Take",
+    "ThrottledError",
+]

@@ -3,8 +3,9 @@ Every link of a plan becomes a take: asked for once, recorded, waited for, downl
 
     takes = generate(plan, project, on_progress=print)
 
-Links run when what they continue is there, independent ones side by side. One that fails stops
-only what hangs on it. A second run goes on where the first has stopped: see `planning.ledger`.
+A link runs when what it continues is there, independent ones side by side, as many for each model
+as its provider takes. One that fails stops only what hangs on it. A second run goes on where the
+first has stopped: see `planning.ledger`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from graphlib import TopologicalSorter
 from pathlib import Path
+
+import anyio
+from anyio import CapacityLimiter, to_thread
 
 from assembler.errors import AssemblerError, BudgetError, GenerateError
 from assembler.generation import provider_class
@@ -30,12 +33,17 @@ from assembler.generation.base import (
     NotMade,
     NotSubmittedError,
     Provider,
+    ProviderError,
     Queued,
     Request,
     Running,
+    Sent,
     Take,
+    ThrottledError,
 )
 from assembler.generation.handoff import write_end_frame
+from assembler.generation.inputs import files_of
+from assembler.generation.refusals import ExpiredError
 from assembler.generation.takes import checked, existing, keep, take_path
 from assembler.media.files import publish
 from assembler.media.info import Colour, MediaInfo
@@ -43,13 +51,19 @@ from assembler.media.scale import covering
 from assembler.media.stills import read_image, write_png
 from assembler.planning.clips import handed_frame
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
-from assembler.planning.model import FrameSource, Handoff, Link, Plan
+from assembler.planning.model import FrameSource, Handoff, Link, Plan, Step
 from assembler.planning.project import Project
 
 WAIT_S = 4 * 3600.0
 """A job that takes longer is left to a later run."""
 _BUSY_S = 0.5
 """Between two looks at a link that another process works on."""
+_CANCEL_S = 0.1
+"""Between two looks at whether the caller wants to stop."""
+_THROTTLED_S = (1.0, 30.0)
+"""First and longest wait before something is sent again that was too much at once."""
+_SENDINGS = 4
+"""Times that one run sends a request which has surely made no job."""
 
 
 class LinksFailedError(GenerateError):
@@ -81,9 +95,11 @@ def generate(
         plan: What to make.
         project: Where takes and the ledger are kept.
         providers: Used instead of the installed ones, by name.
-        workers: Links under way at once; default one per processor, at least four.
-        on_progress: Told a link's id and how far it is, in [0, 1]; never from two threads at once.
-        cancel: Stops in order when set: jobs that were sent stay in the ledger for the next run.
+        workers: Links made at once where a provider works on this machine; default one for each
+            processor. How many a platform takes, it says itself (`Can.concurrency`).
+        on_progress: Told a link's id and how far it is, in [0, 1]; always in the same thread.
+        cancel: Stops in order when set: a request that is just leaving is waited for, jobs that
+            were sent stay in the ledger for the next run.
         budget_usd: Nothing is sent that would pass it (this timeline's past spending counts).
         wait_s: How long to wait for one job.
 
@@ -98,10 +114,32 @@ def generate(
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
         run = _Run(
             plan, project, ledger, dict(providers or {}), on_progress, cancel or threading.Event(),
-            budget_usd, wait_s, takes,
+            budget_usd, wait_s, takes, workers or os.cpu_count() or 1,
         )  # fmt: skip
-        run.all(missing, workers or max(4, os.cpu_count() or 1))
+        _in_event_loop(run.all)
     return {step.link.id: takes[step.link.id] for step in plan.steps}
+
+
+def _in_event_loop(work: Callable[[], Awaitable[None]]) -> None:
+    """Run it to its end; in a thread of its own where this one has a loop already (notebooks)."""
+    try:
+        anyio.get_current_task()
+    except RuntimeError:
+        anyio.run(work)
+        return
+    failures: list[BaseException] = []
+
+    def apart() -> None:
+        try:
+            anyio.run(work)
+        except BaseException as exc:
+            failures.append(exc)
+
+    thread = threading.Thread(target=apart, name="generate")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
 
 
 def done_keys(plan: Plan, project: Project) -> frozenset[str]:
@@ -139,6 +177,13 @@ def _on_disk(
     return takes, missing
 
 
+def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    one: BaseException = several
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    return one
+
+
 @dataclass(slots=True)
 class _Run:
     """One call of `generate`."""
@@ -152,58 +197,63 @@ class _Run:
     budget_usd: Decimal | None
     wait_s: float
     takes: dict[str, Take]
-    stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    workers: int
     failures: dict[str, AssemblerError] = field(default_factory=dict)
+    ended: dict[str, anyio.Event] = field(default_factory=dict)
+    """Of the links that this run makes: set when there is a take, or won't be one."""
+    slots: dict[tuple[str, str], CapacityLimiter] = field(default_factory=dict)
+    """By provider and model: the links under way."""
+    finding: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
+    """By provider: a lost job must not be found for two submissions."""
 
-    def all(self, missing: list[Link], workers: int) -> None:
+    async def all(self) -> None:
         """Make the missing links, each after those that it hangs on."""
-        wanted = {link.id for link in missing}
-        order = TopologicalSorter(
-            {s.link.id: [a for a in s.after if a in wanted] for s in self.plan.steps
-             if s.link.id in wanted}
-        )  # fmt: skip
-        order.prepare()
-        under_way: dict[Future[Take], str] = {}
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="link")
+        missing = [step for step in self.plan.steps if step.link.id not in self.takes]
+        self.ended = {step.link.id: anyio.Event() for step in missing}
         try:
-            while order.is_active():
-                for id_ in order.get_ready():
-                    self._start(id_, pool, under_way, order)
-                if under_way:
-                    self._collect(under_way, order)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch, group.cancel_scope)
+                async with anyio.create_task_group() as links:
+                    for step in missing:
+                        links.start_soon(self._link, step)
+                group.cancel_scope.cancel()
+        except BaseExceptionGroup as several:
+            raise _first(several) from several
         finally:
-            self.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            with anyio.CancelScope(shield=True):
+                for provider in self.providers.values():
+                    await provider.aclose()
         self._raise_failures()
 
-    def _start(
-        self,
-        id_: str,
-        pool: ThreadPoolExecutor,
-        under_way: dict[Future[Take], str],
-        order: TopologicalSorter[str],
-    ) -> None:
-        step = next(s for s in self.plan.steps if s.link.id == id_)
-        lacking = [a for a in step.after if a not in self.takes]
-        if lacking or self._stopped():
-            order.done(id_)  # what hangs on it finds it missing in its turn
-            return
-        under_way[pool.submit(self._take, step.link)] = id_
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        while not self.cancel.is_set():
+            await anyio.sleep(_CANCEL_S)
+        scope.cancel()
 
-    def _collect(self, under_way: dict[Future[Take], str], order: TopologicalSorter[str]) -> None:
-        # A wait without end couldn't be interrupted on Windows.
-        finished, _ = wait(under_way, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in finished:
-            id_ = under_way.pop(future)
-            try:
-                self.takes[id_] = future.result()
-            except AssemblerError as exc:
-                self.failures[id_] = exc
-            order.done(id_)
+    async def _link(self, step: Step) -> None:
+        """One link, when what it hangs on is there; if that failed, it isn't begun."""
+        link = step.link
+        try:
+            for before in step.after:
+                if before in self.ended:
+                    await self.ended[before].wait()
+            if all(before in self.takes for before in step.after):
+                provider = self._provider(link.provider)
+                async with self._slot(link, provider):
+                    self.takes[link.id] = await self._take(link, provider)
+        except ProviderError as exc:
+            self.failures[link.id] = exc.at(link.where)
+        except AssemblerError as exc:
+            self.failures[link.id] = exc
+        finally:
+            self.ended[link.id].set()
+
+    def _slot(self, link: Link, provider: Provider) -> CapacityLimiter:
+        most = provider.can.concurrency or self.workers
+        return self.slots.setdefault((link.provider, link.model), CapacityLimiter(most))
 
     def _raise_failures(self) -> None:
-        if self.cancel.is_set():
+        if self.cancel.is_set() and len(self.takes) < len(self.plan.steps):
             raise GenerateError(
                 "cancelled", fix="run again: finished takes are kept, jobs that were sent go on."
             )
@@ -214,121 +264,136 @@ class _Run:
             raise errors[0]
         raise LinksFailedError(self.failures)
 
-    def _stopped(self) -> bool:
-        return self.stop.is_set() or self.cancel.is_set()
+    # -- one link --------------------------------------------------------------------------
 
-    # -- one link, in a thread -------------------------------------------------------------
-
-    def _take(self, link: Link) -> Take:
+    async def _take(self, link: Link, provider: Provider) -> Take:
         number = self.ledger.chosen(link.key)
-        provider = self._provider(link.provider)
-        start = self._frame(link.start, link)
-        request = Request(link, "", start, self._frame(link.end, link), self._clip_before(link))
-        row = self._claimed(link, number, provider)
+        request = await to_thread.run_sync(self._request, link)
+        row = await self._claimed(link, number, provider)
         while True:
-            self._check_stop(row, provider)
             match row.state:
                 case "intended":
-                    row = self._submitted(row, provider, request)
+                    row = await self._submitted(row, provider, request)
                 case "sent" | "unknown":
-                    row = self._looked_up(row, provider, link)
+                    row = await self._looked_up(row, provider, request)
                 case "accepted":
-                    row = self._finished(row, provider, link)
+                    row = await self._finished(row, provider, link)
                 case "done":
-                    take = self._downloaded(row, provider, link, start)
+                    take = await self._downloaded(row, provider, request)
                     self._tell(link.id, 1.0)
                     return take
                 case "fetched":
-                    take_here = existing(self.project, link, number)
+                    take_here = await to_thread.run_sync(existing, self.project, link, number)
                     if take_here is not None:
                         return take_here
                     row = self.ledger.lost(row.client_id)
                 case "failed":
                     raise GenerateError(self._said(row, row.reason), link.where)
 
-    def _claimed(self, link: Link, number: int, provider: Provider) -> Submission:
+    def _request(self, link: Link) -> Request:
+        return Request(
+            link, "", self._frame(link.start, link), self._frame(link.end, link),
+            self._clip_before(link), files_of(link, self.project),
+        )  # fmt: skip
+
+    async def _claimed(self, link: Link, number: int, provider: Provider) -> Submission:
         price = link.price_usd if link.price_usd is not None else provider.estimate(link)
         intent = Intent(link.key, link.id, link.provider, link.model, price, number)
         while True:
             row = self.ledger.claim(intent, budget_usd=self.budget_usd)
             if not isinstance(row, Busy):
                 return row
-            if self._stopped():
-                raise GenerateError("cancelled")
-            self.cancel.wait(_BUSY_S)
+            await anyio.sleep(_BUSY_S)
 
-    def _submitted(self, row: Submission, provider: Provider, request: Request) -> Submission:
-        self.ledger.sending(row.client_id)
-        sent = Request(request.link, row.client_id, request.start, request.end, request.before)
-        try:
-            job = provider.submit(sent)
-        except NotSubmittedError as exc:
-            self.ledger.failed(row.client_id, exc.what)
-            raise
-        except AssemblerError as exc:
-            # The request has left: whether it has become a job is looked up, never guessed.
-            return self._looked_up(
-                self.ledger.submission(row.client_id), provider, request.link, exc
-            )
-        return self.ledger.accepted(row.client_id, job)
+    async def _submitted(self, row: Submission, provider: Provider, request: Request) -> Submission:
+        """Send, and record what came of it; the same request again only where no job was made."""
+        request = replace(request, client_id=row.client_id)
+        wait_s, longest_s = _THROTTLED_S
+        begin, sendings = time.monotonic(), 0
+        while True:
+            sendings += 1
+            # A request that has left is waited for (it has a time limit of its own): its reply is
+            # worth more than a quick stop.
+            with anyio.CancelScope(shield=True):
+                self.ledger.sending(row.client_id)
+                try:
+                    job = await provider.submit(request)
+                except ThrottledError as exc:
+                    self.ledger.not_sent(row.client_id, exc.what)
+                    if time.monotonic() - begin > self.wait_s:
+                        raise
+                    pause_s = max(wait_s, exc.after_s or 0.0)
+                    wait_s = min(2 * wait_s, longest_s)
+                except NotSubmittedError as exc:
+                    self.ledger.failed(row.client_id, exc.what)
+                    raise
+                except AssemblerError as exc:
+                    # The request has left: whether it has become a job is looked up, never guessed.
+                    row = await self._looked_up(row, provider, request, exc)
+                    if row.state != "intended":
+                        return row
+                    if sendings >= _SENDINGS:
+                        raise
+                    pause_s, wait_s = wait_s, min(2 * wait_s, longest_s)
+                else:
+                    return self.ledger.accepted(row.client_id, job)
+            await anyio.sleep(pause_s)
 
-    def _looked_up(
+    async def _looked_up(
         self,
         row: Submission,
         provider: Provider,
-        link: Link,
+        request: Request,
         cause: AssemblerError | None = None,
     ) -> Submission:
-        match provider.find(row.client_id):
-            case Found(job):
-                return self.ledger.accepted(row.client_id, job)
-            case NotMade():
-                if cause is None:
-                    return self.ledger.not_sent(row.client_id)
-                self.ledger.failed(row.client_id, cause.what)
-                raise GenerateError(self._said(row, cause.what), link.where, cause.fix) from cause
-            case CantTell(why):
-                if row.state == "sent":
-                    self.ledger.unknown(row.client_id, why)
-                lost = f" ({cause.what})" if cause else ""
-                raise GenerateError(
-                    f"{link.provider}: link {link.id} was sent, but the reply was lost{lost}; "
-                    f"{why}",
-                    link.where,
-                    f"see in your list of jobs at {link.provider} whether one was made, then tell "
-                    f"assembler.generation.run.settle(project, {row.client_id!r}, its id or None).",
-                ) from cause
+        """The row of a lost submission: accepted, or intended again when no job was made."""
+        link = request.link
+        async with self.finding[row.provider]:
+            taken = self.ledger.jobs(row.provider)
+            sent = Sent(replace(request, client_id=row.client_id), row.intended_at, taken)
+            found = await provider.find(sent)
+            if isinstance(found, Found):
+                return self.ledger.accepted(row.client_id, found.job)
+        if isinstance(found, NotMade):
+            return self.ledger.not_sent(row.client_id, cause.what if cause else "")
+        assert isinstance(found, CantTell)
+        if self.ledger.submission(row.client_id).state == "sent":
+            self.ledger.unknown(row.client_id, found.why)
+        lost = f" ({cause.what})" if cause else ""
+        raise GenerateError(
+            f"{link.provider}: link {link.id} was sent, but the reply was lost{lost}; {found.why}",
+            link.where,
+            f"see in your list of jobs at {link.provider} whether one was made, then tell "
+            f"assembler.generation.run.settle(project, {row.client_id!r}, its id or None).",
+        ) from cause
 
-    def _finished(self, row: Submission, provider: Provider, link: Link) -> Submission:
+    async def _finished(self, row: Submission, provider: Provider, link: Link) -> Submission:
         job = row.job or ""
         begin = time.monotonic()
         while True:
-            match provider.poll(job):
+            match await provider.poll(job):
                 case Done(url, billed):
                     return self.ledger.done(row.client_id, url, billed)
-                case Failed(reason, fix):
-                    self.ledger.failed(row.client_id, reason)
-                    raise GenerateError(self._said(row, reason), link.where, fix)
+                case Failed(reason, fix, trouble, billed):
+                    self.ledger.failed(row.client_id, reason, billed)
+                    raise ProviderError(self._said(row, reason), link.where, fix, trouble)
                 case Running(progress):
                     self._tell(link.id, min(progress or 0.0, 0.99))
                 case Queued():
                     pass
-            self._check_stop(row, provider)
             if time.monotonic() - begin > self.wait_s:
                 raise GenerateError(
                     self._said(row, f"isn't done after {self.wait_s:g} s"),
                     link.where,
                     "run again to go on waiting; nothing is sent anew.",
                 )
-            if provider.poll_s:
-                self.cancel.wait(provider.poll_s)
+            await anyio.sleep(provider.poll_s)
 
-    def _downloaded(
-        self, row: Submission, provider: Provider, link: Link, start: Path | None
-    ) -> Take:
+    async def _downloaded(self, row: Submission, provider: Provider, request: Request) -> Take:
+        link = request.link
         path = take_path(self.project, link.key, row.number)
         try:
-            info, notes = self._fetched(path, row, provider, link)
+            info, notes = await self._fetched(path, row, provider, link)
         except GenerateError as exc:
             self.ledger.refused(row.client_id, exc.what)
             raise GenerateError(
@@ -336,46 +401,47 @@ class _Run:
                 link.where,
                 exc.fix or "run again to download it anew; the job isn't sent again.",
             ) from exc
-        take, sha256 = keep(self.project, link, row, info, notes, start)
-        self.ledger.fetched(row.client_id, path.name, sha256)
+        with anyio.CancelScope(
+            shield=True
+        ):  # the clip lies at its place: a stop here would lose it
+            take, sha256 = await to_thread.run_sync(
+                keep, self.project, link, row, info, notes, request.start
+            )
+            self.ledger.fetched(row.client_id, path.name, sha256)
         return take
 
-    def _fetched(
+    async def _fetched(
         self, path: Path, row: Submission, provider: Provider, link: Link
     ) -> tuple[MediaInfo, tuple[str, ...]]:
         """The clip at its place, there already when the last run was stopped just then."""
         if path.is_file():
             try:
-                return checked(path, link)
+                return await to_thread.run_sync(checked, path, link)
             except GenerateError:
                 path.unlink()
         for left in path.parent.glob(f".{path.stem}.*.part*"):  # of a run that was killed
             left.unlink(missing_ok=True)
         with publish(path) as part:
-            provider.download(Done(row.url or "", row.billed_usd), part)
-            return checked(part, link)
-
-    def _check_stop(self, row: Submission, provider: Provider) -> None:
-        if not self._stopped():
-            return
-        if row.job:
-            provider.cancel(row.job)
-        raise GenerateError("cancelled")
+            try:
+                await provider.download(Done(row.url or "", row.billed_usd), part)
+            except ExpiredError:
+                row = await self._finished(row, provider, link)
+                await provider.download(Done(row.url or "", row.billed_usd), part)
+            return await to_thread.run_sync(checked, part, link)
 
     def _said(self, row: Submission, what: str) -> str:
         job = f"job {row.job}" if row.job else "the request"
-        return f"{row.provider}: {job} for link {row.link}: {what}"
+        told = what.removeprefix(f"{row.provider}: ")
+        return f"{row.provider}: {job} for link {row.link}: {told}"
 
     def _tell(self, link: str, share: float) -> None:
         if self.on_progress is not None:
-            with self.lock:
-                self.on_progress(link, share)
+            self.on_progress(link, share)
 
     def _provider(self, name: str) -> Provider:
-        with self.lock:
-            if name not in self.providers:
-                self.providers[name] = provider_class(name)(self.project.home / "jobs" / name)
-            return self.providers[name]
+        if name not in self.providers:
+            self.providers[name] = provider_class(name)(self.project.home / "jobs" / name)
+        return self.providers[name]
 
     # -- end frames ------------------------------------------------------------------------
 

@@ -293,6 +293,11 @@ class Ledger:
             return self._rows("ORDER BY id")
         return self._rows("WHERE key = ? ORDER BY id", key)
 
+    def jobs(self, provider: str) -> frozenset[str]:
+        """Ids of all jobs of a provider that are known."""
+        rows = self._rows("WHERE provider = ? AND job IS NOT NULL", provider)
+        return frozenset(row.job for row in rows if row.job)
+
     def committed_usd(self) -> Decimal:
         """What this timeline has spent and what is under way for it, by billed or planned price."""
         rows = self._rows("WHERE timeline = ?", self._timeline)

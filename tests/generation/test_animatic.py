@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import anyio
 import av
 import cv2
 import numpy as np
@@ -335,7 +336,7 @@ def test_generator_closed_early_leaves_nothing(tmp_path: Path) -> None:
 def test_longer_than_its_model_is_refused(tmp_path: Path) -> None:
     one = link(length_s=Fraction(16), frames=385)
     with pytest.raises(NotSubmittedError, match="at most 15 s, not 16 s"):
-        Animatic(tmp_path).submit(Request(one, "asm-1", None, None))
+        anyio.run(Animatic(tmp_path).submit, Request(one, "asm-1", None, None))
 
 
 # -- faults --------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from assembler.generation.base import (
     Provider,
     Request,
     Running,
+    Sent,
 )
 from assembler.generation.run import LinksFailedError, done_keys, generate, settle
 from assembler.media.frames import last_frames, read_frames
@@ -64,7 +65,7 @@ class Rented(Provider):
     def estimate(self, link: Link) -> Decimal:
         return self.price
 
-    def submit(self, request: Request) -> str:
+    async def submit(self, request: Request) -> str:
         if self.refuse:
             raise NotSubmittedError(self.refuse, fix="pay")
         self.submitted.append(request.client_id)
@@ -75,18 +76,19 @@ class Rented(Provider):
             raise GenerateError("connection reset")
         return f"job-{request.client_id}"
 
-    def find(self, client_id: str) -> Lookup:
+    async def find(self, sent: Sent) -> Lookup:
+        client_id = sent.client_id
         if self.lookup is not None:
             return self.lookup
         return Found(f"job-{client_id}") if client_id in self.submitted else NotMade()
 
-    def poll(self, job: str) -> JobState:
+    async def poll(self, job: str) -> JobState:
         self.polls -= 1
         if self.links[job].id in self.fail:
             return Failed("no faces, please", "change the prompt.")
         return Running(0.5) if self.polls > 0 else Done("https://example.org/a", Decimal("0.35"))
 
-    def download(self, done: Done, to: Path) -> None:
+    async def download(self, done: Done, to: Path) -> None:
         self.downloads += 1
         shutil.copyfile(self.clip, to)
 

@@ -1,0 +1,1 @@
+"""Platforms that make clips: one file each, named in `generation.PROVIDERS`."""

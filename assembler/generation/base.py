@@ -123,6 +123,18 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody has to make the clip; this may take days."""
+
+    ask: str
+    """What has to be done for this one."""
+    fix: str
+    """What has to be done for all that wait."""
+    note: str = ""
+    """What stands in the way, if something does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Finished: where the clip can be had, and what was billed if the reply says."""
 
@@ -140,7 +152,7 @@ class Failed:
     billed_usd: Decimal | None = None
 
 
-JobState = Queued | Running | Done | Failed
+JobState = Queued | Running | Waiting | Done | Failed
 
 
 class Provider(Protocol):
@@ -231,4 +243,5 @@ __all__ = [
     "Sent",
     "Take",
     "ThrottledError",
+    "Waiting",
 ]

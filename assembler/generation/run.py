@@ -40,6 +40,7 @@ from assembler.generation.base import (
     Sent,
     Take,
     ThrottledError,
+    Waiting,
 )
 from assembler.generation.handoff import write_end_frame
 from assembler.generation.inputs import files_of
@@ -55,7 +56,7 @@ from assembler.planning.model import FrameSource, Handoff, Link, Plan, Step
 from assembler.planning.project import Project
 
 WAIT_S = 4 * 3600.0
-"""A job that takes longer is left to a later run."""
+"""A job that takes longer is left to a later run; what people make has all the time."""
 _BUSY_S = 0.5
 """Between two looks at a link that another process works on."""
 _CANCEL_S = 0.1
@@ -77,6 +78,16 @@ class LinksFailedError(GenerateError):
         return type(self), (self.failures,)
 
 
+class WaitingError(GenerateError):
+    """Clips that people make haven't come yet."""
+
+    def __init__(self, what: str, where: str = "", fix: str = "", note: str = "") -> None:
+        super().__init__(what, where, fix)
+        self.args = (what, where, fix, note)
+        self.note = note
+        """What stands in the way, if something does."""
+
+
 def generate(
     plan: Plan,
     project: Project,
@@ -86,7 +97,8 @@ def generate(
     on_progress: Callable[[str, float], None] | None = None,
     cancel: threading.Event | None = None,
     budget_usd: Decimal | None = None,
-    wait_s: float = WAIT_S,
+    wait_s: float | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> dict[str, Take]:
     """
     The chosen take of every link; what isn't on disk is generated.
@@ -101,9 +113,12 @@ def generate(
         cancel: Stops in order when set: a request that is just leaving is waited for, jobs that
             were sent stay in the ledger for the next run.
         budget_usd: Nothing is sent that would pass it (this timeline's past spending counts).
-        wait_s: How long to wait for one job.
+        wait_s: How long to wait for one job, 0 for not at all; default four hours, and without end
+            for clips that people make.
+        on_note: Told what the user has to do while the run waits, each thing once.
 
     Raises:
+        WaitingError: If clips that people make haven't come.
         BudgetError: If a submission would pass the budget; what was already under way is finished.
         LinksFailedError: If more than one link failed.
         GenerateError: If one link failed, or the run was cancelled.
@@ -114,7 +129,7 @@ def generate(
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
         run = _Run(
             plan, project, ledger, dict(providers or {}), on_progress, cancel or threading.Event(),
-            budget_usd, wait_s, takes, workers or os.cpu_count() or 1,
+            budget_usd, wait_s, takes, workers or os.cpu_count() or 1, on_note,
         )  # fmt: skip
         _in_event_loop(run.all)
     return {step.link.id: takes[step.link.id] for step in plan.steps}
@@ -195,9 +210,11 @@ class _Run:
     on_progress: Callable[[str, float], None] | None
     cancel: threading.Event
     budget_usd: Decimal | None
-    wait_s: float
+    wait_s: float | None
     takes: dict[str, Take]
     workers: int
+    on_note: Callable[[str], None] | None
+    told: set[str] = field(default_factory=set)
     failures: dict[str, AssemblerError] = field(default_factory=dict)
     ended: dict[str, anyio.Event] = field(default_factory=dict)
     """Of the links that this run makes: set when there is a take, or won't be one."""
@@ -257,12 +274,28 @@ class _Run:
             raise GenerateError(
                 "cancelled", fix="run again: finished takes are kept, jobs that were sent go on."
             )
+        self._join_waiting()
         errors = list(self.failures.values())
         if not errors:
             return
         if all(isinstance(error, BudgetError) for error in errors) or len(errors) == 1:
             raise errors[0]
         raise LinksFailedError(self.failures)
+
+    def _join_waiting(self) -> None:
+        """One sentence for all clips that people have to make."""
+        failed = ((s.link.id, self.failures.get(s.link.id)) for s in self.plan.steps)
+        waiting = {id_: error for id_, error in failed if isinstance(error, WaitingError)}
+        if not waiting:
+            return
+        first, *others = waiting
+        error = waiting[first]
+        named = ", ".join(i + (f" ({e.note})" if e.note else "") for i, e in waiting.items())
+        count = "1 clip is" if not others else f"{len(waiting)} clips are"
+        what = f"{error.what}: {count} still to be made: {named}"
+        self.failures[first] = WaitingError(what, "", error.fix)
+        for id_ in others:
+            del self.failures[id_]
 
     # -- one link --------------------------------------------------------------------------
 
@@ -320,7 +353,7 @@ class _Run:
                     job = await provider.submit(request)
                 except ThrottledError as exc:
                     self.ledger.not_sent(row.client_id, exc.what)
-                    if time.monotonic() - begin > self.wait_s:
+                    if time.monotonic() - begin > self._patience_s:
                         raise
                     pause_s = max(wait_s, exc.after_s or 0.0)
                     wait_s = min(2 * wait_s, longest_s)
@@ -379,11 +412,18 @@ class _Run:
                     raise ProviderError(self._said(row, reason), link.where, fix, trouble)
                 case Running(progress):
                     self._tell(link.id, min(progress or 0.0, 0.99))
+                case Waiting(ask, fix, note):
+                    self._say(f"link {link.id}: {ask}")
+                    self._say(f"link {link.id}: {note}" if note else "")
+                    if self.wait_s is None:
+                        begin = time.monotonic()
+                    elif time.monotonic() - begin >= self.wait_s:
+                        raise WaitingError(row.provider, link.where, fix, note)
                 case Queued():
                     pass
-            if time.monotonic() - begin > self.wait_s:
+            if time.monotonic() - begin > self._patience_s:
                 raise GenerateError(
-                    self._said(row, f"isn't done after {self.wait_s:g} s"),
+                    self._said(row, f"isn't done after {self._patience_s:g} s"),
                     link.where,
                     "run again to go on waiting; nothing is sent anew.",
                 )
@@ -433,6 +473,15 @@ class _Run:
         job = f"job {row.job}" if row.job else "the request"
         told = what.removeprefix(f"{row.provider}: ")
         return f"{row.provider}: {job} for link {row.link}: {told}"
+
+    @property
+    def _patience_s(self) -> float:
+        return WAIT_S if self.wait_s is None else self.wait_s
+
+    def _say(self, text: str) -> None:
+        if text and text not in self.told and self.on_note is not None:
+            self.on_note(text)
+        self.told.add(text)
 
     def _tell(self, link: str, share: float) -> None:
         if self.on_progress is not None:

@@ -407,4 +407,4 @@ def test_unknown_provider_is_named_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(GenerateError) as caught:
         generate(plan_of([link(provider="animatik")]), project_in(tmp_path))
     assert caught.value.what == "there is no provider 'animatik'"
-    assert caught.value.fix == "did you mean 'animatic'? Installed: animatic."
+    assert caught.value.fix.startswith("did you mean 'animatic'? Installed: animatic, ")

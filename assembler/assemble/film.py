@@ -14,9 +14,10 @@ from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import seam_data
+from assembler.assemble.stock import code_named
 from assembler.assemble.walk import Made, begin, captions_beside
 from assembler.cut.model import Cut
-from assembler.errors import FetchError, Problem, UsageError
+from assembler.errors import FetchError, Problem, SpecError, UsageError
 from assembler.fetching import fetch
 from assembler.match.decision import SeamDecision
 from assembler.mixing.bus import MixReport, stem_paths
@@ -84,6 +85,7 @@ def render(
     provider: str | None = None,
     budget_usd: Decimal | None = None,
     force: bool = False,
+    allow_code: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -97,6 +99,7 @@ def render(
         provider: Generate everything with this one.
         budget_usd: The most that generation may cost; the timeline's own budget holds too.
         force: Overwrite files that aren't ours.
+        allow_code: Run the functions that the timeline names as ``module:function``.
         workers: Work at a time; the number of cores when not given.
         progress: Told of everything that is done.
         cancel: Stops the run in order when it is set.
@@ -112,6 +115,7 @@ def render(
         prepared,
         force=force,
         budget_usd=budget_usd,
+        allow_code=allow_code,
         workers=workers,
         progress=progress,
         cancel=cancel,
@@ -146,6 +150,7 @@ def explain(
     *,
     draft: bool = False,
     provider: str | None = None,
+    allow_code: bool = False,
     cancel: threading.Event | None = None,
 ) -> Explained:
     """
@@ -164,6 +169,7 @@ def explain(
             loaded.timeline.path.name,
             "see `assembler plan`, or render it first.",
         )
+    _refuse_code(prepared, allow_code)
     run = begin(prepared, None, None, cancel, None)
     cuts, _ = run.cuts()
     found = []
@@ -191,12 +197,14 @@ def make(
     *,
     budget_usd: Decimal | None = None,
     force: bool = False,
+    allow_code: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Film:
     """The same, from a timeline that is prepared already."""
     began = time.monotonic()
+    _refuse_code(prepared, allow_code)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     guard(_written(prepared), run.records, force=force, inputs=_read(prepared))
     run.announce()
@@ -212,6 +220,19 @@ def make(
         took_s=time.monotonic() - began,
         notes=tuple(dict.fromkeys([*cuts[0].notes, *run.notes])),
     )
+
+
+def _refuse_code(prepared: Prepared, allowed: bool) -> None:
+    """Functions of the author's own run only where the user says so."""
+    named = () if allowed else tuple(code_named(prepared.loaded.timeline))
+    if named:
+        fix = "read that module, then allow it with --allow-code."
+        raise SpecError(
+            [
+                prepared.loaded.problem(f"{name!r} is code that this run may not use", fix, *loc)
+                for loc, name in named
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,7 @@ def prepare_loaded(
     deliveries = named.deliveries(draft)
     seams = named.seams()
     named.words()
+    named.effects()
     named.report()
     fetched = _fetched(loaded, project)
     stock = take_stock(loaded, fetched, project.cache, write=write)
@@ -309,6 +310,8 @@ class _Presets:
         """Titles and captions that couldn't be set are found before anything is made."""
         timeline = self._loaded.timeline
         for n, title in enumerate(timeline.titles):
+            if title.text is None:
+                continue
             try:
                 check_words(title.text, title.style, timeline.canvas.size, folders=self._folders)
             except AssemblerError as error:
@@ -318,6 +321,19 @@ class _Presets:
                 read_captions(timeline.captions.file)
             except AssemblerError as error:
                 self._collect(error, "captions", "file")
+
+    def effects(self) -> None:
+        """Effects that moviepy hasn't; one's own aren't run to be checked."""
+        for n, segment in enumerate(self._loaded.timeline.segments):
+            for k, effect in enumerate(segment.effects):
+                if effect.code:
+                    continue
+                from assembler.rendering.effects import check_effect
+
+                try:
+                    check_effect(effect.name, effect.options)
+                except AssemblerError as error:
+                    self._collect(error, "segments", n, "effects", k)
 
     def _collect(self, error: AssemblerError, *loc: str | int) -> None:
         if isinstance(error, SpecError):  # a preset file that is broken

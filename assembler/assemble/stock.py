@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from assembler.cut.change import module_of
 from assembler.errors import MediaError, Problem, SpecError
+from assembler.media.cube import read_cube
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
 from assembler.media.probe import VERSION, probe
@@ -51,11 +53,47 @@ def take_stock(loaded: Loaded, fetched: Mapping[str, Path], cache: Path, *, writ
         except MediaError as error:
             problems.append(loaded.problem(error.what, error.fix, *loc))
     problems += _other_files(loaded, {p: hash_ for p, (_, hash_) in found.items()})
+    beside, flaws = _beside(loaded)
+    problems += flaws
     if problems:
         raise SpecError(problems)
     if write:
         known.save()
-    return Stock({p: info for p, (info, _) in found.items()}, {p: h for p, (_, h) in found.items()})
+    hashes = {path: hash_ for path, (_, hash_) in found.items()}
+    return Stock({p: info for p, (info, _) in found.items()}, hashes | beside)
+
+
+def _beside(loaded: Loaded) -> tuple[dict[Path, str], list[Problem]]:
+    """Hashes of colour tables and of the user's own modules, and what is wrong with them."""
+    hashes: dict[Path, str] = {}
+    problems: list[Problem] = []
+    timeline = loaded.timeline
+    for n, segment in enumerate(timeline.segments):
+        if segment.lut:
+            try:
+                read_cube(segment.lut.file)
+                hashes[segment.lut.file] = sha256_of(segment.lut.file)
+            except MediaError as error:
+                problems.append(loaded.problem(error.what, error.fix, "segments", n, "lut", "file"))
+    for loc, name in code_named(timeline):
+        path = module_of(name, timeline.path.parent)
+        if path.is_file():
+            hashes[path] = sha256_of(path)
+        else:
+            fix = f"put {path.relative_to(timeline.path.parent)} beside the timeline."
+            problems.append(loaded.problem(f"there is no module for {name!r}", fix, *loc))
+    return hashes, problems
+
+
+def code_named(timeline: Timeline) -> Iterator[tuple[Loc, str]]:
+    """Every function of the user's own that the timeline names, with its place."""
+    for n, segment in enumerate(timeline.segments):
+        for k, effect in enumerate(segment.effects):
+            if effect.code:
+                yield ("segments", n, "effects", k, "name"), effect.name
+    for n, title in enumerate(timeline.titles):
+        if title.clip:
+            yield ("titles", n, "clip"), title.clip
 
 
 def _other_files(loaded: Loaded, hashes: Mapping[Path, str]) -> Iterator[Problem]:

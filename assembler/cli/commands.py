@@ -60,6 +60,10 @@ def render(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each span needs and why; render nothing.")
     ] = False,
+    allow_code: Annotated[
+        bool,
+        typer.Option("--allow-code", help="Run the functions that the timeline names."),
+    ] = False,
     force: Force = False,
     workers: Workers = None,
     json: Json = False,
@@ -70,7 +74,9 @@ def render(
     if explain:
         from assembler.assemble.film import explain as explained
 
-        found = explained(timeline, draft=draft, provider=provider, cancel=CANCEL)
+        found = explained(
+            timeline, draft=draft, provider=provider, allow_code=allow_code, cancel=CANCEL
+        )
         output.result(Style(json, quiet), found.text(), found.data())
         return
     from assembler.assemble.film import render as work
@@ -82,6 +88,7 @@ def render(
             draft=draft,
             provider=provider,
             budget_usd=None if budget is None else Decimal(str(budget)),
+            allow_code=allow_code,
             force=force,
             workers=workers,
             progress=progress,

@@ -8,13 +8,14 @@ Nothing is read or measured here: equal arguments give equal cuts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
+from assembler.cut.change import with_effect_times
 from assembler.cut.model import Clip, Cue, Cut, Marker, PictureLayer, Sound
 from assembler.cut.over import (
     Starts,
@@ -59,7 +60,7 @@ def resolve(
         seams: Decisions by seam id (``dawn.1>dawn.2``); without one, one repeated frame is assumed.
         media: Facts of the files that tracks name.
         mix: Gives the lengths of crossfades at seams and fades at cuts.
-        hashes: SHA-256 of the files that tracks name.
+        hashes: SHA-256 of the files that tracks name, of colour tables and the user's code.
         captions: Cues of the caption file, in the file's own time.
         masters: Where avatar clips lie in their recordings, by link id.
 
@@ -67,7 +68,7 @@ def resolve(
         GenerateError: If a link has no take.
         MediaError: If the clip of a segment isn't there.
     """
-    material = Material.of(loaded, plan, takes)
+    material = Material.of(loaded, plan, takes, hashes)
     return _Resolver(material, plan, seams, masters).cut(media, mix, hashes, captions)
 
 
@@ -95,6 +96,7 @@ class _Resolver:
         starts, layers = self.layers(clips, frames, notes)
         clock = Clock.of(timeline, frames, mix)
         sounds = self.sounds(clips, layers, clock, notes)
+        notes += _silenced([*clips, *(layer for layer, _ in layers)])
         sounds += track_sounds(timeline, media, hashes, starts.seconds, clock, notes)
         shift = starts.seconds(timeline.captions.on) if timeline.captions else Fraction(0)
         used = [f"{a.id}>{b.id}" for a, b in pairwise(clips)]
@@ -106,7 +108,7 @@ class _Resolver:
             layout=canvas.audio.layout,
             clips=clips,
             layers=tuple(layer for layer, _ in layers),
-            titles=titles_of(timeline, starts, frames, notes),
+            titles=titles_of(timeline, starts, frames, hashes, notes),
             sounds=sounds,
             captions=captions_of(captions, shift, frames / canvas.rate),
             burn_captions=bool(timeline.captions and timeline.captions.burn),
@@ -125,7 +127,7 @@ class _Resolver:
             pieces = self.segment(runs, last, after, overrides, notes)
             last = pieces[-1] if pieces else last
             resolved.append((place.joint, pieces))
-        return clips_of(resolved, notes)
+        return with_effect_times(clips_of(resolved, notes))
 
     def overrides(self) -> dict[str, SeamOverride]:
         timeline = self.material.timeline
@@ -169,7 +171,7 @@ class _Resolver:
             begins[place.segment.id] = start
             runs = runs_of(place, self.material)
             pieces = self.segment(runs, None, (), overrides, notes)
-            laid = picture_layers(layer, pieces, start, frames, timeline.canvas.size)
+            laid = picture_layers(layer, pieces, start, frames, timeline.canvas.size, rate)
             if not laid:
                 notes.append(f"layer {place.segment.id}: it lies outside the programme")
             found += [(one, place.segment.id) for one in laid]
@@ -192,6 +194,12 @@ class _Resolver:
         return own + layer_sounds(
             timeline, layers, self.material.places, self.masters, clock, notes
         )
+
+
+def _silenced(shown: Iterable[Clip | PictureLayer]) -> Iterator[str]:
+    for one in shown:
+        if one.source.retime and one.source.info.audio:
+            yield f"{one.id}: its own sound is left out, since its time is bent"
 
 
 def _placed(place: Place, begins: Mapping[str, int]) -> bool:

@@ -8,15 +8,108 @@ rate that is simply its n-th frame.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from assembler.match.decision import NO_CORRECTION, Correction, SeamDecision
 from assembler.media.info import Colour, MediaInfo
+from assembler.planning.retime import Retime
 from assembler.spec.model import FadeCurve, Fit, Role
 from assembler.timebase import FrameRange, SampleRange
+
+
+@dataclass(frozen=True, slots=True)
+class Cdl:
+    """A colour correction by ASC CDL on encoded R'G'B': (in x slope + offset) ^ power, then the
+    saturation about Rec. 709 luma."""
+
+    slope: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    power: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    saturation: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A colour table of a .cube file, laid over the picture with a strength from 0 to 1."""
+
+    path: Path
+    key: str
+    """SHA-256 of the file."""
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An effect of moviepy or of the user's own by name, with its parameters."""
+
+    name: str
+    options: str = "{}"
+    """JSON."""
+    module: Path | None = None
+    """File of the user's own function."""
+    key: str = ""
+    """SHA-256 of that file."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Its parameters by name."""
+        found: dict[str, Any] = json.loads(self.options)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is seen of a still picture."""
+
+    x: float
+    """Centre, as a part of the picture's width."""
+    y: float
+    width: float
+    """As a part of the largest view of the canvas's shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glide:
+    """A slow move over a still picture."""
+
+    start: View
+    end: View
+    first: int
+    """Frame of the clip at which it begins."""
+    frames: int
+    smooth: bool = True
+    """Whether it begins and ends gently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What is done to a source's picture, in this order: crop, glide, the correction of a seam,
+    colour table, CDL, effects.
+    """
+
+    crop: tuple[float, float, float, float] | None = None
+    """Left, top, right and bottom parts of the upright picture that are cut away."""
+    glide: Glide | None = None
+    table: Table | None = None
+    cdl: Cdl | None = None
+    effects: tuple[Effect, ...] = ()
+    effects_at: int = 0
+    """Frames of the segment before the clip's first one: where its effects' time begins."""
+    effects_frames: int = 0
+    """Frames of the whole segment."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is done."""
+        return not (self.crop or self.glide or self.table or self.cdl or self.effects)
+
+
+UNCHANGED = Change()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +123,24 @@ class Source:
     colour: Colour
     """How its numbers are read: its tags, or what was found to be true of it."""
     still: bool = False
+    retime: Retime | None = None
+    """How its time is bent; its frames are then counted as they come out."""
+    change: Change = UNCHANGED
+
+    def frames_at(self, rate: Fraction) -> int | None:
+        """Frames that it has at *rate*; None when they never end."""
+        if self.still or self.info.video is None:
+            return None
+        return self.retime.frames if self.retime else self.info.video.frames_at(rate)
+
+    def shape(self) -> Fraction:
+        """Width to height as it is seen, cropped."""
+        assert self.info.video is not None
+        width, height = self.info.video.display_size
+        if self.change.crop is None:
+            return Fraction(width, height)
+        left, top, right, bottom = (Fraction(str(part)) for part in self.change.crop)
+        return (width * (1 - left - right)) / (height * (1 - top - bottom))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +148,13 @@ class Transition:
     """A passage from the clip before into this one, centred on the cut between them."""
 
     name: str
-    """One of spec.model.TRANSITIONS."""
+    """One of spec.transitions.TRANSITIONS."""
     before_frames: int
     """Frames of it before the cut."""
     after_frames: int
     """Frames of it after the cut."""
+    colour: str = ""
+    """What a dip goes through, as #rrggbb."""
 
     @property
     def frames(self) -> int:
@@ -86,16 +199,34 @@ class PictureLayer:
     box: tuple[int, int, int, int]
     """x, y, width, height on the canvas, in pixels."""
     shape: Literal["box", "rounded", "circle"] = "box"
+    fit: Fit = "cover"
+    opacity: float = 1.0
+    fade_in: int = 0
+    """Frames over which it comes up."""
+    fade_out: int = 0
+    key: ChromaKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaKey:
+    """A colour that becomes transparent; the numbers are those of `spec.change.Key`."""
+
+    colour: str
+    similarity: float
+    blend: float
+    spill: float
 
 
 @dataclass(frozen=True, slots=True)
 class TitleLayer:
-    """Words over the picture."""
+    """Words over the picture, or a clip of the user's own making."""
 
     id: str
     text: str
     style: str
     record: FrameRange
+    made: Effect | None = None
+    """The user's function that makes the clip; `text` is empty then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +286,13 @@ class Sound:
     segment: str = ""
     speech_only: bool = False
     """Silent where nobody speaks."""
+    free_in: int | None = None
+    """
+    Samples that its file has before its beginning, where the mix may choose the place of its
+    crossfade (a seam); None where the author has chosen it.
+    """
+    free_out: int | None = None
+    """The same after its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
-from assembler.cut.model import Cue, PictureLayer, TitleLayer
+from assembler.cut.change import effect_of, key_of
+from assembler.cut.model import Cue, PictureLayer, Source, TitleLayer
 from assembler.cut.picture import Shown
-from assembler.media.info import MediaInfo
+from assembler.spec.change import Effect
 from assembler.spec.model import Layer, Timeline
 from assembler.spec.time import Place
 from assembler.timebase import FrameRange
@@ -40,7 +42,12 @@ def layer_start(layer: Layer, starts: Starts) -> int:
 
 
 def picture_layers(
-    layer: Layer, pieces: Sequence[Shown], start: int, frames: int, canvas: tuple[int, int]
+    layer: Layer,
+    pieces: Sequence[Shown],
+    start: int,
+    frames: int,
+    canvas: tuple[int, int],
+    rate: Fraction,
 ) -> tuple[PictureLayer, ...]:
     """The shown frames of a segment laid over the programme, which has *frames* frames."""
     found: list[PictureLayer] = []
@@ -54,7 +61,25 @@ def picture_layers(
                 at += gap - source
             source = gap + 1
     inside = [_within(one, frames) for one in found]
-    return tuple(one for one in inside if one is not None)
+    return _faded([one for one in inside if one is not None], layer, rate)
+
+
+def _faded(laid: list[PictureLayer], layer: Layer, rate: Fraction) -> tuple[PictureLayer, ...]:
+    """With the fades at both ends, and effects that know where in the layer they are."""
+    if not laid:
+        return ()
+    if layer.fade_in:
+        laid[0] = replace(laid[0], fade_in=layer.fade_in.frames(rate))
+    if layer.fade_out:
+        laid[-1] = replace(laid[-1], fade_out=layer.fade_out.frames(rate))
+    begin, end = laid[0].record.start, laid[-1].record.stop
+    return tuple(_timed(one, begin, end) if one.source.change.effects else one for one in laid)
+
+
+def _timed(layer: PictureLayer, begin: int, end: int) -> PictureLayer:
+    at = layer.record.start - begin
+    change = replace(layer.source.change, effects_at=at, effects_frames=end - begin)
+    return replace(layer, source=replace(layer.source, change=change))
 
 
 def _layer(
@@ -65,8 +90,11 @@ def _layer(
         source=one.piece.source,
         record=FrameRange(at, at + frames),
         source_in=source,
-        box=box_of(layer, one.piece.source.info, canvas),
+        box=box_of(layer, one.piece.source, canvas),
         shape=layer.shape,
+        fit=one.piece.fit if layer.place == "full" else "cover",
+        opacity=layer.opacity,
+        key=key_of(layer.key),
     )
 
 
@@ -82,7 +110,7 @@ def _within(layer: PictureLayer, frames: int) -> PictureLayer | None:
     )
 
 
-def box_of(layer: Layer, info: MediaInfo, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
+def box_of(layer: Layer, source: Source, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
     """
     x, y, width and height on the canvas, all even; the source's shape, a square for a circle.
 
@@ -91,9 +119,8 @@ def box_of(layer: Layer, info: MediaInfo, canvas: tuple[int, int]) -> tuple[int,
     width, height = canvas
     if layer.place == "full":
         return 0, 0, width, height
-    assert info.video is not None
     margin = layer.margin * height
-    shape = Fraction(1) if layer.shape == "circle" else Fraction(*info.video.display_size)
+    shape = Fraction(1) if layer.shape == "circle" else source.shape()
     wide = min(layer.width * width, max(2.0, width - 2 * margin))
     wide = min(wide, float(max(2.0, height - 2 * margin) * shape))
     size = (max(2, _even(wide)), max(2, _even(wide / shape)))
@@ -114,7 +141,11 @@ def _even(value: float) -> int:
 
 
 def titles_of(
-    timeline: Timeline, starts: Starts, frames: int, notes: list[str]
+    timeline: Timeline,
+    starts: Starts,
+    frames: int,
+    hashes: Mapping[Path, str],
+    notes: list[str],
 ) -> tuple[TitleLayer, ...]:
     """Titles within the programme."""
     found = []
@@ -123,10 +154,15 @@ def titles_of(
         stop = min(frames, start + title.for_.frames(starts.rate))
         start = max(0, start)
         if start >= stop:
-            notes.append(f"title {title.text[:40]!r}: nothing of it lies within the programme")
+            name = title.clip or (title.text or "")[:40]
+            notes.append(f"title {name!r}: nothing of it lies within the programme")
             continue
         record = FrameRange(start, stop)
-        found.append(TitleLayer(f"title.{number}", title.text, title.style, record))
+        made = None
+        if title.clip:
+            effect = Effect(name=title.clip, options=title.options)
+            made = effect_of(effect, hashes, timeline.path.parent)
+        found.append(TitleLayer(f"title.{number}", title.text or "", title.style, record, made))
     return tuple(found)
 
 

@@ -202,4 +202,4 @@ def _with_transition(
         )
     if ahead + after <= 0:
         return replace(clip, join="cut")
-    return replace(clip, transition=Transition(joint.name, ahead, after))
+    return replace(clip, transition=Transition(joint.name, ahead, after, joint.colour))

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
-from assembler.cut.model import Source
+from assembler.cut.change import change_of
+from assembler.cut.model import Change, Source
 from assembler.errors import GenerateError, MediaError
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.clips import handed_frame
@@ -101,9 +103,17 @@ class Material:
     files: Mapping[str, FileClip]
     links: Mapping[str, tuple[Link, ...]]
     takes: Mapping[str, TakeLike]
+    hashes: Mapping[Path, str]
+    """SHA-256 of colour tables and of the user's own code."""
 
     @classmethod
-    def of(cls, loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> Material:
+    def of(
+        cls,
+        loaded: Loaded,
+        plan: Plan,
+        takes: Mapping[str, TakeLike],
+        hashes: Mapping[Path, str] = MappingProxyType({}),
+    ) -> Material:
         """Material of a plan and its takes."""
         links: dict[str, list[Link]] = {}
         for step in plan.steps:
@@ -114,7 +124,12 @@ class Material:
             {clip.segment: clip for clip in plan.files},
             {name: tuple(sorted(own, key=lambda one: one.number)) for name, own in links.items()},
             takes,
+            hashes,
         )
+
+    def change(self, place: Place, frames: int = 0) -> Change:
+        """What is done to a segment's picture."""
+        return change_of(place, frames, self.hashes, self.timeline.path.parent)
 
 
 def runs_of(place: Place, material: Material) -> tuple[Run, ...]:
@@ -133,24 +148,27 @@ def runs_of(place: Place, material: Material) -> tuple[Run, ...]:
         if clip is None:
             what = f"segment {segment.id}: {segment.url or segment.file} isn't there yet"
             raise MediaError(what, fix="fetch it first")
-        return (_file_run(place, clip, fit, rate),)
+        change = material.change(place, clip.out_frame - clip.in_frame)
+        return (_file_run(place, clip, fit, rate, change),)
     return tuple(_link_runs(place, material, fit, rate))
 
 
-def _file_run(place: Place, clip: FileClip, fit: Fit, rate: Fraction) -> Run:
+def _file_run(place: Place, clip: FileClip, fit: Fit, rate: Fraction, change: Change) -> Run:
     segment, video = place.segment, clip.info.video
     assert video is not None
     still = clip.info.still
-    held = still or segment.out is not None or segment.duration is not None
+    retime = clip.retime
+    held = still or retime or segment.out is not None or segment.duration is not None
+    source = Source(clip.key, clip.path, clip.info, clip.colour, still, retime, change)
     piece = Piece(
         id=segment.id,
         segment=segment.id,
-        source=Source(clip.key, clip.path, clip.info, clip.colour, still),
+        source=source,
         fit=fit,
         first=clip.in_frame,
         stop=clip.out_frame,
-        frames=clip.out_frame if still else video.frames_at(rate),
-        repeat=0 if still else video.first_at(1, rate),
+        frames=source.frames_at(rate) or clip.out_frame,
+        repeat=0 if still or retime else video.first_at(1, rate),
         join=place.joint.kind,
         link=None,
     )
@@ -166,7 +184,7 @@ def _link_runs(place: Place, material: Material, fit: Fit, rate: Fraction) -> It
             yield Run(tuple(pieces), target)
             pieces, target = [], 0
         join: Join = "handoff" if handed else "cut" if link.number > 1 else place.joint.kind
-        piece = _link_piece(place.segment, link, material.takes, fit, rate, join)
+        piece = _link_piece(place, link, material, fit, rate, join)
         if handed:
             pieces[-1] = _ended(pieces[-1], piece, rate)
         pieces.append(piece)
@@ -179,14 +197,14 @@ def _after(link: Link) -> str | None:
 
 
 def _link_piece(
-    segment: Segment,
+    place: Place,
     link: Link,
-    takes: Mapping[str, TakeLike],
+    material: Material,
     fit: Fit,
     rate: Fraction,
     join: Join,
 ) -> Piece:
-    take = takes.get(link.id)
+    segment, take = place.segment, material.takes.get(link.id)
     if take is None or take.info.video is None:
         raise GenerateError(f"link {link.id} has no take", link.where, "render or generate first")
     video = take.info.video
@@ -194,7 +212,13 @@ def _link_piece(
     return Piece(
         id=link.id,
         segment=segment.id,
-        source=Source(take.key, take.path, take.info, _colour(segment, take)),
+        source=Source(
+            take.key,
+            take.path,
+            take.info,
+            _colour(segment, take),
+            change=material.change(place),
+        ),
         fit=fit,
         first=min(link.head_frames, frames - 1),
         stop=frames,

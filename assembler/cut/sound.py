@@ -134,6 +134,8 @@ class _Edge:
     """B's sound begins so many samples before the cut (after it when negative)."""
     fade: int = 0
     """Samples over which they cross; 0 when nothing fades."""
+    seam: bool = False
+    """Whether the mix may choose where they cross."""
 
 
 def native_sounds(
@@ -222,7 +224,7 @@ def _heard(
     info = clip.source.info
     native = segment.native or timeline.native_audio
     muted = native.mode == "mute" or _off(segment, timeline)
-    if not info.audio or clip.source.still or muted:
+    if not info.audio or clip.source.still or clip.source.retime or muted:
         return None
     assert info.video is not None
     own = _Heard(
@@ -290,7 +292,7 @@ def _edge(
     if a and b and _goes_on(a, b, clock):
         return _Edge()
     if b_clip.join == "handoff" and a and b:
-        return _crossing(*_overlap(a, b, clock), clock)
+        return replace(_crossing(*_overlap(a, b, clock), clock), seam=True)
     return _Edge(fade=clock.micro)
 
 
@@ -372,7 +374,11 @@ def _sounds(one: _Heard, begin: _Edge, end: _Edge, clock: Clock) -> list[Sound]:
             gain_db=one.native.level,
             level_to_mix=one.native.match,
             speech_only=one.native.mode == "speech-only" and not one.from_master,
+            duck_db=one.native.duck.by if one.native.duck else 0.0,
+            duck_under=one.native.duck.under if one.native.duck else (),
             segment=one.segment,
+            free_in=one.spare_before(clock) - begin.b_extends if n == 0 and begin.seam else None,
+            free_out=one.spare_after(clock) - end.a_extends if n == last and end.seam else None,
         )
         fades = (begin.fade if n == 0 else 2 * cross, end.fade if n == last else 2 * cross)
         found.append(_faded(sound, *fades))

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.cut.model import Insert, TitleLayer
-from assembler.errors import MissingProgramError
+from assembler.cut.code import function_of
+from assembler.cut.model import Effect, Insert, TitleLayer
+from assembler.errors import AssemblerError, MissingProgramError, RenderError
 from assembler.layers.typeset import (
     SHADOW_BLUR,
     SHADOW_DROP,
@@ -69,6 +70,8 @@ def title_insert(
         MissingProgramError: If the font or one of its characters is missing.
         RenderError: If the words don't fit the picture.
     """
+    if layer.made is not None:
+        return _own_insert(layer, layer.made, size, rate, folder)
     style = title_preset(layer.style, folders)
     font = font_file(style.font, folders)
     block = typeset(layer.text, style, size, _complete(layer.text, font, style))
@@ -81,6 +84,46 @@ def title_insert(
         _write(path, _pictures(block, style, font, rate, frames), block.box, rate)
     x, y, width, height = block.box
     return Insert(path, layer.record, x, y, width, height, key)
+
+
+def _own_insert(
+    layer: TitleLayer, made: Effect, size: tuple[int, int], rate: Fraction, folder: Path
+) -> Insert:
+    """A clip that the user's function makes, as large as the canvas."""
+    frames = layer.record.frames
+    key = content_key(
+        stage=STAGE, code=made.key, name=made.name, options=made.options, size=size, rate=rate,
+        frames=frames,
+    )  # fmt: skip
+    path = folder / f"{key}.mov"
+    if not path.is_file():
+        box = (0, 0, *size)
+        _write(path, _own_pictures(made, size, rate, frames), box, rate)
+    return Insert(path, layer.record, 0, 0, *size, key)
+
+
+def _own_pictures(
+    made: Effect, size: tuple[int, int], rate: Fraction, frames: int
+) -> Iterator[Floats]:
+    try:
+        clip = function_of(made)(size=size, duration=float(frames / rate), **made.given)
+        for number in range(frames):
+            yield _own_picture(clip, float((number + Fraction(1, 2)) / rate), size)
+    except AssemblerError:
+        raise
+    except Exception as exc:  # the user's own code may raise anything
+        raise RenderError(f"the clip {made.name} fails: {exc!r}", fix="mend it.") from exc
+
+
+def _own_picture(clip: Any, t: float, size: tuple[int, int]) -> Floats:
+    picture = np.asarray(clip.get_frame(t))
+    if picture.shape[:2] != size[::-1]:
+        got = "x".join(str(side) for side in picture.shape[1::-1])
+        raise RenderError(f"the clip is {got}, not {size[0]}x{size[1]}", fix="use `size`.")
+    if clip.mask is not None:
+        return _picture(clip, t)
+    colour = picture[..., :3].astype(np.float32) / np.float32(255)
+    return np.dstack([colour, np.ones(picture.shape[:2], np.float32)])
 
 
 def check_words(

@@ -111,6 +111,7 @@ def conform(
     first: int,
     count: int,
     keep_alpha: bool = False,
+    crop: tuple[float, float, float, float] | None = None,
 ) -> Node:
     """
     Exactly *count* frames of the canvas, upright, square pixels, BT.709, limited range.
@@ -126,6 +127,7 @@ def conform(
         first: First frame, counted at *rate*.
         count: Number of frames; the last one the source has is held if they don't suffice.
         keep_alpha: Keep transparency (*pix_fmt* must carry it) instead of laying it over black.
+        crop: Left, top, right and bottom parts of the upright picture that are cut away.
 
     Returns:
         A stream with time stamps 0, 1, 2… in units of 1 / *rate*.
@@ -134,12 +136,40 @@ def conform(
 
     video = video_of(source_info)
     stream = node[str(video.index)]
-    look = _Look(video, assumed(colour, video.width, video.height), size, fit, pix_fmt, keep_alpha)
+    seen, window = cropped(video, crop)
+    look = _Look(seen, assumed(colour, video.width, video.height), size, fit, pix_fmt, keep_alpha)
     if source_info.still:
-        return _repeated(_picture(stream.filter("trim", end_frame=1), look), rate, count)
+        still = _windowed(stream.filter("trim", end_frame=1), window)
+        return _repeated(_picture(still, look), rate, count)
     stream = _deinterlaced(stream, video)
     stream = _timed(stream, video, rate, first, count)
-    return _picture(stream, look)
+    return _picture(_windowed(stream, window), look)
+
+
+Window = tuple[int, int, int, int]
+"""Width, height, x and y in coded pixels."""
+
+
+def cropped(
+    video: VideoStream, crop: tuple[float, float, float, float] | None
+) -> tuple[VideoStream, Window | None]:
+    """What is left of a picture, and where it lies in the coded one, on whole chroma samples."""
+    if crop is None:
+        return video, None
+    left, top, right, bottom = crop
+    if video.mirrored:
+        left, right = right, left
+    for _ in range(video.rotation // 90):  # upright sides in the coded picture
+        left, top, right, bottom = top, right, bottom, left
+    x0, y0 = 2 * round(left * video.width / 2), 2 * round(top * video.height / 2)
+    x1 = max(x0 + 2, 2 * round((1 - right) * video.width / 2))
+    y1 = max(y0 + 2, 2 * round((1 - bottom) * video.height / 2))
+    x1, y1 = min(x1, video.width), min(y1, video.height)
+    return replace(video, width=x1 - x0, height=y1 - y0), (x1 - x0, y1 - y0, x0, y0)
+
+
+def _windowed(stream: Node, window: Window | None) -> Node:
+    return stream if window is None else stream.filter("crop", *window)
 
 
 def _repeated(stream: Node, rate: Fraction, count: int) -> Node:

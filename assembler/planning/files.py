@@ -11,6 +11,7 @@ from assembler.planning import keys
 from assembler.planning.clips import colour_of
 from assembler.planning.model import FileClip
 from assembler.planning.problems import Problems
+from assembler.planning.retime import Retime, bends_time, retimed
 from assembler.planning.row import Place
 
 
@@ -32,14 +33,69 @@ def file_clip(
         fix = "give a video or an image; sound goes into `tracks:`"
         problems.add(f"segment {segment.id}: {path.name} {what}", fix, *_at(place, source))
         return None
-    used = _still(place, rate, problems) if info.still else _used(place, info, rate, problems)
+    if not _fits_kind(place, info, problems):
+        return None
+    retime = _bent(place, info, rate, problems) if bends_time(segment) else None
+    if info.still:
+        used = _still(place, rate, problems)
+    elif retime:
+        used = (retime.first, retime.first + retime.shown)
+    else:
+        used = None if bends_time(segment) else _used(place, info, rate, problems)
     if used is None:
         return None
     if not info.still:
-        _check_handles(place, used, info.video.frames_at(rate), problems)
+        has = retime.frames if retime else info.video.frames_at(rate)
+        _check_handles(place, used, has, problems)
     colour = colour_of(info, segment.colour)
     key = keys.content_key(stage=keys.FILES, sha256=hashes[path], colour=colour)
-    return FileClip(segment.id, path, info, *used, key, colour)
+    return FileClip(segment.id, path, info, *used, key, colour, retime)
+
+
+def _fits_kind(place: Place, info: MediaInfo, problems: Problems) -> bool:
+    """Whether what is done to the segment can be done to such a file."""
+    segment, found = place.segment, len(problems)
+    if info.still:
+        for key in ("speed", "reverse", "freeze"):
+            if getattr(segment, key):
+                what = f"segment {segment.id}: a still picture has no time that `{key}` could bend"
+                problems.add(what, "take it out, or give a video", *_at(place, key))
+    elif segment.move:
+        what = f"segment {segment.id}: `move` is for still pictures, {info.path.name} is a video"
+        problems.add(what, "take it out, or use `crop`", *_at(place, "move"))
+    if info.video and info.video.alpha and (segment.effects or bends_time(segment)):
+        key = "effects" if segment.effects else "speed"
+        what = f"segment {segment.id}: the transparency of {info.path.name} would be lost"
+        fix = "take out `effects`, `speed`, `reverse` and `freeze`, or give a file without it"
+        problems.add(what, fix, *_at(place, key))
+    return len(problems) == found
+
+
+def _bent(place: Place, info: MediaInfo, rate: Fraction, problems: Problems) -> Retime | None:
+    """The bent time of a video; None when its source has not enough frames."""
+    assert info.video is not None
+    segment, has = place.segment, info.video.frames_at(rate)
+    first = segment.in_.frames(rate) if segment.in_ else 0
+    stop = segment.out.frames(rate) if segment.out else None
+    length = segment.duration.frames(rate) if segment.duration else None
+    name, end = info.path.name, has if stop is None else stop
+    if first >= end or end > has:
+        what = f"{name} has {has} frames at {float(rate):g} fps; frames {first} to {end} are asked"
+        fix = f"end at {has}f ({float(has / rate):.3f} s) at the latest, after `in`"
+        problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "out" if stop else "in"))
+        return None
+    found = retimed(segment, first=first, stop=stop, length=length, has=has, rate=rate)
+    last = found.at(found.first + found.shown - 1)
+    if not 0 <= last < has:
+        most = retimed(segment, first=first, stop=stop, length=None, has=has, rate=rate).shown
+        what = (
+            f"its {found.shown} frames reach frame {round(last)} of {name}, which has {has} "
+            f"at {float(rate):g} fps"
+        )
+        fix = f"give it at most {most}f ({float(most / rate):.3f} s)"
+        problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "duration"))
+        return None
+    return found
 
 
 def _at(place: Place, *loc: str) -> tuple[str | int, ...]:

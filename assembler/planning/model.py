@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assembler.media.info import Colour, MediaInfo
+from assembler.planning.retime import Retime
 from assembler.spec.presets import GenerationKind
 
 
@@ -108,6 +109,8 @@ class FileClip:
     key: str
     colour: Colour
     """How its numbers are read."""
+    retime: Retime | None = None
+    """How its time is bent; frames are then those that come out."""
 
 
 LinkState = Literal["done", "ready", "waiting"]

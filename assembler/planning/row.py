@@ -27,6 +27,8 @@ class Joint:
     """Frames of it after the cut: a handle behind the out of the segment before."""
     j_cut: int = 0
     l_cut: int = 0
+    colour: str = ""
+    """What the transition goes through, where its author says it."""
 
     @property
     def head(self) -> int:
@@ -84,4 +86,5 @@ def _joint(a: Segment, b: Segment, rate: Fraction) -> Joint:
     length = (join.duration or DEFAULT_TRANSITION).frames(rate)
     if length == 0:
         return Joint("cut", j_cut=j_cut, l_cut=l_cut)
-    return Joint("transition", join.transition, length // 2, length - length // 2, j_cut, l_cut)
+    before, after = length // 2, length - length // 2
+    return Joint("transition", join.transition, before, after, j_cut, l_cut, join.colour or "")

@@ -134,7 +134,8 @@ class SpanJob:
         import ffmpeg  # with the graph's own imports: a finished film needs none of them
 
         from assembler.rendering.graph import graph_of
-        from assembler.rendering.inserts import frames_of, prepared
+        from assembler.rendering.inserts import prepared
+        from assembler.rendering.raw import frames_of
 
         with prepared(self.span, cancel) as materials:
             stream = graph_of(self.span, materials)

@@ -17,6 +17,7 @@ from typing import Any
 
 import ffmpeg
 
+from assembler.cut.model import Cdl, Change, ChromaKey, Table
 from assembler.match.decision import Correction
 from assembler.media.conform import (
     Node,
@@ -28,6 +29,7 @@ from assembler.media.conform import (
     overlay_format,
 )
 from assembler.rendering.spans import Form, Laid, Overlay, Passage, Piece, Shot, Span
+from assembler.spec.transitions import DIPS, XFADES
 
 WORKING = (
     "yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le",
@@ -35,18 +37,8 @@ WORKING = (
 )  # fmt: skip
 """Pixel formats in which every filter used here works without converting."""
 
-XFADES = {
-    "dissolve": "fade", "wipe-left": "wipeleft", "wipe-right": "wiperight", "wipe-up": "wipeup",
-    "wipe-down": "wipedown", "slide-left": "slideleft", "slide-right": "slideright",
-    "slide-up": "slideup", "slide-down": "slidedown", "smooth-left": "smoothleft",
-    "smooth-right": "smoothright", "smooth-up": "smoothup", "smooth-down": "smoothdown",
-    "circle-open": "circleopen", "circle-close": "circleclose", "radial": "radial",
-    "pixelize": "pixelize", "zoom-in": "zoomin",
-}  # fmt: skip
-"""Our transitions by the name of ffmpeg's xfade."""
-
-THROUGH = {"fade-black": "black", "fade-white": "white"}
-"""Transitions that go through a colour."""
+MADE_BY_EFFECTS = "gbrp"
+"""Pixel format in which effects give frames back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +49,12 @@ class Materials:
     """Lossless clips of corrected shots, in the working format and size."""
     piped: Shot | None = None
     """The corrected shot whose raw frames come through ffmpeg's standard input."""
+    layers: Mapping[Overlay, Path] = field(default_factory=dict)
+    """Lossless clips of layers whose frames are made outside of ffmpeg, in their size."""
     masks: Mapping[Overlay, Path] = field(default_factory=dict)
-    """Shapes of layers: white where the layer shows."""
+    """White where a layer shows: a picture, or a clip where the layer fades."""
+    tables: Mapping[Table | Cdl, Path] = field(default_factory=dict)
+    """Colour tables to apply; of a CDL all but its saturation, as curves."""
     strip: Path | None = None
     """Timecode and names to burn in, a clip with transparency."""
 
@@ -114,34 +110,84 @@ class _Builder:
                 return self.passage(piece)
 
     def shot(self, shot: Shot) -> Node:
+        form = raw_format(shot, self.work)
         if shot == self.materials.piped:
             size = "{}x{}".format(*self.form.size)
             raw = self.read(
-                "pipe:0", f="rawvideo", pix_fmt=self.work, s=size, framerate=str(self.form.rate)
+                "pipe:0", f="rawvideo", pix_fmt=form, s=size, framerate=str(self.form.rate)
             )
-            return self.made(raw)
+            return self.finished_look(self.made(raw, form), shot)
         if shot in self.materials.inserts:
-            return self.made(self.read(location(self.materials.inserts[shot])))
-        source = shot.source
-        stream = conform(
-            self.read(location(source.path), **input_args(source.info, shot.first, self.form.rate)),
-            source.info,
-            source.colour,
-            size=self.form.size,
-            rate=self.form.rate,
-            fit=shot.fit,
-            pix_fmt=self.work,
-            first=shot.first,
-            count=shot.read,
-        )
+            made = self.made(self.read(location(self.materials.inserts[shot])), form)
+            return self.finished_look(made, shot)
+        stream = self.conformed(shot, self.form.size, self.work)
         if shot.skipped:
             left_out = "+".join(f"eq(n,{n})" for n in shot.skipped)
             stream = counted(stream.filter("select", f"not({left_out})"), self.form.rate)
-        return stream
+        return self.finished_look(stream, shot)
 
-    def made(self, node: Node) -> Node:
-        """Frames that were corrected beforehand."""
-        return finished(counted(node["v:0"], self.form.rate), self.work)
+    def conformed(
+        self, shot: Shot, size: tuple[int, int], pix_fmt: str, *, alpha: bool = False
+    ) -> Node:
+        source = shot.source
+        return conform(
+            self.read(location(source.path), **input_args(source.info, shot.first, self.form.rate)),
+            source.info,
+            source.colour,
+            size=size,
+            rate=self.form.rate,
+            fit=shot.fit,
+            pix_fmt=pix_fmt,
+            first=shot.first,
+            count=shot.read,
+            keep_alpha=alpha,
+            crop=source.change.crop,
+        )
+
+    def finished_look(self, stream: Node, shot: Shot, pix_fmt: str = "") -> Node:
+        """Colour table and CDL, which effects already have in them."""
+        change = shot.source.change
+        if change.effects or not (change.table or change.cdl):
+            return stream
+        return self.coloured(stream, change, pix_fmt or self.work)
+
+    def coloured(self, stream: Node, change: Change, pix_fmt: str) -> Node:
+        """A colour table, then a CDL, both in 16 bits of R'G'B'."""
+        deep = "gbrap16le" if "a" in pix_fmt else "gbrp16le"
+        rgb = pix_fmt.startswith("gbr")
+        if not rgb:
+            stream = stream.filter(
+                "zscale", matrixin="709", rangein="limited", chromalin="left",
+                matrix="gbr", range="full",
+            )  # fmt: skip
+        stream = stream.filter("format", deep)
+        if change.table:
+            stream = self.looked_up(stream, change.table)
+        if change.cdl:
+            stream = self.looked_up(stream, change.cdl)
+            stream = _saturated(stream, change.cdl.saturation)
+        into = {"matrix": "gbr", "range": "full"} if rgb else {"matrix": "709", "range": "limited"}
+        stream = stream.filter(
+            "zscale", matrixin="gbr", rangein="full", chromal="left",
+            dither="error_diffusion", **into,
+        )  # fmt: skip
+        return finished(stream, pix_fmt)
+
+    def looked_up(self, stream: Node, table: Table | Cdl) -> Node:
+        path = self.materials.tables[table]
+        if isinstance(table, Cdl) or _curves(path):
+            return stream.filter("lut1d", file=path.as_posix(), interp="linear")
+        return stream.filter("lut3d", file=path.as_posix(), interp="tetrahedral")
+
+    def made(self, node: Node, form: str) -> Node:
+        """Frames that were made beforehand."""
+        stream = counted(node["v:0"], self.form.rate)
+        if form != self.work and not self.work.startswith("gbr"):
+            stream = stream.filter("format", form).filter(
+                "zscale", matrixin="gbr", rangein="full", matrix="709", range="limited",
+                chromal="left", dither="error_diffusion",
+            )  # fmt: skip
+        return finished(stream, self.work)
 
     def passage(self, passage: Passage) -> Node:
         """
@@ -152,8 +198,8 @@ class _Builder:
         deep = _deep(self.work)
         sides = [self.padded(shot, deep) for shot in (passage.before, passage.after)]
         steps = passage.frames + 1
-        if passage.name in THROUGH:
-            mixed = self.through(sides, THROUGH[passage.name], steps, deep)
+        if passage.name in DIPS:
+            mixed = self.through(sides, passage.colour or DIPS[passage.name], steps, deep)
         else:
             mixed = self.faded(sides[0], sides[1], XFADES[passage.name], 0, steps)
         mixed = mixed.filter("trim", start_frame=1, end_frame=steps)
@@ -189,9 +235,9 @@ class _Builder:
         )
 
     def plain(self, colour: str, frames: int, pix_fmt: str) -> Node:
-        """Black or white (235) frames."""
+        """Frames of one colour; white is 235."""
         size = "{}x{}".format(*self.form.size)
-        source = self.read(f"color=c={colour}:s={size}:r={self.form.rate}", f="lavfi")
+        source = self.read(f"color=c=0x{colour[1:]}:s={size}:r={self.form.rate}", f="lavfi")
         stream = source.filter("format", "gbrp")
         if not pix_fmt.startswith("gbr"):
             stream = stream.filter(
@@ -201,37 +247,40 @@ class _Builder:
         return stream.filter("fps", f"{self.form.rate}").filter("trim", end_frame=frames)
 
     def laid_over(self, stream: Node, overlay: Overlay) -> Node:
-        source = overlay.source
-        x, y, width, height = overlay.box
-        mask = self.materials.masks.get(overlay)
-        alpha = source.info.video is not None and source.info.video.alpha
-        layer = conform(
-            self.read(
-                location(source.path), **input_args(source.info, overlay.first, self.form.rate)
-            ),
-            source.info,
-            source.colour,
-            size=(width, height),
-            rate=self.form.rate,
-            fit="cover",
-            pix_fmt=_with_alpha(self.work) if alpha else self.work,
-            first=overlay.first,
-            count=overlay.frames,
-            keep_alpha=alpha,
-        )
-        if mask is not None:
-            layer = self.masked(layer, mask, overlay.frames)
+        x, y = overlay.box[:2]
+        layer = self.layer(overlay)
+        if overlay.masked:
+            layer = self.masked(layer, overlay)
         layer = layer.filter("setpts", f"PTS+{overlay.at}")
         form = overlay_format(self.work)
         return stream.overlay(layer, x=x, y=y, format=form, eof_action="pass")
 
-    def masked(self, layer: Node, mask: Path, frames: int) -> Node:
-        shape = self.read(location(mask))["v:0"].filter("format", "gray")
-        shape = counted(shape.filter("loop", loop=-1, size=1), self.form.rate)
-        deep = "10" in self.work
-        if deep:
-            shape = shape.filter("format", "gray10le")
-        shape = shape.filter("trim", end_frame=frames)
+    def layer(self, overlay: Overlay) -> Node:
+        """A layer in its size, with transparency where it has any."""
+        shot, size = overlay.shot, overlay.box[2:]
+        form = raw_format(shot, self.work)
+        if overlay in self.materials.layers:
+            made = self.made(self.read(location(self.materials.layers[overlay])), form)
+            layer = self.finished_look(made, shot)
+        else:
+            alpha = _transparent(shot)
+            form = _with_alpha(self.work) if alpha else self.work
+            layer = self.finished_look(self.conformed(shot, size, form, alpha=alpha), shot, form)
+        return keyed(layer, overlay.key, self.work) if overlay.key else layer
+
+    def masked(self, layer: Node, overlay: Overlay) -> Node:
+        """Seen through the mask; what is transparent already stays so."""
+        mask = self.materials.masks[overlay]
+        grey = "gray10le" if "10" in self.work else "gray"
+        shape = self.read(location(mask))["v:0"]
+        if overlay.fades is None:
+            shape = shape.filter("loop", loop=-1, size=1)
+        shape = counted(shape.filter("format", "gray"), self.form.rate).filter("format", grey)
+        shape = shape.filter("trim", end_frame=overlay.frames)
+        if overlay.key or _transparent(overlay.shot):
+            both = layer.filter_multi_output("split", 2)
+            layer, own = both[0], both[1].filter("alphaextract").filter("format", grey)
+            shape = ffmpeg.filter([own, shape], "blend", all_mode="multiply")
         layer = layer.filter("format", _with_alpha(self.work))
         return ffmpeg.filter([layer, shape], "alphamerge")
 
@@ -280,12 +329,22 @@ class _Builder:
         return finished(stream.filter("zscale", **args), self.form.pix_fmt)
 
 
-def fitted(correction: Correction, form: Form) -> Correction:
-    """*correction* with its geometry told in parts of the delivered picture, not of the canvas."""
-    if correction.affine is None or form.size == form.canvas:
+def fitted(shot: Shot, form: Form) -> Correction:
+    """
+    A shot's correction with its geometry told in parts of the delivered picture.
+
+    Seams are measured on the canvas and without the author's crop.
+    """
+    correction, crop = shot.correction, shot.source.change.crop
+    if correction.affine is None or (form.size == form.canvas and crop is None):
         return correction
-    scale = max(form.size[0] / form.canvas[0], form.size[1] / form.canvas[1])
-    left, top = ((c * scale - s) / 2 for c, s in zip(form.canvas, form.size, strict=True))
+    if crop is None:
+        scale = max(form.size[0] / form.canvas[0], form.size[1] / form.canvas[1])
+        left, top = ((c * scale - s) / 2 for c, s in zip(form.canvas, form.size, strict=True))
+    elif shot.fit == "stretch":
+        return replace(correction, affine=None)
+    else:
+        scale, left, top = _cropped_place(shot, crop, form)
     a, b, c, d, e, f = correction.affine
     width = form.canvas[0] * scale
     moved = (
@@ -293,6 +352,96 @@ def fitted(correction: Correction, form: Form) -> Correction:
         (d, e, (f * width + d * left + e * top - top) / form.size[0]),
     )
     return replace(correction, affine=(*moved[0], *moved[1]))
+
+
+def _cropped_place(
+    shot: Shot, crop: tuple[float, float, float, float], form: Form
+) -> tuple[float, float, float]:
+    """Scale of the canvas in the delivered picture, and where the latter lies in it."""
+    video = shot.source.info.video
+    assert video is not None
+    choose = max if shot.fit == "cover" else min
+    whole = video.display_size
+    seen = (whole[0] * (1 - crop[0] - crop[2]), whole[1] * (1 - crop[1] - crop[3]))
+    before = choose(c / w for c, w in zip(form.canvas, whole, strict=True))
+    after = choose(s / w for s, w in zip(form.size, seen, strict=True))
+    scale = after / before
+    left, top = (
+        crop[n] * whole[n] * after
+        - (form.size[n] - seen[n] * after) / 2
+        + scale * (form.canvas[n] - whole[n] * before) / 2
+        for n in range(2)
+    )
+    return scale, left, top
+
+
+def raw_format(shot: Shot, work: str) -> str:
+    """Pixel format in which frames of *shot* are made outside of ffmpeg."""
+    return MADE_BY_EFFECTS if shot.source.change.effects else work
+
+
+def _transparent(shot: Shot) -> bool:
+    video = shot.source.info.video
+    return video is not None and video.alpha and not shot.in_arrays
+
+
+def _curves(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().startswith("LUT_1D")
+
+
+def _saturated(stream: Node, saturation: float) -> Node:
+    if saturation == 1.0:
+        return stream
+    rest = 1 - saturation
+    luma = {"r": 0.2126, "g": 0.7152, "b": 0.0722}
+    terms = {
+        f"{out}{into}": rest * luma[into] + (saturation if out == into else 0.0)
+        for out in luma
+        for into in luma
+    }
+    return stream.filter("colorchannelmixer", **{k: f"{v:.8f}" for k, v in terms.items()})
+
+
+def keyed(stream: Node, key: ChromaKey, work: str) -> Node:
+    """
+    *stream* with a colour made transparent: clear up to `similarity`, solid from there + `blend`.
+
+    The distance is that of chroma (BT.709, 8 bits) over 255 times the root of 2.
+    """
+    red, green, blue = (int(key.colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    codes = (
+        16 + 219 * luma,
+        128 + 224 * (blue - luma) / 1.8556,
+        128 + 224 * (red - luma) / 1.5748,
+    )
+    colour = "0x" + "".join(f"{round(code):02x}" for code in codes)
+    form = "yuva444p10le" if "10" in work else "yuva444p"
+    if work.startswith("gbr"):
+        stream = stream.filter("zscale", matrix="709", range="limited")
+    stream = stream.filter("format", form).filter(
+        "chromakey", color=colour, similarity=max(1e-5, key.similarity), blend=key.blend, yuv=1
+    )
+    if key.spill and (kind := _spill(red, green, blue)):
+        stream = stream.filter("zscale", matrix="gbr", range="full").filter("format", "gbrap")
+        stream = stream.filter("format", "argb").filter("despill", type=kind, mix=1 - key.spill)
+        stream = stream.filter("format", "gbrap").filter(
+            "zscale", matrixin="gbr", rangein="full", matrix="709", range="limited"
+        )
+        stream = stream.filter("format", form)
+    if work.startswith("gbr"):
+        stream = stream.filter("zscale", matrix="gbr", range="full")
+    elif "444" not in work:
+        stream = stream.filter("zscale", chromal="left")
+    return stream.filter("format", _with_alpha(work)).filter("setsar", 1)
+
+
+def _spill(red: float, green: float, blue: float) -> str:
+    """Which channel glows on the subject."""
+    if green > max(red, blue):
+        return "green"
+    return "blue" if blue > max(red, green) else ""
 
 
 def _deep(work: str) -> str:

@@ -129,7 +129,7 @@ def _held(clip: Clip, cut: Cut) -> Iterator[str]:
     video = clip.source.info.video
     if video is None or clip.source.info.still:
         return
-    missing = clip.source_out - video.frames_at(cut.rate)
+    missing = clip.source_out - (clip.source.frames_at(cut.rate) or clip.source_out)
     if missing > 0:
         name = clip.source.path.name
         yield f"{name}: it ends {missing} frames before clip {clip.id} does; its last frame is held"

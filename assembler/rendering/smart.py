@@ -65,6 +65,8 @@ def copy_fault(source: Source, wanted: Wanted) -> str | None:
     video = source.info.video
     if video is None or source.info.still:
         return "it is a picture"
+    if source.retime or not source.change.plain:
+        return "its time or its picture is changed"
     colour = assumed(source.colour, video.width, video.height)
     tags = video.colour
     faults = (

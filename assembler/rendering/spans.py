@@ -16,16 +16,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from assembler.cut.model import Clip, Cut, Insert, PictureLayer, Source
+from assembler.cut.model import Change, ChromaKey, Clip, Cut, Insert, PictureLayer, Source
 from assembler.match.decision import IDENTITY, NO_CORRECTION, ColourFix, Correction
-from assembler.media.info import Colour
 from assembler.planning.keys import content_key
 from assembler.rendering.smart import Wanted, as_source, copied_ranges, with_whole_heads
 from assembler.spec.model import Fit
 from assembler.spec.presets import DeliveryPreset
 from assembler.timebase import FrameRange, round_half_up
 
-STAGE = 3
+STAGE = 4
 """Version of what a span's description is turned into; raise it when the picture changes."""
 
 LONGEST_S = 10
@@ -61,6 +60,13 @@ class Shot:
         """Frames to read, those left out included."""
         return self.frames + len(self.skipped)
 
+    @property
+    def in_arrays(self) -> bool:
+        """Whether its frames are made outside of ffmpeg."""
+        change = self.source.change
+        made = change.glide or change.effects or self.source.retime
+        return bool(made) or not self.correction.neutral
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -69,6 +75,8 @@ class Passage:
     name: str
     before: Shot
     after: Shot
+    colour: str = ""
+    """What it goes through, as #rrggbb, where that isn't said by its name."""
 
     @property
     def frames(self) -> int:
@@ -83,15 +91,34 @@ Piece = Shot | Passage
 class Overlay:
     """A picture layer's part in a span."""
 
-    source: Source
+    shot: Shot
     at: int
     """Frame of the span at which it begins."""
-    first: int
-    """First frame of the source."""
-    frames: int
     box: tuple[int, int, int, int]
     """x, y, width, height in pixels of the delivery."""
     shape: str
+    opacity: float = 1.0
+    fades: tuple[int, int, int] | None = None
+    """Frames it comes up and goes down over, and the layer's length; None where it is steady."""
+    key: ChromaKey | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many are shown."""
+        return self.shot.frames
+
+    @property
+    def masked(self) -> bool:
+        """Whether it is seen through a mask."""
+        return self.shape != "box" or self.opacity < 1 or self.fades is not None
+
+    def strength(self, frame: int) -> float:
+        """How solid it is at a frame of its own here: opacity times the fades."""
+        if self.fades is None:
+            return self.opacity
+        up, down, length = self.fades
+        n = self.shot.used + frame
+        return self.opacity * min(1.0, (n + 1) / (up + 1), (length - n) / (down + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +337,7 @@ def _passage(before: Clip, after: Clip) -> Placed:
     frames = FrameRange(cut_at - transition.before_frames, cut_at + transition.after_frames)
     left = shot(before, frames.start - before.record.start, frames.frames)
     right = shot(after, frames.start - after.record.start, frames.frames)
-    return frames, Passage(transition.name, left, right)
+    return frames, Passage(transition.name, left, right, transition.colour)
 
 
 def shot(clip: Clip, used: int, frames: int) -> Shot:
@@ -362,13 +389,27 @@ def _laid(inserts: Sequence[Insert], span: FrameRange, form: Form) -> Iterator[L
 
 
 def _overlay(layer: PictureLayer, start: int, stop: int, span: FrameRange, form: Form) -> Overlay:
-    return Overlay(
+    used, length = start - layer.record.start, layer.record.frames
+    shown = Shot(
+        clip=layer.id,
+        segment=layer.id,
         source=layer.source,
-        at=start - span.start,
-        first=layer.source_in + start - layer.record.start,
+        first=layer.source_in + used,
         frames=stop - start,
+        skipped=(),
+        fit=layer.fit,
+        correction=NO_CORRECTION,
+        used=used,
+    )
+    fading = used < layer.fade_in or length - used - shown.frames < layer.fade_out
+    return Overlay(
+        shot=shown,
+        at=start - span.start,
         box=delivered_box(layer.box, form.canvas, form.size),
         shape=layer.shape,
+        opacity=layer.opacity,
+        fades=(layer.fade_in, layer.fade_out, length) if fading else None,
+        key=layer.key,
     )
 
 
@@ -419,7 +460,8 @@ def _piece_parts(piece: Piece) -> object:
         case Shot():
             return _shot_parts(piece)
         case Passage():
-            return [piece.name, _shot_parts(piece.before), _shot_parts(piece.after)]
+            sides = [_shot_parts(piece.before), _shot_parts(piece.after)]
+            return [piece.name, piece.colour, *sides]
 
 
 def _shot_parts(shown: Shot) -> object:
@@ -432,23 +474,39 @@ def _shot_parts(shown: Shot) -> object:
         "skipped": shown.skipped,
         "fit": shown.fit,
         "correction": correction if changing else None,
-        "used": shown.used if changing else None,
+        "used": shown.used if changing or shown.source.change.effects else None,
         "copied": shown.copied,
     }
 
 
-def _source_parts(source: Source) -> tuple[str, Colour, bool]:
-    return source.key, source.colour, source.still
+def _source_parts(source: Source) -> tuple[object, ...]:
+    return source.key, source.colour, source.still, source.retime, _change_parts(source.change)
+
+
+def _change_parts(change: Change) -> object:
+    """What is done to the picture; files count by their content."""
+    if change.plain:
+        return None
+    table = change.table
+    return {
+        "crop": change.crop,
+        "glide": change.glide,
+        "table": [table.key, table.strength] if table else None,
+        "cdl": change.cdl,
+        "effects": [[one.name, one.options, one.key] for one in change.effects],
+        "time": [change.effects_at, change.effects_frames],
+    }
 
 
 def _overlay_parts(overlay: Overlay) -> object:
     return {
-        "source": _source_parts(overlay.source),
+        "shot": _shot_parts(overlay.shot),
         "at": overlay.at,
-        "first": overlay.first,
-        "frames": overlay.frames,
         "box": overlay.box,
         "shape": overlay.shape,
+        "opacity": overlay.opacity,
+        "fades": [overlay.fades, overlay.shot.used] if overlay.fades else None,
+        "key": overlay.key,
     }
 
 

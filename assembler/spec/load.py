@@ -19,20 +19,11 @@ from pydantic import ValidationError
 
 from assembler.errors import Problem, SpecError
 from assembler.spec.check import Draft, check
-from assembler.spec.model import (
-    PARTIAL,
-    Canvas,
-    Captions,
-    Output,
-    Segment,
-    Spec,
-    Timeline,
-    Title,
-    Track,
-)
+from assembler.spec.model import Canvas, Captions, Output, Segment, Timeline, Title, Track
 from assembler.spec.parts import Assembled, assemble
 from assembler.spec.paths import ProjectFolder
 from assembler.spec.problems import MAX_PROBLEMS, at, bounded, problems_of, subject
+from assembler.spec.values import PARTIAL, Spec
 from assembler.spec.yaml import Node, Source, read
 
 

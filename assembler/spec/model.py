@@ -7,221 +7,57 @@ resolved by the loader against the file that names them and never leave the proj
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationInfo,
-    model_validator,
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+
+from assembler.spec.change import (
+    CODE,
+    Crop,
+    Effect,
+    Freeze,
+    Grade,
+    HexColour,
+    Key,
+    Lut,
+    Move,
+    Speed,
+    Strength,
+)
+from assembler.spec.flaw import Flaw, FlawedValueError, flawed, one_of, shown
+from assembler.spec.time import Duration, Place
+from assembler.spec.transitions import ALIASES, TRANSITIONS
+from assembler.spec.values import (
+    PARTIAL,
+    Decibels,
+    Flag,
+    Id,
+    MediaPath,
+    Number,
+    OutputPath,
+    Rate,
+    Ref,
+    Share,
+    Size,
+    Spec,
+    Text,
+    Whole,
+    plain_options,
+    whole,
 )
 
-from assembler.spec.flaw import Flaw, FlawedValueError, flawed, one_of, shown
-from assembler.spec.paths import Scalar, media_path, output_path
-from assembler.spec.time import Duration, Place
-from assembler.spec.yaml import resolved
-from assembler.timebase import parse_rate
 
-PARTIAL = "partial"
-"""Validation context of what is left of a broken entry: what keys say of each other isn't asked."""
-
-
-class Spec(BaseModel):
-    """Base of all models: frozen, unknown keys refused, aliases accepted."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True
-    )
-
-
-def _size(raw: object) -> object:
-    if not isinstance(raw, str):
-        return raw
-    match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", raw, re.ASCII)
-    if not match:
-        raise flawed(f"{shown(raw)} is no size", "write width x height: 1920x1080.")
-    return int(match[1]), int(match[2])
-
-
-def _written_size(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-Side = Annotated[int, Field(ge=16, le=16384, multiple_of=2)]
-Size = Annotated[
-    tuple[Side, Side],
-    BeforeValidator(
-        _size, json_schema_input_type=Annotated[str, Field(pattern=r"^\s*\d+\s*[xX×]\s*\d+\s*$")]
-    ),
-    PlainSerializer(_written_size),
-]
-"""Width and height in pixels, both even, written ``1920x1080``."""
-
-
-def _rate(raw: object) -> Fraction:
-    if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Fraction)):
-        raise flawed(f"{shown(raw)} is no frame rate", _RATE_HELP)
-    try:
-        return parse_rate(raw)
-    except (ValueError, ArithmeticError) as exc:
-        words = str(exc) if "lies between" in str(exc) else f"{shown(raw)} is no frame rate"
-        raise flawed(words, _RATE_HELP) from exc
-
-
-_RATE_HELP = "write frames a second: 24, 29.97 or 30000/1001."
-
-Positive = Annotated[float, Field(gt=0, le=1000)]
-Rate = Annotated[
-    Fraction,
-    BeforeValidator(
-        _rate,
-        json_schema_input_type=Positive
-        | Annotated[str, Field(pattern=r"^\d+(\.\d+)?(/\d+)?\s*(fps)?$")],
-    ),
-    PlainSerializer(str),
-]
-"""Frames a second, exact; 23.976 means 24000/1001."""
-
-
-def _number(raw: object, unit: str, help_: str) -> object:
-    """A number with or without its unit; underscores, `nan` and `inf` are none."""
-    if not isinstance(raw, str):
-        return raw
-    match = re.fullmatch(rf"({_DECIMAL})\s?(?:{unit})?", raw.strip(), re.ASCII)
-    if not match:
-        raise flawed(f"{shown(raw)} is no {help_}")
-    return float(match[1])
-
-
-_DECIMAL = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
-
-
-def _decibels(raw: object) -> object:
-    return _number(raw, "[dD][bB]", "level; write decibels, such as -3dB")
-
-
-Decibels = Annotated[
-    float,
-    BeforeValidator(
-        _decibels,
-        json_schema_input_type=float
-        | Annotated[str, Field(pattern=r"^\s*[-+]?\d+(\.\d*)?\s*([dD][bB])?\s*$")],
-    ),
-    Field(ge=-120, le=60, allow_inf_nan=False),
-]
-"""A gain, written ``-3dB`` or ``-3``."""
-
-
-def _share(raw: object) -> object:
-    if isinstance(raw, str) and raw.strip().endswith("%"):
-        percent = _number(raw, "%", "share; write 30% or 0.3")
-        return percent / 100 if isinstance(percent, float) else percent
-    return _number(raw, "", "share; write 30% or 0.3")
-
-
-Share = Annotated[
-    float,
-    BeforeValidator(
-        _share,
-        json_schema_input_type=Annotated[float, Field(gt=0, le=1)]
-        | Annotated[str, Field(pattern=r"^\s*\d+(\.\d*)?\s*%\s*$")],
-    ),
-    Field(gt=0, le=1, allow_inf_nan=False),
-]
-"""A part of a whole, written ``30%`` or 0.3."""
-
-
-def _plain_number(raw: object) -> object:
-    return _number(raw, "", "number")
-
-
-Number = Annotated[
-    float,
-    BeforeValidator(_plain_number, json_schema_input_type=float),
-    Field(allow_inf_nan=False),
-]
-"""A finite number."""
-
-
-def _whole(raw: object) -> object:
-    if isinstance(raw, bool):
-        raise flawed(f"{shown(raw)} is no whole number")
-    if isinstance(raw, str):
-        if not re.fullmatch(r"\s*[-+]?\d{1,18}\s*", raw, re.ASCII):
-            raise flawed(f"{shown(raw)} is no whole number")
-        return int(raw)
-    return raw
-
-
-Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
-"""A whole number, written in decimal digits."""
-
-_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-
-
-def _flag(raw: object) -> object:
-    if isinstance(raw, str) and raw.strip().lower() in _FLAGS:
-        return _FLAGS[raw.strip().lower()]
-    if not isinstance(raw, bool):
-        raise flawed(f"{shown(raw)} is neither true nor false", "write true or false.")
-    return raw
-
-
-Flag = Annotated[
-    bool,
-    BeforeValidator(_flag, json_schema_input_type=bool | Literal["yes", "no", "on", "off"]),
-]
-"""true or false; yes, no, on and off mean the same."""
-
-
-def _text(raw: object) -> object:
-    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        return str(raw)
-    return raw
-
-
-Text = Annotated[
-    str,
-    BeforeValidator(_text, json_schema_input_type=str | float | bool),
-    Field(max_length=20_000),
-]
-"""Words; a number or a truth value written here is text too."""
-
-Id = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z_][A-Za-z0-9_]*)*$", max_length=64)
-]
-"""A name within the timeline: letters, digits, ``_`` and ``-`` (a letter after each hyphen)."""
-
-Ref = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
-"""Name of a preset, a model or a provider."""
-
-MediaPath = Annotated[Path, BeforeValidator(media_path, json_schema_input_type=str)]
-"""A file of the project; the loader makes it absolute."""
-
-OutputPath = Annotated[Path, BeforeValidator(output_path, json_schema_input_type=str)]
-"""A file of the project that we write; the loader makes it absolute."""
-
-
-def _options(raw: object) -> object:
-    """Plain values of provider options; text of a YAML file is told from numbers here."""
-    if isinstance(raw, dict):
-        return {str(k): _options(v) for k, v in raw.items()}
-    if isinstance(raw, (list, tuple)):
-        return [_options(v) for v in raw]
-    return resolved(raw) if isinstance(raw, Scalar) else raw
+def _one_or_many(raw: object) -> object:
+    return [raw] if isinstance(raw, (str, dict)) else raw
 
 
 class AudioFormat(Spec):
     """The programme's sound."""
 
-    rate: Annotated[Literal[44100, 48000, 96000], BeforeValidator(_whole)] = 48000
+    rate: Annotated[Literal[44100, 48000, 96000], BeforeValidator(whole)] = 48000
     layout: Literal["mono", "stereo", "5.1"] = "stereo"
 
 
@@ -315,16 +151,12 @@ class Layer(Spec):
     """The segment whose start it shares; or use `on`."""
     on: Place | None = None
     shape: Literal["box", "rounded", "circle"] = "box"
-
-
-TRANSITIONS = (
-    "dissolve", "fade-black", "fade-white",
-    "wipe-left", "wipe-right", "wipe-up", "wipe-down",
-    "slide-left", "slide-right", "slide-up", "slide-down",
-    "smooth-left", "smooth-right", "smooth-up", "smooth-down",
-    "circle-open", "circle-close", "radial", "pixelize", "zoom-in",
-)  # fmt: skip
-"""Transitions by our name; the renderer maps them to ffmpeg's xfade."""
+    opacity: Strength = 1.0
+    fade_in: Duration | None = None
+    """Over this time it comes up."""
+    fade_out: Duration | None = None
+    key: Key | None = None
+    """A colour of it that becomes transparent."""
 
 
 class Join(Spec):
@@ -337,6 +169,8 @@ class Join(Spec):
     Length of a transition, half a second when not said; centred on the cut, so that the programme
     keeps its length.
     """
+    colour: HexColour | None = None
+    """What `dip` goes through; black when not said."""
     j_cut: Duration | None = None
     """The sound of this segment begins so much before its picture."""
     l_cut: Duration | None = None
@@ -350,21 +184,23 @@ class Join(Spec):
         if not isinstance(raw, dict):
             return raw
         if "kind" in raw:
-            return {_SPLIT_EDITS.get(k, k): v for k, v in raw.items()}
-        out = {_SPLIT_EDITS[k]: v for k, v in raw.items() if k in _SPLIT_EDITS}
-        names = [k for k in raw if k not in _SPLIT_EDITS]
-        flaws = [_no_join(k, k) for k in names if k not in TRANSITIONS]
+            return {_BESIDE.get(k, k): v for k, v in raw.items()}
+        out = {_BESIDE[k]: v for k, v in raw.items() if k in _BESIDE}
+        names = [k for k in raw if k not in _BESIDE]
+        flaws = [_no_join(k, k) for k in names if ALIASES.get(k, k) not in TRANSITIONS]
         if not flaws and len(names) > 1:
             both = " and ".join(map(repr, names))
             flaws.append(Flaw(f"{both} can't be had at once", "keep one transition.", names[1]))
         if flaws:
             raise FlawedValueError(*flaws)
         if names:
-            out |= {"kind": "transition", "transition": names[0], "duration": raw[names[0]]}
+            out |= {"kind": "transition", "transition": ALIASES.get(names[0], names[0])}
+            out["duration"] = raw[names[0]]
         return out
 
     @classmethod
     def _from_word(cls, word: str) -> dict[str, str]:
+        word = ALIASES.get(word, word)
         if word in TRANSITIONS:
             return {"kind": "transition", "transition": word}
         if word not in ("handoff", "cut"):
@@ -377,10 +213,15 @@ class Join(Spec):
             raise FlawedValueError(_no_join(self.transition, "transition"))
         if self.kind != "transition" and self.duration is not None:
             raise flawed(f"a {self.kind} has no length", "take it out.", "duration")
+        if self.colour is not None and (self.kind, self.transition) != ("transition", "dip"):
+            raise flawed("only a dip has a colour", "write `{dip: 12f, colour: …}`.", "colour")
         return self
 
 
-_SPLIT_EDITS = {"j-cut": "j_cut", "l-cut": "l_cut", "j_cut": "j_cut", "l_cut": "l_cut"}
+_BESIDE = {
+    "j-cut": "j_cut", "l-cut": "l_cut", "j_cut": "j_cut", "l_cut": "l_cut", "colour": "colour",
+}  # fmt: skip
+"""Keys of a join beside the transition's name, as they are written."""
 
 
 def _no_join(name: str, key: str = "") -> Flaw:
@@ -413,6 +254,16 @@ class Drift(Spec):
     """Largest correction of a handoff image, in dE."""
 
 
+Role = Literal["dialogue", "native", "voice", "music", "sfx"]
+
+
+class Duck(Spec):
+    """Lower this sound while others speak."""
+
+    under: tuple[Role, ...] = ("voice", "dialogue")
+    by: Annotated[Decibels, Field(ge=0, le=60)] = 10.0
+
+
 class NativeAudio(Spec):
     """What becomes of the sound that clips bring along."""
 
@@ -420,6 +271,16 @@ class NativeAudio(Spec):
     match: Flag = True
     """Level clips to each other before the mix."""
     mode: Literal["keep", "mute", "speech-only"] = "keep"
+    duck: Duck | None = None
+    """Lower it while others speak."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, raw: Any) -> Any:
+        if not isinstance(raw, (str, int, float)) or isinstance(raw, bool):
+            return raw
+        word = str(raw).strip()
+        return {"mode" if word in ("keep", "mute", "speech-only") else "level": raw}
 
 
 class References(Spec):
@@ -462,9 +323,21 @@ class Segment(Spec):
     takes: Annotated[Whole, Field(ge=1, le=20)] | None = None
     guidance: Annotated[Number, Field(ge=0, le=100)] | None = None
     seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] | None = None
-    options: Annotated[dict[str, Any], BeforeValidator(_options)] = Field(default_factory=dict)
+    options: Annotated[dict[str, Any], BeforeValidator(plain_options)] = Field(default_factory=dict)
     """Passed to the provider as it is (each provider says what it takes)."""
     fit: Fit | None = None
+    crop: Crop | None = None
+    speed: Speed | None = None
+    reverse: Flag = False
+    """Played from its end to its beginning."""
+    freeze: Annotated[tuple[Freeze, ...], BeforeValidator(_one_or_many), Field(max_length=100)] = ()
+    """Where it stands still."""
+    move: Move | None = None
+    """A slow move over a still picture: in, out, left, right, up, down, or two views."""
+    lut: Lut | None = None
+    grade: Grade | None = None
+    effects: Annotated[tuple[Effect, ...], BeforeValidator(_one_or_many), Field(max_length=20)] = ()
+    """Effects of moviepy, or of one's own, by name, in this order."""
     colour: Literal["auto", "tags", "bt601", "bt709"] = "auto"
     """Which matrix the source's numbers were made with."""
     native: NativeAudio | None = None
@@ -492,6 +365,7 @@ class Segment(Spec):
             return self
         flaws = [*self._source_flaws(), *self._frame_flaws()]
         kind = self.kind
+        flaws += self._time_flaws(kind)
         if kind == "generated":
             flaws += self._generated_flaws()
         else:
@@ -517,6 +391,17 @@ class Segment(Spec):
             what = f"it starts on the end frame of {self.continue_!r} and can't have `start` too"
             flaws.append(Flaw(what, _ONE, "start"))
         return flaws
+
+    def _time_flaws(self, kind: str) -> list[Flaw]:
+        given = [k for k in ("speed", "reverse", "freeze") if getattr(self, k)]
+        if kind in ("file", "url"):
+            if given and self.continue_:
+                what = f"`{given[0]}` changes the frame on which it continues {self.continue_!r}"
+                return [Flaw(what, "take one of them out.", given[0])]
+            return []
+        what = "`{}` is for files and URLs; this segment is generated"
+        fix = "generate it first, then name the clip as `file:`."
+        return [Flaw(what.format(k), fix, k) for k in (*given, *(["move"] if self.move else []))]
 
     def _generated_flaws(self) -> list[Flaw]:
         flaws = []
@@ -567,16 +452,6 @@ class Fade(Spec):
         return raw if isinstance(raw, dict) else {"duration": raw}
 
 
-Role = Literal["dialogue", "native", "voice", "music", "sfx"]
-
-
-class Duck(Spec):
-    """Lower this track while others speak."""
-
-    under: tuple[Role, ...] = ("voice", "dialogue")
-    by: Annotated[Decibels, Field(ge=0, le=60)] = 10.0
-
-
 class GainPoint(Spec):
     """One point of a gain automation."""
 
@@ -620,23 +495,35 @@ class Captions(Spec):
         return {"file": raw} if isinstance(raw, (str, Path)) else raw
 
 
-def _one_or_many(raw: object) -> object:
-    return [raw] if isinstance(raw, (str, dict)) else raw
-
-
 class Title(Spec):
     """Words over the picture."""
 
-    text: Annotated[Text, Field(min_length=1, max_length=2000)]
+    text: Annotated[Text, Field(min_length=1, max_length=2000)] | None = None
     style: Ref = "title"
+    clip: Annotated[str, Field(pattern=CODE.pattern + "$", max_length=200)] | None = None
+    """Instead of words a moviepy clip that ``module:function`` makes; needs --allow-code."""
+    options: Annotated[dict[str, Any], BeforeValidator(plain_options)] = Field(default_factory=dict)
+    """Parameters of that function."""
     on: Place
     for_: Annotated[Duration, Field(alias="for")]
+
+    @model_validator(mode="after")
+    def _words_or_clip(self, info: ValidationInfo) -> Self:
+        if info.context is PARTIAL:
+            return self
+        if self.text is None and self.clip is None:
+            raise flawed("'text' is missing", "say what it reads: `text: …`.")
+        if self.text is not None and self.clip is not None:
+            raise flawed("it has `text` and `clip`, and can have one", _ONE, "clip")
+        if self.options and self.clip is None:
+            raise flawed("`options` are for a `clip`", "take them out.", "options")
+        return self
 
 
 class Timeline(Spec):
     """A whole film."""
 
-    assembler: Annotated[Literal[1], BeforeValidator(_whole)]
+    assembler: Annotated[Literal[1], BeforeValidator(whole)]
     title: Annotated[Text, Field(max_length=500)] = ""
     canvas: Canvas = Canvas()
     output: Annotated[tuple[Output, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = (

@@ -22,9 +22,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from assembler.errors import MissingProgramError, Problem, SpecError, UsageError
+from assembler.spec.change import HexColour
 from assembler.spec.data import data_folder
 from assembler.spec.flaw import did_you_mean, one_of, shown
-from assembler.spec.model import Rate, Ref, Resolution, Share, Size, Spec
+from assembler.spec.model import Resolution
+from assembler.spec.values import Rate, Ref, Share, Size, Spec
 from assembler.spec.yaml import Node, Source, read, value
 
 PresetKind = Literal["models", "delivery", "mix", "seam", "titles"]
@@ -95,6 +97,7 @@ class ShotLimits(Spec):
 
     max: int
     min_s: Fraction = Fraction(1)
+    max_s: Fraction | None = None
     prompt_max: int | None = None
 
 
@@ -158,10 +161,10 @@ class ModelPreset(Spec):
     start_image: bool = False
     end_image: bool = False
     middle_images: int = 0
-    end_image_resolutions: tuple[Resolution, ...] = ()
-    """Resolutions at which an end image is possible; empty means all."""
     images_by_url: bool = False
     """Images reach it by their public address only, which `options: {image_url: …}` gives."""
+    end_image_resolutions: tuple[Resolution, ...] = ()
+    """Resolutions at which an end image is possible; empty means all."""
     end_image_lengths: tuple[int, ...] = ()
     end_image_with_shots: bool = True
     end_image_with_audio: bool = True
@@ -182,6 +185,8 @@ class ModelPreset(Spec):
     prices: tuple[Price, ...] = ()
     lengths_by_kind: dict[GenerationKind, Lengths] = Field(default_factory=dict)
     """Lengths where a kind has others than `lengths`; ask `lengths_for`."""
+    resolutions_by_kind: dict[GenerationKind, tuple[Resolution, ...]] = Field(default_factory=dict)
+    """Resolutions of a kind that isn't made at all of them."""
     frames_by_kind: dict[GenerationKind, FrameCount] = Field(default_factory=dict)
     """Frame counts where a kind has others than `frames`; ask `frames_for`."""
     video: VideoLimits | None = None
@@ -297,6 +302,10 @@ class MixPreset(Spec):
     true_peak_dbtp: Annotated[float, Field(ge=-20, le=0)] = -1.0
     seam_crossfade_ms: Annotated[float, Field(ge=0, le=1000)] = 40.0
     cut_fade_ms: Annotated[float, Field(ge=0, le=50)] = 3.0
+    seam_search_ms: Annotated[float, Field(ge=0, le=1000)] = 300.0
+    """A seam's crossfade may lie so far from the picture's seam, where it is heard least."""
+    bridge_ms: Annotated[float, Field(ge=0, le=5000)] = 1200.0
+    """Room tone reaches so far on both sides of a seam whose beds differ; 0 for none."""
     native_lufs: float = -23.0
     """Loudness that clips' native sound is levelled to before the mix, within bounds."""
     duck_attack_ms: float = 120.0
@@ -317,9 +326,6 @@ class SeamPreset(Spec):
     patch: bool = True
     max_dE: float = 12.0  # noqa: N815  (the unit's name)
 
-
-HexColour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-"""A colour as #rrggbb."""
 
 Opacity = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

@@ -2,7 +2,7 @@
 JSON Schema of timelines, so that editors complete and check while one writes.
 
 Shorthand forms are part of it (`output: [youtube-1080p]`, `join: cut`, `fade_in: 1s`), and so is
-`${name}` wherever a value may come from `vars`. What fields say of themselves in `model.py` is what
+`${name}` wherever a value may come from `vars`. What fields say of themselves in the models is what
 editors show.
 """
 
@@ -15,10 +15,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from assembler.spec import model
-from assembler.spec.model import TRANSITIONS, Timeline
+from assembler.spec import change, model
+from assembler.spec.change import MOVES
+from assembler.spec.model import Timeline
 from assembler.spec.parts import LISTS, PART_KEYS
 from assembler.spec.time import Duration, Place
+from assembler.spec.transitions import ALIASES, TRANSITIONS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -86,7 +88,18 @@ def timeline_schema(
         definitions["Output"], definitions["Output"]["properties"]["preset"]
     )
     definitions["Fade"] = _or(definitions["Fade"], {"$ref": "#/$defs/Time"})
-    definitions["Captions"] = _or(definitions["Captions"], {"type": "string"})
+    native = definitions["NativeAudio"]
+    words = {"anyOf": [native["properties"]["mode"], native["properties"]["level"]]}
+    definitions["NativeAudio"] = _or(native, words)
+    for name in ("Captions", "Lut"):
+        definitions[name] = _or(definitions[name], {"type": "string"})
+    definitions["Speed"] = _or(definitions["Speed"], definitions["Speed"]["properties"]["rate"])
+    definitions["Key"] = _or(definitions["Key"], definitions["Key"]["properties"]["colour"])
+    definitions["Move"] = _or(definitions["Move"], {"enum": sorted(MOVES)})
+    definitions["Effect"] = _effect(definitions["Effect"])
+    segment = definitions["Segment"]["properties"]
+    for key, entry in (("freeze", "Freeze"), ("effects", "Effect")):
+        segment[key] = _or(segment[key], {"$ref": f"#/$defs/{entry}"})
     whole["properties"]["output"] = _or(whole["properties"]["output"], {"$ref": "#/$defs/Output"})
     definitions |= _SHARED | {"Include": _INCLUDE, "Variable": _VARIABLE}
     return {"$schema": DIALECT, "title": "assembler timeline", **whole, "$defs": definitions}
@@ -210,25 +223,35 @@ def _join(shape: Schema) -> Schema:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            **{t: {"description": "Length of the transition.", **time} for t in TRANSITIONS},
+            **{
+                t: {"description": "Length of the transition.", **time}
+                for t in (*TRANSITIONS, *ALIASES)
+            },
+            "colour": shape["properties"]["colour"],
             **split,
             **told,
         },
     }
-    word = {"enum": ["handoff", "cut", *TRANSITIONS]}
+    word = {"enum": ["handoff", "cut", *TRANSITIONS, *ALIASES]}
     full = {**shape, "required": ["kind"]}
     forms = [word, named, full, {"$ref": "#/$defs/Variable"}]
     return {"description": shape["description"], "anyOf": forms}
 
 
+def _effect(shape: Schema) -> Schema:
+    """An effect's parameters stand beside its name."""
+    flat = {**shape, "additionalProperties": True}
+    return {"description": shape["description"], "anyOf": [{"type": "string"}, flat]}
+
+
 def _docstrings() -> dict[str, dict[str, str]]:
     """What the fields of each model say of themselves, by the key that authors write."""
     try:
-        tree = ast.parse(inspect.getsource(model))
+        trees = [ast.parse(inspect.getsource(module)) for module in (model, change)]
     except OSError:
         return {}
     told: dict[str, dict[str, str]] = {}
-    for node in tree.body:
+    for node in (n for tree in trees for n in tree.body):
         if isinstance(node, ast.ClassDef):
             pairs = zip(node.body, node.body[1:], strict=False)
             told[node.name] = {

@@ -153,7 +153,7 @@ class Reader:
         first = max(0, n - _NEAR + 1)
         self._start(first, n + 1 - first)
         self._kept.update(zip(range(first, n + 1), self._ahead, strict=True))
-        self._next = n + 1
+        self._next = -1  # that stream is at its end
 
     def _start(self, first: int, count: int) -> None:
         self._open.close()

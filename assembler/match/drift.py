@@ -1,218 +1,394 @@
 """
-The drift guard: how the look changes along a chain of links, and what holds it to the first.
+The drift guard: how a chain's look moves away from its first link, and what takes it back.
 
-    looks = [look(frame) for frame in end_frames]
-    drifted = drift_of(looks[0], looks[3])
-    image = held_back(image, anchor_look, limit_de=4.0)     # before it is sent as a start image
-    n, why = handoff_frame(tail)                            # not always the last frame
+    change = change_along(sent, frames)             # what the clip did to colours, thing by thing
+    total = composed(change, left)                  # and what was left of the links before
+    held = held_back(end, total, limit_de=4.0, …)   # corrects the frame that is handed on
+
+Nothing is learnt from a picture as a whole, which changes with what it shows: the same things are
+followed through the clip, and only their colours are compared. A clip's first frame shows the very
+image that it was started from, so the chain of such comparisons leads back to its first link.
+
+All maps are (10, 3) matrices as of `decision.ColourFix`, and lead home: from colours as they have
+become to colours as they were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.match.apply import coloured
-from assembler.match.colour import identity_matrix
-from assembler.match.features import F32, LUMA, details, fitted, luma, resized
-from assembler.match.measure import colour_step, low_lab, sharpness
-from assembler.match.timing import HELD, STILL, steps_of
+from assembler.match import colour, sharpness
+from assembler.match.apply import coloured, corrected, features, sharpened
+from assembler.match.decision import ColourFix, Correction
+from assembler.match.features import F32, detail, fitted, likeness, luma, resized
+from assembler.match.measure import colour_step, low_lab
+from assembler.match.register import register, seen_through
+from assembler.match.track import flow_between, traced
 
 F64 = NDArray[np.float64]
 
-LOOK_PX = 480
-"""Longer side at which a look is measured, so that links of any size can be compared."""
+FOLLOW_PX = 240
+"""Longer side at which things are followed."""
+FOLLOW_STEP_S = 4
+"""So many times a second."""
+LOW_PX = 3.0
+"""Standard deviation of the blur under which colours are compared, at that size."""
+LEAST_SHARE = 0.5
+"""When fewer of the things are still in sight, others are followed from there on."""
+LOST_SHARE = 0.12
+"""When so few can be followed at all (a whip pan, a cut), the colours tell nothing."""
+FOLLOWED_LIKENESS = 0.5
+"""Nor where their detail correlates less."""
+SETTLED_STEPS = 5
+"""A pop at a clip's start is over after so many of the steps."""
+SCENE_DE = 6.0
+"""Colours that change by more along one clip do so in the scene: a cloud, a lamp, an exposure."""
+NOISE = 0.01
+"""Usual difference of colours of the same thing, in [0, 1]."""
+
+SHARP_PX = 640
+"""Longer side at which sharpness is compared."""
+SHARP_FRAMES = 3
+"""So many of a clip's first frames are compared with the image that was sent."""
+ALIKE = 0.75
+"""Pictures whose detail correlates less aren't compared."""
+MOST_SHARPEN = 1.0
+"""A handed image is sharpened by no more than this."""
+
+UNSEEN_DE = 0.3
+"""Nobody sees a smaller change of colour; nothing is done about it."""
+UNSEEN_PART = 0.02
+"""The same for contrast and saturation."""
 VISIBLE_DE = 3.0
 """A difference of mean colour that a viewer notices between two shots."""
 VISIBLE_PART = 0.15
 """The same for contrast, saturation and sharpness, as a part of the anchor's."""
-MOST_GAIN = 1.25
-"""Contrast and saturation are corrected by no more than this factor."""
-SOFT = 0.72
-"""A frame with less than this part of the tail's usual sharpness is blurred."""
-FADED = 0.85
-"""A frame with less than this part of the tail's usual contrast is fading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a picture looks like as a whole, whatever it shows."""
-
-    mean: tuple[float, float, float]
-    """Mean encoded R'G'B'."""
-    contrast: float
-    """Standard deviation of luma."""
-    saturation: float
-    """Root mean square distance of R'G'B' from luma."""
-    sharpness: float
-    """Mean square of luma's Laplacian in parts of luma's variance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How one look differs from the anchor's."""
+    """How far a link's end has moved away from the chain's first link."""
 
     colour_de: float
-    """dE of the mean colours."""
+    """Mean dE between the picture as it is and as it would have been."""
     contrast: float
     """Ratio; 1 is no change."""
     saturation: float
     sharpness: float
+    """Ratio of fine detail, by the unsharp masking that would bring it back."""
 
     @property
     def shows(self) -> bool:
         """Whether a viewer would notice it."""
-        ratios = (self.contrast, self.saturation, self.sharpness)
-        return self.colour_de > VISIBLE_DE or any(abs(r - 1) > VISIBLE_PART for r in ratios)
+        return self.colour_de > VISIBLE_DE or any(
+            abs(r - 1) > VISIBLE_PART for r in (self.contrast, self.saturation, self.sharpness)
+        )
+
+    def told(self) -> str:
+        """What has drifted, in words; the colours when nothing shows."""
+        parts = [f"colours by {self.colour_de:.1f} dE"] if self.colour_de > VISIBLE_DE else []
+        for name in ("contrast", "saturation", "sharpness"):
+            change = getattr(self, name) - 1
+            if abs(change) > VISIBLE_PART:
+                parts.append(f"{name} by {change:+.0%}")
+        return ", ".join(parts) or f"colours by {self.colour_de:.1f} dE"
 
 
-def look(rgb: F32) -> Look:
-    """Look of one frame, float32 encoded R'G'B' (h, w, 3)."""
-    small = resized(rgb, fitted((rgb.shape[1], rgb.shape[0]), LOOK_PX))
-    grey = luma(small)
-    red, green, blue = (float(v) for v in small.reshape(-1, 3).mean(axis=0))
-    variance = max(float(grey.var()), 1e-6)
-    return Look(
-        mean=(red, green, blue),
-        contrast=float(np.sqrt(variance)),
-        saturation=float(np.sqrt(np.mean((small - grey[..., None]) ** 2))),
-        sharpness=sharpness(small) / variance,
-    )
-
-
-def drift_of(anchor: Look, now: Look) -> Drift:
-    """How *now* differs from *anchor*."""
-    return Drift(
-        colour_de=_mean_de(anchor, now),
-        contrast=now.contrast / max(anchor.contrast, 1e-6),
-        saturation=now.saturation / max(anchor.saturation, 1e-6),
-        sharpness=now.sharpness / max(anchor.sharpness, 1e-6),
-    )
-
-
-def _mean_de(one: Look, two: Look) -> float:
-    patches = [np.full((4, 4, 3), look.mean, dtype=np.float32) for look in (one, two)]
-    return colour_step(*(low_lab(p) for p in patches))
-
-
-def towards(now: Look, anchor: Look, *, limit_de: float) -> F64 | None:
+def change_along(sent: F32 | None, frames: Sequence[F32]) -> F64:
     """
-    The (10, 3) matrix that takes a picture of look *now* towards *anchor*'s.
+    The map that undoes what a clip did to colours by itself, from start to the last of *frames*.
 
-    Mean, contrast and saturation follow; contrast and saturation within `MOST_GAIN`, all of it
-    scaled back so that the mean colour moves by no more than *limit_de*. None when there is nothing
-    to do that can be seen.
-    """
-    contrast = _ratio(anchor.contrast, now.contrast)
-    saturation = _ratio(anchor.saturation, now.saturation) / contrast
-    linear = _saturated(saturation) * contrast
-    mean, goal = np.array(now.mean), np.array(anchor.mean)
-    matrix = np.zeros((10, 3))
-    matrix[:3] = linear
-    matrix[9] = goal - mean @ linear
-    moved = _mean_de(now, anchor)
-    if moved < 0.3 and abs(contrast - 1) < 0.02 and abs(saturation - 1) < 0.02:
-        return None
-    share = min(1.0, limit_de / moved) if moved > 1e-9 else 1.0
-    still = identity_matrix()
-    return np.asarray(still + share * (matrix - still))
-
-
-def _ratio(goal: float, now: float) -> float:
-    return float(np.clip(goal / max(now, 1e-6), 1 / MOST_GAIN, MOST_GAIN))
-
-
-def _saturated(gain: float) -> F64:
-    """Matrix (3, 3), applied from the right, that scales the distance from luma."""
-    grey = np.outer(LUMA.astype(np.float64), np.ones(3))
-    return np.asarray(grey + gain * (np.eye(3) - grey))
-
-
-def held_back(image: F32, anchor: Look, *, limit_de: float) -> F32:
-    """
-    A handoff image corrected towards the look of the chain's anchor, before it is sent.
+    What its scene did is left out, as far as that can be told: changes too large, or of things that
+    can't be followed.
 
     Args:
-        image: float32 encoded R'G'B' in [0, 1], (h, w, 3).
-        anchor: Look of the first link's frames.
-        limit_de: Its mean colour moves by no more than this.
+        sent: The image that it was started from; None for a clip whose own start is the measure.
+        frames: The clip's frames, `FOLLOW_STEP_S` a second, float32 encoded R'G'B', (h, w, 3).
+
+    Returns:
+        (10, 3); no change where nothing can be told.
     """
-    matrix = towards(look(image), anchor, limit_de=limit_de)
-    if matrix is None:
-        return image
-    return np.clip(coloured(image, matrix.astype(np.float32)), 0, 1)
+    if sent is None:
+        sent, frames = frames[min(SETTLED_STEPS, len(frames)) - 1], frames[SETTLED_STEPS:]
+        at_start = None
+    else:
+        at_start = followed(sent, frames[:SETTLED_STEPS])
+    whole = followed(sent, frames) if len(frames) else None
+    if whole is not None and moved_de(frames[-1], whole) <= SCENE_DE:
+        return whole
+    return colour.identity_matrix() if at_start is None else at_start
 
 
-def handoff_frame(tail: F32) -> tuple[int, str]:
+def followed(reference: F32, frames: Sequence[F32]) -> F64 | None:
     """
-    Which frame of *tail* to hand on, and why when it isn't the last.
-
-    The last one that is neither held, nor blurred, nor faded against the tail as a whole.
+    The map that takes the last of *frames* back to the colours of *reference*.
 
     Args:
-        tail: A's last frames, float32 encoded R'G'B', (n, h, w, 3).
+        reference: What the clip began with, float32 encoded R'G'B', (h, w, 3).
+        frames: The clip's frames after it, some per second, of the same size.
+
+    Returns:
+        (10, 3); None where nothing can be followed.
     """
-    size = fitted((tail.shape[2], tail.shape[1]), LOOK_PX)
-    held = _held(tail)
-    last = len(tail) - 1 - held
-    grey = [resized(luma(f), size) for f in tail]
-    sharp = np.array([float(np.mean(_edges(g) ** 2)) for g in grey])
-    contrast = np.array([float(g.std()) for g in grey])
-    why = f"the last {held} frames only hold a picture" if held else ""
-    for n in range(last, max(-1, last - len(tail) // 2), -1):
-        if contrast[n] < FADED * float(np.median(contrast)):
-            why = "the clip fades at its end"
-        elif sharp[n] < SOFT * float(np.median(sharp)):
-            why = "the last frames are blurred"
+    size = fitted((reference.shape[1], reference.shape[0]), FOLLOW_PX)
+    leg = _Leg(resized(reference, size))
+    total = colour.identity_matrix()
+    for frame in frames:
+        here = resized(frame, size)
+        ahead = leg.to(here)
+        if ahead.share < LEAST_SHARE and leg.frame is not leg.start:
+            total = composed(leg.way(), total)
+            leg = _Leg(leg.frame)
+            ahead = leg.to(here)
+        if ahead.share < LOST_SHARE or ahead.likeness < FOLLOWED_LIKENESS:
+            return None
+        leg = ahead
+    return composed(leg.way(), total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    onward: F32
+    back: F32
+
+
+class _Leg:
+    """A stretch through which the same things are followed."""
+
+    def __init__(self, start: F32, frame: F32 | None = None, flow: _Flow | None = None) -> None:
+        self.start = start
+        self.frame = start if frame is None else frame
+        self.flow = flow
+        if flow is None:
+            self.mask = np.ones(start.shape[:2], dtype=np.float32)
         else:
-            return n, why
-    return last, ""
+            self.mask = traced(flow.onward, flow.back)
+
+    @property
+    def share(self) -> float:
+        """Part of what was seen at its start that is still in sight."""
+        return float(self.mask.mean())
+
+    @property
+    def likeness(self) -> float:
+        """How well the detail of what is in sight still agrees."""
+        if self.flow is None:
+            return 1.0
+        there = _carried(luma(self.frame), self.flow.onward)
+        return likeness(detail(luma(self.start)), detail(there), self.mask > 0)
+
+    def to(self, frame: F32) -> _Leg:
+        """The same, a frame further."""
+        known = self.flow
+        onward = flow_between(self.start, frame, known.onward if known else None)
+        back = flow_between(frame, self.start, known.back if known else None)
+        return _Leg(self.start, frame, _Flow(onward, back))
+
+    def way(self) -> F64:
+        """Map from colours at its end to those at its start."""
+        if self.flow is None:
+            return colour.identity_matrix()
+        there = _carried(self.frame, self.flow.onward)
+        was, become = (_low(p, self.mask) for p in (self.start, there))
+        # Noise in what one starts from flattens a fit; the mean of both directions it spares.
+        home = colour.fit(become, was, noise=NOISE)
+        away = colour.fit(was, become, noise=NOISE)
+        return np.asarray((home + inverse(away)) / 2)
 
 
-def _edges(grey: F32) -> F32:
+def _carried(picture: F32, flow: F32) -> F32:
+    """*picture* laid where its things were at the start of *flow*."""
     import cv2
 
-    return np.asarray(cv2.Laplacian(grey, cv2.CV_32F), dtype=np.float32)
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
+    out = cv2.remap(
+        picture, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return np.asarray(out, dtype=np.float32)
 
 
-def _held(tail: F32) -> int:
-    """How many frames at the end repeat the one before them."""
-    size = fitted((tail.shape[2], tail.shape[1]), 320)
-    steps = steps_of(details(tail, size))
-    usual = float(np.percentile(steps, 75)) if len(steps) else 0.0
-    if usual < STILL:
-        return 0
-    moving = np.flatnonzero(steps >= HELD * usual)
-    return len(steps) - 1 - int(moving[-1]) if len(moving) else 0
+def _low(picture: F32, mask: F32) -> F32:
+    """Low-pass colours of what lies inside the mask, (n, 3)."""
+    import cv2
+
+    weight = cv2.GaussianBlur(mask, (0, 0), LOW_PX)
+    mean = cv2.GaussianBlur(picture * mask[..., None], (0, 0), LOW_PX) / np.maximum(
+        weight[..., None], 1e-3
+    )
+    grid = np.s_[2::4, 2::4]
+    return np.asarray(mean[grid][weight[grid] > 0.7], dtype=np.float32)
 
 
-def trend(anchor: Look, looks: Sequence[Look]) -> int | None:
+@lru_cache(maxsize=1)
+def _grid() -> F64:
+    axis = np.linspace(0.02, 0.98, 7)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+@lru_cache(maxsize=1)
+def _solver() -> F64:
+    return np.asarray(np.linalg.pinv(features(_grid())))
+
+
+def _mapped(rgb: F64, matrix: F64) -> F64:
+    return np.asarray(features(rgb) @ matrix)
+
+
+def composed(first: F64, then: F64) -> F64:
+    """One map for *first* and *then* after it, as near as a polynomial of degree two can be."""
+    return np.asarray(_solver() @ _mapped(_mapped(_grid(), first), then))
+
+
+def inverse(matrix: F64) -> F64:
+    """The map back."""
+    return np.asarray(np.linalg.pinv(features(_mapped(_grid(), matrix))) @ _grid())
+
+
+def softened(sent: F32, head: F32) -> float:
     """
-    After which further link the drift of *looks* will show, if it goes on as it has.
+    Unsharp masking that gives a clip's first frames the detail of the image that was *sent*.
 
     Args:
-        anchor: Look of the first link.
-        looks: Looks of the links after it, in order; two at least.
+        sent: float32 encoded R'G'B' (h, w, 3).
+        head: The clip's first frames, (n, h, w, 3), same size.
+
+    Returns:
+        0 where the frames don't show that image, or are no softer than can be seen.
+    """
+    size = fitted((sent.shape[1], sent.shape[0]), SHARP_PX)
+    wanted = luma(resized(sent, size))
+    found = [_masking(wanted, luma(resized(f, size))) for f in head[:SHARP_FRAMES]]
+    known = [amount for amount in found if amount is not None]
+    return float(np.clip(np.median(known), 0.0, MOST_SHARPEN)) if known else 0.0
+
+
+def _masking(wanted: F32, seen: F32) -> float | None:
+    size = wanted.shape[1::-1]
+    small = fitted(size, size[0] // 2 if size[0] >= size[1] else size[1] // 2)
+    at = register(wanted, seen, (small, size))
+    if at is None or at[0] < ALIKE:
+        return None
+    return sharpness.amount(wanted, seen_through(seen, at[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What is done to a frame before it is handed on, and what could not be done."""
+
+    correction: Correction
+    left: tuple[tuple[float, float, float], ...]
+    """(10, 3): from the corrected frame's colours to those that the first link would have given."""
+    drift: Drift
+    """Before it."""
+    remaining: Drift
+    """After it."""
+
+
+def held_back(end: F32, total: F64, *, soft: float, behind: float, limit_de: float) -> HeldBack:
+    """
+    How the frame that is handed on is taken back towards the chain's first link.
+
+    Args:
+        end: The frame, float32 encoded R'G'B' in [0, 1], (h, w, 3).
+        total: Map from its colours to those that the first link would have given.
+        soft: Unsharp masking that would bring back the detail of the image before.
+        behind: The same that was left undone at the links before.
+        limit_de: Its colours are moved by no more than this on average; 0 corrects nothing.
+    """
+    moved = moved_de(end, total)
+    share = min(1.0, limit_de / moved) if moved > 1e-9 else 1.0
+    still = colour.identity_matrix()
+    drift = _drift(end, total, soft + behind)
+    if limit_de == 0 or not _seen(drift, moved):
+        given, fix = still, None
+    else:
+        given = still + share * (total - still)
+        fix = ColourFix(colour.rows_of(given))
+    sharpen = min(soft + behind, MOST_SHARPEN) if limit_de > 0 else 0.0
+    correction = Correction(colour=fix, sharpen=sharpen)
+    left = composed(inverse(given), total)
+    after = corrected(end, correction, 0)
+    rest = _drift(after, left, soft + behind - sharpen)
+    return HeldBack(correction, colour.rows_of(left), drift, rest)
+
+
+def _seen(drift: Drift, moved: float) -> bool:
+    ratios = (drift.contrast, drift.saturation)
+    return moved >= UNSEEN_DE or any(abs(r - 1) >= UNSEEN_PART for r in ratios)
+
+
+def moved_de(rgb: F32, matrix: F64) -> float:
+    """How far a map moves a picture's colours on average, in dE."""
+    home = np.clip(coloured(rgb, matrix.astype(np.float32)), 0, 1)
+    return colour_step(low_lab(rgb), low_lab(home))
+
+
+def _drift(rgb: F32, home: F64, soft: float) -> Drift:
+    was = np.clip(coloured(rgb, home.astype(np.float32)), 0, 1)
+    now_grey, was_grey = luma(rgb), luma(was)
+    return Drift(
+        colour_de=colour_step(low_lab(was), low_lab(rgb)),
+        contrast=_ratio(float(now_grey.std()), float(was_grey.std())),
+        saturation=_ratio(_saturation(rgb, now_grey), _saturation(was, was_grey)),
+        sharpness=_detail_left(rgb, soft),
+    )
+
+
+def _ratio(now: float, was: float) -> float:
+    return now / was if was > 1e-4 else 1.0
+
+
+def _saturation(rgb: F32, grey: F32) -> float:
+    """Root mean square distance of R'G'B' from luma."""
+    return float(np.sqrt(np.mean((rgb - grey[..., None]) ** 2)))
+
+
+def _detail_left(rgb: F32, soft: float) -> float:
+    """Part of its fine detail that a picture still has, when *soft* would bring it back."""
+    if soft <= 0:
+        return 1.0
+    size = fitted((rgb.shape[1], rgb.shape[0]), SHARP_PX)
+    small = resized(rgb, size)
+    now, was = (_edges(luma(p)) for p in (small, sharpened(small, soft)))
+    return _ratio(now, was)
+
+
+def _edges(grey: F32) -> float:
+    import cv2
+
+    return float(np.sqrt(np.mean(cv2.Laplacian(grey, cv2.CV_32F) ** 2)))
+
+
+def trend(drifts: Sequence[Drift]) -> int | None:
+    """
+    After how many further links the drift will show, if it goes on as it has.
+
+    Args:
+        drifts: What remained at each link's end, in order, from the chain's first link on.
 
     Returns:
         0 when it shows already, None when it doesn't within the next 20 links.
     """
-    drifts = [drift_of(anchor, now) for now in looks]
     if drifts and drifts[-1].shows:
         return 0
     if len(drifts) < 2:
         return None
-    steps = np.arange(1, len(drifts) + 1)
     for ahead in range(1, 21):
-        if _expected(drifts, steps, len(drifts) + ahead).shows:
+        if expected(drifts, len(drifts) + ahead).shows:
             return ahead
     return None
 
 
-def _expected(drifts: Sequence[Drift], steps: NDArray[np.int_], link: int) -> Drift:
+def expected(drifts: Sequence[Drift], link: int) -> Drift:
+    """The drift at the end of link number *link*, if it goes on as it has."""
+    steps = np.arange(1, len(drifts) + 1)
+
     def line(values: list[float], start: float) -> float:
         slope = float(np.sum(steps * (np.array(values) - start)) / np.sum(steps * steps))
         return start + slope * link

@@ -51,10 +51,12 @@ PART_UNSEEN = 0.25 / 255
 """What is left of a pop when it is called settled."""
 RELEASE_S = {"release": 2, "glide": 8}
 """Seconds in which a correction that isn't held fades out."""
-ANCHOR_DE = 2.0
+ANCHOR_DE = 6.0
 """A link is taken back towards the chain's first one by no more than this."""
+ANCHOR_UNSEEN_DE = 0.3
+"""Nobody sees so small a difference."""
 ANCHOR_S = 3
-"""In so many seconds."""
+"""In so many seconds it glides there."""
 
 _OFF = "off"
 
@@ -137,20 +139,23 @@ def _bounded(fix: ColourFix | None, rgb: F32, max_de: float) -> tuple[ColourFix 
 def anchored(
     correction: Correction, tail: F32, found: Timing, anchor: F32, rate: Fraction
 ) -> tuple[Correction, tuple[str, ...]]:
-    """*correction* that glides, after the seam, from A's look towards the anchor's."""
-    from assembler.match.drift import look, towards
-
+    """*correction* that glides, after the seam, from A's look to that of B's start image."""
     assert correction.colour is not None
-    first = anchor[-1] if anchor.ndim == 4 else anchor
-    way = towards(look(tail[found.pairs[-1][0]]), look(first), limit_de=ANCHOR_DE)
-    if way is None:
+    n = found.pairs[-1][0]
+    size = fitted((tail.shape[2], tail.shape[1]), COLOUR_PX)
+    shown, sent = (_low(side[n], size) for side in (tail, anchor))
+    way = colour.fit(shown.reshape(-1, 3), sent.reshape(-1, 3))
+    step = ColourFix(colour.rows_of(way))
+    moved = colour_step(low_lab(tail[n]), low_lab(corrected(tail[n], Correction(step), 0)))
+    if moved < ANCHOR_UNSEEN_DE:
         return correction, ()
+    still = colour.identity_matrix()
+    change = min(1.0, ANCHOR_DE / moved) * (way - still)
     frames = max(2, round(ANCHOR_S * rate))
-    weights = tuple(float(0.5 - 0.5 * np.cos(np.pi * n / frames)) for n in range(frames + 1))
-    step = ColourStep(colour.rows_of(way - colour.identity_matrix()), weights)
-    fix = replace(correction.colour, steps=(*correction.colour.steps, step))
+    weights = tuple(float(0.5 - 0.5 * np.cos(np.pi * k / frames)) for k in range(frames + 1))
+    steps = (*correction.colour.steps, ColourStep(colour.rows_of(change), weights))
     note = "B glides back towards the look of the chain's first link"
-    return replace(correction, colour=fix), (note,)
+    return replace(correction, colour=replace(correction.colour, steps=steps)), (note,)
 
 
 def _geometry(tail: F32, head: F32, found: Timing) -> Affine | None:

@@ -55,9 +55,52 @@ def follow(reference: F32, frames: F32, picked: Sequence[int]) -> list[Track]:
     return out
 
 
+def flow_between(one: F32, two: F32, start: F32 | None = None) -> F32:
+    """Way in pixels of what picture *one* shows to where *two* shows it, (h, w, 2)."""
+    size = (one.shape[1], one.shape[0])
+    return _flow(_plane(one, size), _plane(two, size), start)
+
+
+def flow_of(one: F32, two: F32) -> F32:
+    """The same for pictures of detail, (h, w)."""
+    return _flow(_shown(one), _shown(two), None)
+
+
+def sampled(picture: F32, way: F32) -> F32:
+    """*picture* (h, w) or (h, w, c) seen where *way* leads from each place."""
+    import cv2
+
+    h, w = way.shape[:2]
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    out = cv2.remap(
+        picture, x + way[..., 0], y + way[..., 1], cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return np.asarray(out, dtype=np.float32)
+
+
+def traced(onward: F32, back: F32) -> F32:
+    """Where the way there and back leads home, 1 or 0, float32 (h, w)."""
+    import cv2
+
+    h, w = onward.shape[:2]
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    there_x, there_y = x + onward[..., 0], y + onward[..., 1]
+    home = onward + cv2.remap(
+        back, there_x, there_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    inside = (there_x >= 2) & (there_x <= w - 3) & (there_y >= 2) & (there_y <= h - 3)
+    astray = np.linalg.norm(home, axis=2)
+    good = inside & (astray < ASTRAY_PX + 0.05 * np.linalg.norm(onward, axis=2))
+    return np.asarray(good, dtype=np.float32)
+
+
 def _plane(rgb: F32, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return _shown(detail(resized(luma(rgb), size)))
+
+
+def _shown(shown: F32) -> NDArray[np.uint8]:
     """Local detail as 8-bit picture, which is what the flow wants."""
-    shown = detail(resized(luma(rgb), size))
     return np.clip(shown * 40 + 128, 0, 255).astype(np.uint8)
 
 

@@ -66,7 +66,7 @@ class SampleReader:
         source: The file, or what was probed of it.
         stream: Index of the audio stream in the file (as in `AudioStream.index`).
         start_s: Time of the first sample on the file's clock.
-        hz: Sample rate to deliver.
+        hz: Sample rate to deliver; None for the stream's own.
         channels: 1 (mono), 2 (stereo) or 6 (5.1 as L R C LFE Ls Rs).
         quality: Of the resampler; VHQ for what is heard, LQ for analysis.
 
@@ -79,17 +79,18 @@ class SampleReader:
         source: MediaInfo | Path,
         stream: int,
         start_s: Fraction,
-        hz: int,
+        hz: int | None,
         channels: int,
         *,
         quality: Quality = "VHQ",
     ) -> None:
         path = source if isinstance(source, Path) else source.path
         self._native = _Native(path, stream, channels)
-        self._hz = hz
+        self.hz = hz or self._native.hz
+        """Sample rate delivered."""
         self._channels = channels
         self._start = start_s * self._native.hz
-        first, self._skip = _aligned_start(self._start, self._native.hz, hz)
+        first, self._skip = _aligned_start(self._start, self._native.hz, self.hz)
         self._native.start_at(first)
         self._resampler = self._make_resampler(quality)
         self._ready: list[Samples] = []
@@ -101,8 +102,14 @@ class SampleReader:
         """Samples, counted from the start, after which all is silence; None while not known."""
         if self._native.end is None:
             return None
-        length = (self._native.end - self._start) * self._hz / self._native.hz
+        length = (self._native.end - self._start) * self.hz / self._native.hz
         return max(0, -int(-length // 1))
+
+    @property
+    def begin_s(self) -> Fraction:
+        """Time of the file's first sample on its own clock."""
+        stream = self._native._stream
+        return (stream.start_time or 0) * Fraction(stream.time_base)
 
     @property
     def damaged_packets(self) -> int:
@@ -130,15 +137,15 @@ class SampleReader:
 
     def _past_end(self) -> bool:
         end = self.end
-        settled = _LEAD * self._hz // self._native.hz
+        settled = _LEAD * self.hz // self._native.hz
         return end is not None and self._given + self._waiting > end + settled
 
     def _make_resampler(self, quality: Quality) -> soxr.ResampleStream | None:
-        if self._native.hz == self._hz:
+        if self._native.hz == self.hz:
             return None
         import soxr
 
-        return soxr.ResampleStream(self._native.hz, self._hz, self._channels, quality=quality)
+        return soxr.ResampleStream(self._native.hz, self.hz, self._channels, quality=quality)
 
     def _convert(self, block: Samples) -> Samples:
         return block if self._resampler is None else self._resampler.resample_chunk(block)
@@ -434,12 +441,13 @@ def _floats(frame: AudioFrame) -> Samples:
     planar = frame.format.is_planar
     channels = len(frame.layout.channels)
     if frame.format.name in ("fltp", "flt"):  # most codecs: no way round through to_ndarray
-        width = 1 if planar else channels
-        planes = [
-            np.frombuffer(memoryview(plane), np.float32, frame.samples * width)
-            for plane in frame.planes
-        ]
-        return np.stack(planes, axis=1) if planar else planes[0].reshape(-1, channels).copy()
+        if not planar:
+            flat = np.frombuffer(memoryview(frame.planes[0]), np.float32, frame.samples * channels)
+            return flat.reshape(-1, channels).copy()
+        samples = np.empty((frame.samples, channels), np.float32)
+        for n, plane in enumerate(frame.planes):
+            samples[:, n] = np.frombuffer(memoryview(plane), np.float32, frame.samples)
+        return samples
     raw: npt.NDArray[Any] = frame.to_ndarray()
     if not planar:
         raw = raw.reshape(-1, channels).T

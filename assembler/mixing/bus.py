@@ -15,7 +15,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +29,7 @@ from assembler.cut.model import Cut, Sound
 from assembler.errors import MixError
 from assembler.media.samples import SampleReader, Samples, WavWriter
 from assembler.mixing.ahead import ahead
+from assembler.mixing.arranging import Meeting, Rules, Tone, arrange
 from assembler.mixing.crossfade import Crossfade, crossfade
 from assembler.mixing.ducking import (
     FRAME,
@@ -37,18 +38,20 @@ from assembler.mixing.ducking import (
     SpeechLevels,
     duck_curve,
     gate_curve,
+    share_curve,
     speech_in,
 )
-from assembler.mixing.loudness import LoudnessMeter
+from assembler.mixing.listening import Heard, listen
+from assembler.mixing.loudness import gated
 from assembler.mixing.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mixing.playback import Loop, Memory, Player, Source
-from assembler.mixing.speech import spoken
+from assembler.mixing.room import missing, tone
 from assembler.planning.keys import content_key
 from assembler.spec.model import Role
 from assembler.spec.presets import MixPreset
 from assembler.timebase import SampleRange, samples_at
 
-STAGE = 3
+STAGE = 4
 """Version of the mix; raised when the same cut sounds different."""
 
 MAX_LEVEL_DB = 12.0
@@ -57,8 +60,7 @@ _SILENT_LUFS = -60.0
 """Clips below this have no sound worth levelling."""
 _BLOCK_S = 2
 _GATE_OPENS_MS, _GATE_MS = 30, 150
-_HELD_S = 90
-"""Clips up to this length are decoded once and held, to be measured and then played."""
+_SHARE_OPENS_MS, _SHARE_CLOSES_MS = 40, 120
 _ROLES: tuple[Role, ...] = ("dialogue", "native", "voice", "music", "sfx")
 _STEMS: Mapping[str, tuple[Role, ...]] = {
     **{role: (role,) for role in _ROLES},
@@ -97,6 +99,8 @@ class MixReport:
     sounds: tuple[SoundLevel, ...]
     speech: tuple[SampleRange, ...]
     """Where sound was ducked under speech."""
+    seams: tuple[Meeting, ...]
+    """Where the crossfades of seams were laid."""
     stems: Mapping[str, Path]
     notes: tuple[str, ...]
 
@@ -113,6 +117,7 @@ class MixReport:
             "limited_db": self.limited_db,
             "sounds": [asdict(sound) for sound in self.sounds],
             "ducked": [[r.start, r.stop] for r in self.speech],
+            "seams": [meeting.data() for meeting in self.seams],
             "stems": {name: str(path) for name, path in self.stems.items()},
         }
 
@@ -164,7 +169,8 @@ def mix(
     """
     session = _Session(cut, preset, cancel)
     with _scratch(out) as file, ExitStack() as stack:
-        writers = _stem_writers(cut, stems, stack)
+        session.prepare()
+        writers = _stem_writers(cut, session.roles, stems, stack)
         meter, mixed = Meter(cut.hz, cut.channels), 0
         for buses in ahead(session.blocks()):
             programme = _sum(list(buses.values()))
@@ -196,8 +202,9 @@ def mix(
         mastered.loudness,
         mastered.gain_db,
         mastered.limited_db,
-        tuple(session.levels[id(s)] for s in session.sounds),
+        tuple(session.levels[id(s)] for s in session.sounds if id(s) in session.levels),
         session.speech,
+        session.meetings,
         {name: stems / f"{name}.wav" for name in writers} if stems else {},
         tuple(session.notes) + _master_notes(before, mastered, preset),
     )
@@ -215,11 +222,12 @@ def stem_paths(folder: Path | None) -> tuple[Path, ...]:
     return tuple(folder / f"{name}.wav" for name in _STEMS) if folder else ()
 
 
-def _stem_writers(cut: Cut, folder: Path | None, stack: ExitStack) -> dict[str, WavWriter]:
+def _stem_writers(
+    cut: Cut, used: Sequence[Role], folder: Path | None, stack: ExitStack
+) -> dict[str, WavWriter]:
     if folder is None:
         return {}
-    used = {sound.role for sound in cut.sounds}
-    names = [name for name, roles in _STEMS.items() if used.intersection(roles)]
+    names = [name for name, roles in _STEMS.items() if set(used).intersection(roles)]
     return {
         name: stack.enter_context(
             WavWriter(folder / f"{name}.wav", cut.hz, cut.channels, 32, time_reference=0)
@@ -280,9 +288,23 @@ class _Session:
         """By identity of the sound."""
         self.notes: list[str] = []
         self.speech: tuple[SampleRange, ...] = ()
-        self._together: dict[tuple[str, Role], float] = {}
-        """Loudness by segment and role, where it is made of several sounds."""
-        self._ducks: dict[tuple[tuple[Role, ...], float], GainCurve] = {}
+        self.meetings: tuple[Meeting, ...] = ()
+        self._ears: dict[int, Heard] = {}
+        self._tones: dict[int, Tone] = {}
+        self._ducks: dict[int, GainCurve] = {}
+
+    @property
+    def roles(self) -> list[Role]:
+        """Roles that have something to say, one at least."""
+        used = {sound.role for sound in self.sounds}
+        used |= {"dialogue" for sound in self.sounds if self._words(sound)}
+        return [role for role in _ROLES if role in used] or ["native"]
+
+    def prepare(self) -> None:
+        """Hear the clips, lay their joins, find who speaks when, and set their levels."""
+        self._listen()
+        self._arrange()
+        self._find_speech()
 
     def check(self) -> None:
         """Stop here when that was asked for."""
@@ -291,15 +313,12 @@ class _Session:
 
     def blocks(self) -> Iterator[dict[Role, Samples]]:
         """Buses by role, block after block; at least one bus."""
-        self._find_speech()
-        self._measure_segments()
         size = _BLOCK_S * self._cut.hz
-        used = [role for role in _ROLES if any(s.role == role for s in self.sounds)]
         with ThreadPoolExecutor(2, "mix") as pool, _Stage(self) as stage:
             for start in range(0, self.samples, size):
                 self.check()
                 stop = min(start + size, self.samples)
-                buses = {role: self._silence(stop - start) for role in used or ["native"]}
+                buses = {role: self._silence(stop - start) for role in self.roles}
                 for role, at, block in stage.play(start, stop, pool):
                     buses[role][at - start : at - start + len(block)] += block
                 yield buses
@@ -307,98 +326,158 @@ class _Session:
     def _silence(self, samples: int) -> Samples:
         return np.zeros((samples, self._cut.channels), np.float32)
 
+    def _listen(self) -> None:
+        clips = [sound for sound in self.sounds if _of_a_clip(sound)]
+        cut = self._cut
+
+        def hear(sound: Sound) -> Heard:
+            return listen(sound, cut.hz, cut.channels, self.samples, self.check)
+
+        with ThreadPoolExecutor(2, "listen") as pool:
+            for sound, heard in zip(clips, pool.map(hear, clips), strict=True):
+                self._ears[id(sound)] = heard
+                if heard.silent and sound.role == "native":
+                    self.notes.append(f"warning: {sound.id} has a sound track, but it is silent")
+                if sound.speech_only and not heard.words:
+                    what = f"warning: no speech was found in {sound.id}: all of it is silent"
+                    self.notes.append(what)
+
+    def _arrange(self) -> None:
+        """Lay crossfades and room tone; from here on sounds are where they will be heard."""
+        rules = Rules.of(self._preset, self._cut.hz)
+        arranged, were = arrange(self.sounds, self._ears, rules)
+        ears = self._ears
+        self._ears = {
+            id(now): ears[id(were[id(now)])] for now in arranged.sounds if id(were[id(now)]) in ears
+        }
+        self.sounds = list(arranged.sounds)
+        self._tones = {id(tone.sound): tone for tone in arranged.tones}
+        self._levels_of()
+        self.sounds += [tone.sound for tone in arranged.tones]
+        self.meetings = arranged.meetings
+        self.notes += [
+            f"seam {m.before}>{m.after}: somebody speaks all the way over it; "
+            "its crossfade lies where that is least heard"
+            for m in arranged.meetings
+            if m.in_words
+        ]
+
     def _find_speech(self) -> None:
         ducked = [s for s in self.sounds if s.duck_db and s.duck_under]
         roles = {role for s in ducked for role in s.duck_under}
-        found: dict[Role, list[SampleRange]] = {role: [] for role in roles}
-        speaking = [sound for sound in self.sounds if sound.role in roles]
+        speaking = [s for s in self.sounds if s.role in roles and id(s) not in self._tones]
+        found: list[tuple[Role, str, SampleRange]] = []
         with ThreadPoolExecutor(2, "speech") as pool:
             for sound, ranges in zip(speaking, pool.map(self._speech, speaking), strict=True):
-                found[sound.role] += ranges
+                found += [(sound.role, sound.segment, r) for r in ranges]
+        if "dialogue" in roles:
+            found += [("dialogue", s.segment, r) for s in self.sounds for r in self._words(s)]
+        curves: dict[object, GainCurve] = {}
         for sound in ducked:
-            self._ducks[sound.duck_under, sound.duck_db] = self._curve(sound, found)
-        heard = sorted({r for ranges in found.values() for r in ranges})
-        self.speech = tuple(heard)
+            own = sound.segment if sound.role == "native" else ""
+            key = (sound.duck_under, sound.duck_db, own)
+            if key not in curves:
+                under = sound.duck_under
+                ranges = [r for role, of, r in found if role in under and not (own and of == own)]
+                curves[key] = self._curve(ranges, sound.duck_db)
+            self._ducks[id(sound)] = curves[key]
+        self.speech = tuple(sorted({r for _, _, r in found}))
 
-    def _measure_segments(self) -> None:
-        """Loudness of segments that consist of several sounds, so that they keep one level."""
-        parts: dict[tuple[str, Role], list[Sound]] = {}
-        for sound in self.sounds:
-            if sound.segment and sound.level_to_mix:
-                parts.setdefault((sound.segment, sound.role), []).append(sound)
-        several = {key: sounds for key, sounds in parts.items() if len(sounds) > 1}
-        with ThreadPoolExecutor(2, "levels") as pool:
-            measured = pool.map(self._loudness, several.values())
-            self._together = dict(zip(several, measured, strict=True))
-
-    def _loudness(self, sounds: list[Sound]) -> float:
-        """Gated loudness of sounds as if they were one."""
-        cut = self._cut
-        meter = LoudnessMeter(cut.hz, cut.channels)
-        for sound in sounds:
-            self.check()
-            begin, stop = max(sound.record.start, 0), min(sound.record.stop, self.samples)
-            start_s = sound.source_start_s + Fraction(begin - sound.record.start, cut.hz)
-            with SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels) as reader:
-                for at in range(begin, stop, cut.hz):
-                    meter.add(reader.read(min(cut.hz, stop - at)))
-        return meter.integrated()
+    def _words(self, sound: Sound) -> list[SampleRange]:
+        """Where somebody speaks in a clip's native sound."""
+        heard = self._ears.get(id(sound))
+        if heard is None or sound.role != "native":
+            return []
+        first, stop = sound.record
+        kept = [(max(w.start, first), min(w.stop, stop)) for w in heard.words]
+        return [SampleRange(a, b) for a, b in kept if a < b]
 
     def _speech(self, sound: Sound) -> list[SampleRange]:
         self.check()
         return _speech_of(sound, self._cut.hz, self.samples)
 
-    def _curve(self, sound: Sound, found: Mapping[Role, list[SampleRange]]) -> GainCurve:
+    def _curve(self, speech: Sequence[SampleRange], depth_db: float) -> GainCurve:
         per_ms = self._cut.hz / 1000
         return duck_curve(
-            [r for role in sound.duck_under for r in found[role]],
-            abs(sound.duck_db),
+            speech,
+            abs(depth_db),
             attack=round(self._preset.duck_attack_ms * per_ms),
             hold=round(self._preset.duck_hold_ms * per_ms),
             release=round(self._preset.duck_release_ms * per_ms),
         )
 
+    def _levels_of(self) -> None:
+        """Loudness of each clip, and one gain for all clips of a segment in a role."""
+        parts: dict[object, list[Sound]] = {}
+        for sound in self.sounds:
+            if sound.level_to_mix and id(sound) in self._ears:
+                key = (sound.segment, sound.role) if sound.segment else id(sound)
+                parts.setdefault(key, []).append(sound)
+        for together in parts.values():
+            energies = [self._ears[id(sound)].energies for sound in together]
+            level = levelling(gated(np.concatenate(energies)), self._preset.native_lufs)
+            for sound, own in zip(together, energies, strict=True):
+                lufs = gated(own)
+                said = lufs if lufs > -math.inf else None
+                self.levels[id(sound)] = SoundLevel(sound.id, sound.role, said, level)
+        for sound in self.sounds:
+            self.levels.setdefault(id(sound), SoundLevel(sound.id, sound.role, None, 0.0))
+
     def open(self, sound: Sound) -> Player:
         """The sound ready to be played from the first of its samples in the programme."""
-        source, lufs, level = self._source(sound)
-        self.levels[id(sound)] = SoundLevel(sound.id, sound.role, lufs, level)
-        ducked = self._ducks.get((sound.duck_under, sound.duck_db))
-        curves = [ducked] if ducked else []
+        curves = [self._ducks[id(sound)]] if id(sound) in self._ducks else []
+        words = None
         if sound.speech_only:
             curves.append(self._speech_alone(sound))
-        return Player(sound, source, level_db=level, curves=curves, channels=self._cut.channels)
+        elif spoken := self._words(sound):
+            ms = self._cut.hz // 1000
+            words = share_curve(spoken, opens=_SHARE_OPENS_MS * ms, closes=_SHARE_CLOSES_MS * ms)
+        made = self._tones.get(id(sound))
+        level = -sound.gain_db if made else self.levels[id(sound)].level_db
+        source = self._toned(made) if made else self._source(sound)
+        return Player(
+            sound,
+            source,
+            level_db=level,
+            curves=curves,
+            channels=self._cut.channels,
+            words=words,
+        )
 
     def _speech_alone(self, sound: Sound) -> GainCurve:
         """Gain that lets nothing through of a sound but its speech."""
-        cut, ms = self._cut, self._cut.hz // 1000
-        heard = _spoken_in(sound, cut.hz, self.samples)
-        if not heard:
-            self.notes.append(f"warning: no speech was found in {sound.id}: all of it is silent")
+        ms = self._cut.hz // 1000
+        heard = self._ears[id(sound)].words
         return gate_curve(heard, sound.record, opens=_GATE_OPENS_MS * ms, closes=_GATE_MS * ms)
+
+    def _toned(self, made: Tone) -> Source:
+        """Room tone at the level of the clip that it was heard in."""
+
+        def gain(sound: Sound) -> float:
+            return sound.gain_db + self.levels[id(sound)].level_db
+
+        bed, under = made.bed, made.under or (made.bed.none(), made.of)
+        bed = missing(under[0], bed, gain(under[1]), gain(made.of))
+        place = made.sound.record
+        return Memory(tone(bed, place.samples, self._cut.hz, seed=place.start))
 
     def crossfade(self, before: Player, after: Player) -> Crossfade | None:
         """How one sound passes into another, where it does."""
+        if id(before.sound) in self._tones or id(after.sound) in self._tones:
+            return None
         gains = before.gain_db, after.gain_db
         return crossfade(before.sound, after.sound, gains, self._cut.hz, self._cut.channels)
 
-    def _source(self, sound: Sound) -> tuple[Source, float | None, float]:
+    def _source(self, sound: Sound) -> Source:
         cut = self._cut
-        begin, stop = max(sound.record.start, 0), min(sound.record.stop, self.samples)
-        skipped = begin - sound.record.start
-        source: Source
+        skipped = max(sound.record.start, 0) - sound.record.start
         if sound.loop:
             source = Loop(sound, cut.hz, cut.channels)
             if skipped:
                 source.read(skipped)
-            return source, None, 0.0
+            return source
         start_s = sound.source_start_s + Fraction(skipped, cut.hz)
-        if not sound.level_to_mix:
-            reader = SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels)
-            return reader, None, 0.0
-        source, lufs = _measured(sound, start_s, stop - begin, cut.hz, cut.channels)
-        together = self._together.get((sound.segment, sound.role), lufs)
-        level = levelling(together, self._preset.native_lufs)
-        return source, lufs if lufs > -math.inf else None, level
+        return SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels)
 
 
 class _Stage(ExitStack):
@@ -423,7 +502,8 @@ class _Stage(ExitStack):
         self._playing.sort(key=lambda p: self._order[id(p.sound)])
         heard = pool.map(lambda player: _part(player, start, stop), self._playing)
         self._call(2 * stop - start, pool)
-        yield from heard
+        for parts in heard:
+            yield from parts
         done = [p for p in self._playing if p.sound.record.stop <= stop]
         self._playing = [p for p in self._playing if p.sound.record.stop > stop]
         for player in done:
@@ -451,10 +531,15 @@ class _Stage(ExitStack):
             player.close()
 
 
-def _part(player: Player, start: int, stop: int) -> tuple[Role, int, Samples]:
+def _part(player: Player, start: int, stop: int) -> list[tuple[Role, int, Samples]]:
     record = player.sound.record
     first, last = max(start, record.start), min(stop, record.stop)
-    return player.sound.role, first, player.play(first, last)
+    return [(role, first, block) for role, block in player.play(first, last)]
+
+
+def _of_a_clip(sound: Sound) -> bool:
+    """Whether a sound is a clip's own, which is heard before it is mixed."""
+    return not sound.loop and (sound.level_to_mix or sound.role == "native" or sound.speech_only)
 
 
 def _heard(sound: Sound, samples: int) -> bool:
@@ -471,36 +556,12 @@ def levelling(lufs: float, target_lufs: float) -> float:
     return max(-MAX_LEVEL_DB, min(MAX_LEVEL_DB, target_lufs - lufs))
 
 
-def _measured(
-    sound: Sound, start_s: Fraction, samples: int, hz: int, channels: int
-) -> tuple[Source, float]:
-    """A clip's sound ready to be played, and its gated loudness."""
-    meter = LoudnessMeter(hz, channels)
-    reader = SampleReader(sound.path, sound.stream, start_s, hz, channels)
-    if samples <= _HELD_S * hz:
-        with reader:
-            held = reader.read(samples)
-        meter.add(held)
-        return Memory(held), meter.integrated()
-    with reader:
-        for at in range(0, samples, hz):
-            meter.add(reader.read(min(hz, samples - at)))
-    again = SampleReader(sound.path, sound.stream, start_s, hz, channels)
-    return again, meter.integrated()
-
-
 def _speech_of(sound: Sound, hz: int, samples: int) -> list[SampleRange]:
     """Stretches of the programme in which this sound, known to be speech, isn't silent."""
     meter = SpeechLevels()
     for block in _small(sound, hz, samples):
         meter.add(block)
     return _placed(speech_in(meter.levels()), sound, hz, samples)
-
-
-def _spoken_in(sound: Sound, hz: int, samples: int) -> list[SampleRange]:
-    """Stretches of the programme in which somebody speaks in this sound, whatever else it has."""
-    blocks = [*_small(sound, hz, samples)]
-    return _placed(spoken(np.concatenate(blocks)) if blocks else [], sound, hz, samples)
 
 
 def _small(sound: Sound, hz: int, samples: int) -> Iterator[Samples]:

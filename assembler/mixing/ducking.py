@@ -155,6 +155,20 @@ def duck_curve(
     return GainCurve(np.concatenate(at), np.concatenate(db))
 
 
+def share_curve(heard: Sequence[SampleRange], *, opens: int, closes: int) -> GainCurve:
+    """
+    Share, from 0 to 1, of a sound that belongs to the ranges: its numbers aren't decibels.
+
+    Args:
+        heard: In any order.
+        opens: Samples from none to all, before a range.
+        closes: Samples from all to none, after it.
+    """
+    ranges = bridged([(r.start, r.stop) for r in heard], opens + closes)
+    at = [[start - opens, start, stop, stop + closes] for start, stop in ranges]
+    return GainCurve(np.array(at, np.float64).ravel(), np.tile([0.0, 1.0, 1.0, 0.0], len(ranges)))
+
+
 def gate_curve(
     heard: Sequence[SampleRange], whole: SampleRange, *, opens: int, closes: int
 ) -> GainCurve:

@@ -100,9 +100,13 @@ class LoudnessMeter:
         other._energies = [energies * 10 ** (gain_db / 10) for energies in self._energies]
         return other
 
+    def momentary(self) -> Floats:
+        """Weighted mean square of every gating block of 400 ms so far."""
+        return self._windows(_MOMENTARY_STEPS)
+
     def integrated(self) -> float:
         """Gated loudness of everything so far in LUFS; -inf when nothing passes the gate."""
-        return gated(self._windows(_MOMENTARY_STEPS))
+        return gated(self.momentary())
 
     def loudness_range(self) -> float:
         """Loudness range in LU (EBU Tech 3342); 0 for less than three seconds."""

@@ -7,7 +7,7 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from assembler.cut.model import Sound
 from assembler.media.samples import SampleReader, Samples
 from assembler.mixing.ducking import GainCurve
-from assembler.spec.model import FadeCurve
+from assembler.spec.model import FadeCurve, Role
 from assembler.timebase import SampleRange
 
 Gains = npt.NDArray[np.float64]
@@ -23,6 +23,7 @@ Gains = npt.NDArray[np.float64]
 LOOP_CROSSFADE_S = Fraction(1, 4)
 """Overlap of a loop's end with its beginning."""
 _SHORTEST_LOOP_S = Fraction(1, 10)
+_LOG2_PER_DB = math.log2(10) / 20
 
 
 class Source(Protocol):
@@ -234,6 +235,7 @@ class Player:
         level_db: Gain that levels the clip, on top of the author's.
         curves: Gains over the programme on top of that.
         channels: Of the programme.
+        words: Share of it that is speech and goes to the dialogue, past the curves.
     """
 
     def __init__(
@@ -244,33 +246,50 @@ class Player:
         level_db: float,
         curves: Sequence[GainCurve],
         channels: int,
+        words: GainCurve | None = None,
     ) -> None:
         self.sound = sound
         self._source = source
         self._gain = 10 ** ((sound.gain_db + level_db) / 20)
-        self._pan = pan_gains(sound.pan, channels)
+        self._pan = pan_gains(sound.pan, channels).astype(np.float32)
         self._points = automation(sound)
         self._curves = curves
+        self._words = words
         self.gain_db = sound.gain_db + level_db
         self.corrections: list[Correction] = []
         """Of crossfades with neighbours; may be added until the crossfade is played."""
 
-    def play(self, start: int, stop: int) -> Samples:
-        """The sound at samples of the programme that lie in its record range."""
-        block = self._source.read(stop - start)
-        gains = self._gains(start, stop)
+    def play(self, start: int, stop: int) -> list[tuple[Role, Samples]]:
+        """The sound at samples of the programme that lie in its record range, by role."""
+        block = self._scaled(self._source.read(stop - start), self._gains(start, stop))
+        share = self._words.over(start, stop) if self._words else 0.0
+        role = self.sound.role
+        if isinstance(share, float):
+            return [("dialogue", block)] if share else [(role, self._curved(block, start, stop))]
+        speech = block * share.astype(np.float32)[:, None]
+        return [("dialogue", speech), (role, self._curved(block - speech, start, stop))]
+
+    def _curved(self, block: Samples, start: int, stop: int) -> Samples:
+        db = sum((curve.over(start, stop) for curve in self._curves), start=np.float64(0.0))
+        if isinstance(db, np.ndarray):
+            return block * _ratio(db).astype(np.float32)[:, None]
+        return block * np.float32(10 ** (db / 20)) if db else block
+
+    def _scaled(self, block: Samples, gains: Gains | float) -> Samples:
         if isinstance(gains, float):
-            scale = (gains * self._pan).astype(np.float32)
+            scale = np.float32(gains) * self._pan
             return block if (scale == 1).all() else block * scale
-        return block * (gains[:, None] * self._pan).astype(np.float32)
+        scaled: Samples = block * gains.astype(np.float32)[:, None]
+        return scaled if (self._pan == 1).all() else scaled * self._pan
 
     def _gains(self, start: int, stop: int) -> Gains | float:
         first = self.sound.record.start
         db = self._points.over(start - first, stop - first)
-        for curve in self._curves:
-            db = db + curve.over(start, stop)
         faded = fades(self.sound, start - first, stop - first)
-        gains = self._gain * 10 ** (db / 20)
+        if isinstance(db, float):
+            flat = self._gain * float(10 ** (db / 20))
+            return flat if faded is None else self._corrected(flat * faded, start, stop)
+        gains = self._gain * _ratio(np.asarray(db))
         return gains if faded is None else self._corrected(gains * faded, start, stop)
 
     def _corrected(self, gains: Gains, start: int, stop: int) -> Gains:
@@ -284,3 +303,9 @@ class Player:
     def close(self) -> None:
         """Let go of the file."""
         self._source.close()
+
+
+def _ratio(db: npt.NDArray[np.floating[Any]]) -> Gains:
+    """Decibels as a factor, fast."""
+    ratio: Gains = np.exp2(db.astype(np.float32) * np.float32(_LOG2_PER_DB)).astype(np.float64)
+    return ratio

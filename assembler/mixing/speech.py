@@ -8,8 +8,11 @@ its level, for longer. No model is asked; singing counts as speech.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from assembler.media.samples import Samples
 from assembler.mixing.ducking import FRAME, SPEECH_HZ, bridged, runs
@@ -18,6 +21,9 @@ Floats = npt.NDArray[np.float64]
 
 _SPAN = 512
 """Samples in which pitch is looked for (32 ms: two periods of a low voice)."""
+_SHAPE = np.hanning(_SPAN).astype(np.float32)
+_AT_ONCE = 256
+"""Frames."""
 _LAGS = (SPEECH_HZ // 400, SPEECH_HZ // 70)
 _PERIODIC = 0.5
 _SILENCE_DB = -65.0
@@ -32,6 +38,44 @@ _BRIDGED_FRAMES = 40
 _SHORTEST_FRAMES = 20
 
 
+class Voices:
+    """Speech in mono sound of 16 kHz that comes in blocks; memory grows by 200 numbers a second."""
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(_SPAN // 2, np.float32)
+        self._levels: list[Floats] = []
+        self._pitches: list[Floats] = []
+
+    def add(self, block: Samples) -> None:
+        """Hear further sound, shape (n, 1)."""
+        self._rest = np.concatenate([self._rest, block[:, 0]])
+        while len(self._rest) >= _SPAN + _AT_ONCE * FRAME:
+            self._measure(_AT_ONCE)
+
+    def _measure(self, frames: int) -> None:
+        spans = sliding_window_view(self._rest, _SPAN)[: frames * FRAME : FRAME] * _SHAPE
+        power = np.einsum("fn,fn->f", spans, spans).astype(np.float64) / _SPAN
+        self._levels.append(10 * np.log10(power + 1e-12))
+        self._pitches.append(_pitches(spans))
+        self._rest = self._rest[frames * FRAME :]
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Stretches of speech as half-open ranges of frames of 10 ms; ends the hearing."""
+        left = max(0, len(self._rest) - _SPAN // 2)
+        self._rest = np.concatenate([self._rest, np.zeros(_SPAN + FRAME, np.float32)])
+        if frames := -(-left // FRAME):
+            self._measure(frames)
+        if not self._levels:
+            return []
+        levels, pitches = np.concatenate(self._levels), np.concatenate(self._pitches)
+        pitches[levels < max(_SILENCE_DB, np.percentile(levels, 95) - 32)] = 0
+        voiced = pitches > 0
+        speaking = voiced & _syllables(levels, voiced, pitches)
+        found = bridged([(a - _AROUND_FRAMES, b + _AROUND_FRAMES) for a, b in runs(speaking)], 0)
+        found = [r for r in bridged(found, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
+        return [(max(0, a), min(len(levels), b)) for a, b in found]
+
+
 def spoken(mono: Samples) -> list[tuple[int, int]]:
     """
     Stretches of speech as half-open ranges of frames of 10 ms.
@@ -39,41 +83,34 @@ def spoken(mono: Samples) -> list[tuple[int, int]]:
     Args:
         mono: Shape (n, 1), 16 kHz.
     """
-    levels, pitches = _frames(mono[:, 0])
-    voiced = pitches > 0
-    speaking = voiced & _syllables(levels, voiced, pitches)
-    found = bridged([(a - _AROUND_FRAMES, b + _AROUND_FRAMES) for a, b in runs(speaking)], 0)
-    found = [r for r in bridged(found, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
-    return [(max(0, a), min(len(levels), b)) for a, b in found]
+    voices = Voices()
+    voices.add(mono)
+    return voices.ranges()
 
 
-def _frames(mono: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """Level in dB and pitch in periods a sample (0: not voiced) of each frame."""
-    padded = np.pad(mono.astype(np.float64), (_SPAN // 2, _SPAN))
-    starts = range(0, len(mono), FRAME)
-    levels, pitches = np.full(len(starts), -120.0), np.zeros(len(starts))
-    for first in range(0, len(starts), 512):
-        at = np.array(starts[first : first + 512])
-        spans = padded[at[:, None] + np.arange(_SPAN)] * np.hanning(_SPAN)
-        levels[first : first + 512] = 10 * np.log10(np.mean(spans**2, axis=1) + 1e-12)
-        pitches[first : first + 512] = _pitches(spans)
-    pitches[levels < max(_SILENCE_DB, np.percentile(levels, 95) - 32)] = 0
-    return levels, pitches
-
-
-def _pitches(spans: Floats) -> Floats:
+def _pitches(spans: npt.NDArray[np.float32]) -> Floats:
     """1 / period in samples of each span, 0 where it doesn't repeat."""
+    from scipy.fft import irfft, rfft
+
     low, high = _LAGS
-    power = np.abs(np.fft.rfft(spans, 2 * _SPAN)) ** 2
+    spectra = rfft(spans, 2 * _SPAN, axis=1)
+    power = spectra.real**2 + spectra.imag**2
     bins = np.fft.rfftfreq(2 * _SPAN, 1 / SPEECH_HZ)
     power[:, (bins < 70) | (bins > 3500)] = 0
-    repeats = np.fft.irfft(power)[:, :high]
-    shape = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(_SPAN), 2 * _SPAN)) ** 2)[:high]
-    repeats = repeats / (repeats[:, :1] + 1e-20) / (shape / shape[0])
+    repeats = irfft(power, axis=1)[:, :high]
+    repeats = repeats / (repeats[:, :1] + 1e-20) / _own_repeats(high)
     lags = repeats[:, low:].argmax(axis=1) + low
     strength = repeats[np.arange(len(spans)), lags]
     found: Floats = np.where((strength > _PERIODIC) & (lags < high - 1), 1 / lags, 0.0)
     return found
+
+
+@cache
+def _own_repeats(lags: int) -> npt.NDArray[np.float32]:
+    """Autocorrelation of the window itself."""
+    shape = np.fft.irfft(np.abs(np.fft.rfft(_SHAPE, 2 * _SPAN)) ** 2)[:lags]
+    repeats: npt.NDArray[np.float32] = (shape / shape[0]).astype(np.float32)
+    return repeats
 
 
 def _syllables(

@@ -1,0 +1,139 @@
+"""
+Room tone: the bed under a clip, and what bridges two beds that differ.
+
+The bed is what sounds in the quieter moments of a clip. Where two clips meet whose beds differ,
+each gets what only the other has, rising towards the seam and falling behind it: in no band does
+the bed step, and nothing becomes louder than the louder of the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from assembler.media.samples import Samples
+
+Floats = npt.NDArray[np.floating[Any]]
+
+_SPAN = 1024
+"""Samples of a spectrum."""
+_SHAPE = np.hanning(_SPAN).astype(np.float32)
+_QUIET_SHARE = 1 / 3
+"""The bed is measured in so much of the sound, its quietest."""
+_EDGES_HZ = np.array([60, 150, 250, 400, 630, 1000, 1600, 2500, 4000, 6300, 10000, 16000])
+_UNHEARD_DB = -78.0
+"""Of a band; differences below aren't heard."""
+_FLOOR = 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    """Spectrum of a clip's quieter moments."""
+
+    hz: int
+    density: Floats
+    """Power per hertz in the bins of a spectrum of `_SPAN` samples, shape (bins, channels)."""
+    together: float
+    """How much of it both sides of stereo share, from 0 to 1."""
+
+    def none(self) -> Bed:
+        """A bed of the same shape that is silent."""
+        return Bed(self.hz, np.zeros_like(self.density), 0.0)
+
+    def bands(self) -> Floats:
+        """Level of each band in dB of full scale."""
+        mean = self.density.mean(axis=1)
+        at = np.fft.rfftfreq(_SPAN, 1 / self.hz)
+        inside = np.searchsorted(_EDGES_HZ, at, side="right")
+        power = np.bincount(inside, mean, len(_EDGES_HZ) + 1)[1:-1] * self.hz / _SPAN
+        levels: Floats = 10 * np.log10(power + _FLOOR)
+        return levels
+
+
+def bed_of(samples: Samples, hz: int) -> Bed:
+    """
+    The bed of some seconds of sound.
+
+    Args:
+        samples: Shape (n, channels).
+        hz: Their rate.
+    """
+    from scipy.fft import rfft
+
+    count, channels = len(samples) // _SPAN, samples.shape[1]
+    if not count:
+        return Bed(hz, np.zeros((_SPAN // 2 + 1, channels)), 0.0)
+    frames = samples[: count * _SPAN].reshape(count, _SPAN, channels)
+    power = np.einsum("fnc,fnc->f", frames, frames)
+    quiet = frames[np.argsort(power)[: max(1, round(count * _QUIET_SHARE))]]
+    spectra = rfft(quiet * _SHAPE[:, None], axis=1)
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    density: Floats = np.mean(power, axis=0, dtype=np.float64)
+    density *= 2 / (hz * float(np.sum(_SHAPE**2)))
+    return Bed(hz, _smooth(density), _together(quiet))
+
+
+def _smooth(density: Floats) -> Floats:
+    """Averaged over three bins, so that chance peaks don't ring."""
+    padded = np.pad(density, ((1, 1), (0, 0)), mode="edge")
+    smooth: Floats = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    return smooth
+
+
+def _together(frames: Samples) -> float:
+    if frames.shape[2] < 2:
+        return 0.0
+    cross = np.einsum("fna,fnb->ab", frames[..., :2], frames[..., :2])
+    power = float(cross[0, 0] * cross[1, 1])
+    return max(0.0, float(cross[0, 1]) / power**0.5) if power else 0.0
+
+
+def difference_db(a: Bed, b: Bed, gain_a_db: float = 0.0, gain_b_db: float = 0.0) -> float:
+    """Root mean square over all bands of how far two beds lie apart, where that can be heard."""
+    levels = [
+        np.maximum(bed.bands() + gain, _UNHEARD_DB)
+        for bed, gain in ((a, gain_a_db), (b, gain_b_db))
+    ]
+    return float(np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))
+
+
+def missing(bed: Bed, other: Bed, gain_db: float, other_gain_db: float) -> Bed:
+    """What *other* has and *bed* lacks, both with their gains."""
+    own, wanted = _gained(bed, other.hz, gain_db), _gained(other, other.hz, other_gain_db)
+    return Bed(other.hz, np.maximum(0.0, wanted - own), other.together)
+
+
+def _gained(bed: Bed, hz: int, gain_db: float) -> Floats:
+    """Density at the bins of another rate, with a gain."""
+    at, wanted = (np.fft.rfftfreq(_SPAN, 1 / rate) for rate in (bed.hz, hz))
+    moved: Floats = _interpolated(wanted, at, bed.density) * 10 ** (gain_db / 10)
+    return moved
+
+
+def _interpolated(wanted: Floats, at: Floats, density: Floats) -> Floats:
+    return np.stack([np.interp(wanted, at, one, right=0.0) for one in density.T], axis=1)
+
+
+def tone(bed: Bed, samples: int, hz: int, seed: int) -> Samples:
+    """
+    Room tone with the spectrum of a bed: noise, equal for equal seeds.
+
+    Returns:
+        float32, shape (samples, channels).
+    """
+    rng = np.random.default_rng(seed)
+    channels = bed.density.shape[1]
+    size = samples + _SPAN
+    shared = rng.standard_normal((size, 1))
+    noise = bed.together**0.5 * shared + (1 - bed.together) ** 0.5 * rng.standard_normal(
+        (size, channels)
+    )
+    at = np.fft.rfftfreq(size, 1 / hz)
+    own = np.fft.rfftfreq(_SPAN, 1 / bed.hz)
+    # White noise of variance 1 has a density of 2 / hz.
+    gain = np.sqrt(_interpolated(at, own, bed.density) * hz / 2)
+    out = np.fft.irfft(np.fft.rfft(noise, axis=0) * gain, size, axis=0)
+    return out[_SPAN // 2 : _SPAN // 2 + samples].astype(np.float32)

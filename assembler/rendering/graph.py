@@ -237,7 +237,9 @@ class _Builder:
     def plain(self, colour: str, frames: int, pix_fmt: str) -> Node:
         """Frames of one colour; white is 235."""
         size = "{}x{}".format(*self.form.size)
-        source = self.read(f"color=c=0x{colour[1:]}:s={size}:r={self.form.rate}", f="lavfi")
+        source = self.read(
+            f"color=c=0x{colour[1:]}:s={size}:r={self.form.rate},format=gbrp", f="lavfi"
+        )
         stream = source.filter("format", "gbrp")
         if not pix_fmt.startswith("gbr"):
             stream = stream.filter(

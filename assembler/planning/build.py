@@ -263,6 +263,7 @@ class _Builder:
             guidance=settings.guidance,
             voices=segment.voices,
             references=_references(segment),
+            elements=segment.references.elements if segment.references else (),
             avatar_image=avatar.image if avatar else None,
             avatar_audio=avatar.audio if avatar else None,
             avatar_in_s=shape.avatar_in_s,

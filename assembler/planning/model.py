@@ -93,6 +93,8 @@ class Link:
     """Of `wanted_frames` that lie before the segment's start (handle of a transition)."""
     tail_frames: int = 0
     """Of `wanted_frames` that lie after the segment's end."""
+    elements: tuple[str, ...] = ()
+    """The platform's ids of recurring figures and things."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,11 +422,19 @@ class _Resolver:
             self._image(model, self.segment.avatar.image, "avatar", "image")
 
     def addresses(self, model: ModelPreset, provider: str) -> None:
-        """Images that lie on this machine can't be sent where only addresses are taken."""
-        if not model.images_by_url:
-            return
+        """Files that lie on this machine can't be sent where only addresses are taken."""
         others = [p for p in model.providers if p not in (provider, BY_HAND)]
         other = f"take another provider ({', '.join(others)})"
+        video = self.segment.references.video if self.segment.references else None
+        if model.videos_by_url and video and not self.segment.options.get("video_url"):
+            self.refuse(
+                f"{provider} takes videos by public address only",
+                f"put {video.name} where everybody can fetch it and write its address here: "
+                f"`options: {{video_url: https://…}}`; or {other}",
+                "references", "video",
+            )  # fmt: skip
+        if not model.images_by_url:
+            return
         if self.segment.continue_:
             what = f"{provider} takes images by public address only, and an end frame has none"
             self.refuse(what, f"{other}, or begin it with a cut", "continue")

@@ -163,6 +163,8 @@ class ModelPreset(Spec):
     middle_images: int = 0
     images_by_url: bool = False
     """Images reach it by their public address only, which `options: {image_url: …}` gives."""
+    videos_by_url: bool = False
+    """Videos reach it by their public address only, which `options: {video_url: …}` gives."""
     end_image_resolutions: tuple[Resolution, ...] = ()
     """Resolutions at which an end image is possible; empty means all."""
     end_image_lengths: tuple[int, ...] = ()

@@ -264,6 +264,11 @@ class _Shaper:
                 )
                 self.refuse(what, "round it", "shots", number, "duration")
                 fine = False
+            elif limits.max_s is not None and seconds > limits.max_s:
+                most = f"{float(limits.max_s):g} s"
+                what = f"a shot of {shot.duration}; {self.model.id} makes shots of {most} at most"
+                self.refuse(what, "shorten it, or make it two", "shots", number, "duration")
+                fine = False
             shots.append(LinkShot(seconds, shot.prompt))
         if self.segment.duration and fine:
             fine = self.check_sum(shots)

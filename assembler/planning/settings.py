@@ -25,6 +25,11 @@ ANY = "any"
 """Model that stands for those that no preset knows, when clips are made by hand."""
 UNCOUNTED = FrameCount(rate=Fraction(24), extra=1)
 """Assumed of a model whose frames nobody has counted: what most of them return."""
+_KINDS: Mapping[GenerationKind, str] = {
+    "text": "starts from words alone",
+    "edit": "changes a video",
+}
+"""What kinds do that some models do at few resolutions."""
 SAME_SHAPE = Fraction(3, 100)
 """Aspect ratios that differ by less than this part are taken for the same."""
 
@@ -126,8 +131,12 @@ class _Resolver:
             return None
         provider = self.provider(model)
         model = self.inputs.offered(model, provider)
+        if not model.kinds:
+            self._refuse_unpublished(model, provider)
+            return None
         kind = self.kind(model)
         resolution = self.resolution(model)
+        self._check_resolution(model, kind, resolution)
         size = self.size(model, resolution)
         self.references(model)
         self.images(model)
@@ -229,6 +238,23 @@ class _Resolver:
                 *self.place("provider"),
             )
         return name
+
+    def _refuse_unpublished(self, model: ModelPreset, provider: str) -> None:
+        self.refuse(
+            f"{provider} sells {model.id}, but doesn't publish all of what its API takes",
+            f"make it by hand (`provider: {BY_HAND}`), or take another provider or model",
+            *self.place("provider"),
+        )
+
+    def _check_resolution(self, model: ModelPreset, kind: GenerationKind, resolution: str) -> None:
+        can = model.resolutions_by_kind.get(kind, ())
+        if can and resolution not in can:
+            what = _KINDS.get(kind, kind)
+            self.refuse(
+                f"{model.id} {what} at {' or '.join(can)}, not at {resolution}",
+                f"set `resolution: {can[0]}`",
+                *self.place("resolution"),
+            )
 
     def kind(self, model: ModelPreset) -> GenerationKind:
         kind = self._wanted_kind(model)

@@ -24,6 +24,7 @@ GROUP = "assembler.providers"
 
 PROVIDERS: Mapping[str, str] = {
     "animatic": "assembler.generation.animatic:Animatic",
+    "kling": "assembler.generation.providers.kling:Kling",
     "manual": "assembler.generation.providers.manual:Manual",
 }
 """Our own: name -> class, which is made with the folder for its files; imported when used."""

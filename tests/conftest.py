@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-_OURS = ("ASSEMBLER_", "KLING", "FAL_", "PIAPI_", "KIE_", "SCENARIO_", "POLLO_", "REPLICATE_")
+_OURS = (
+    "ASSEMBLER_", "KLING", "FAL_", "PIAPI_", "KIE_", "SCENARIO_", "POLLO_", "REPLICATE_",
+    "HIGGSFIELD_", "MEDIAIO_", "LETZAI_", "COMFYUI_",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

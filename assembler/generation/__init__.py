@@ -24,8 +24,15 @@ GROUP = "assembler.providers"
 
 PROVIDERS: Mapping[str, str] = {
     "animatic": "assembler.generation.animatic:Animatic",
+    "fal": "assembler.generation.providers.fal:Fal",
+    "higgsfield": "assembler.generation.providers.higgsfield:Higgsfield",
+    "kie": "assembler.generation.providers.kie:Kie",
     "kling": "assembler.generation.providers.kling:Kling",
     "manual": "assembler.generation.providers.manual:Manual",
+    "piapi": "assembler.generation.providers.piapi:Piapi",
+    "pollo": "assembler.generation.providers.pollo:Pollo",
+    "replicate": "assembler.generation.providers.replicate:Replicate",
+    "scenario": "assembler.generation.providers.scenario:Scenario",
 }
 """Our own: name -> class, which is made with the folder for its files; imported when used."""
 

@@ -18,11 +18,13 @@ import ipaddress
 import json as json_
 import os
 import socket
+import ssl
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -337,9 +339,17 @@ class Api:
         except TimeoutError as exc:
             raise self._broken(url, exc) from exc
 
-    async def put(self, url: str, content: bytes, kind: str) -> None:
+    async def put(
+        self, url: str, content: bytes, kind: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         """
         Upload to an address that the API has named, without our key; may be repeated.
+
+        Args:
+            url: The address.
+            content: What is put there.
+            kind: Its media type.
+            headers: Others that the API wants with it.
 
         Raises:
             ProviderError: If it may not be reached, or refuses.
@@ -352,7 +362,11 @@ class Api:
             try:
                 with anyio.fail_after(self.limits.submit_s):
                     async with self._elsewhere(
-                        "PUT", url, turn, content=content, headers={"Content-Type": kind}
+                        "PUT",
+                        url,
+                        turn,
+                        content=content,
+                        headers={"Content-Type": kind, **(headers or {})},
                     ) as response:
                         self._check_download(response)
             except (httpx.TransportError, TimeoutError) as exc:
@@ -464,7 +478,15 @@ class Api:
     def _new_client(self) -> httpx.AsyncClient:
         limits = self.limits
         timeout = httpx.Timeout(limits.silence_s, connect=limits.connect_s)
-        return httpx.AsyncClient(timeout=timeout, headers={"User-Agent": "assembler"})
+        return httpx.AsyncClient(
+            timeout=timeout, headers={"User-Agent": "assembler"}, verify=_certificates()
+        )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Those that are trusted; reading them takes longer than a small request."""
+    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True)

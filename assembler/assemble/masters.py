@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from assembler.assemble.stock import Stock
-from assembler.cut.sound import Master
+from assembler.cut.sound import Master, MasterJump
 from assembler.generation.base import Take
 from assembler.match import sync as search
 from assembler.match.sync import Sync, sync
@@ -65,8 +65,12 @@ def masters(
         found = _remembered(take, info, key, link.avatar_in_s, cache / "sync")
         told.append(Spoken(link.id, recording.name, found))
         if found.matched:
-            offset_s = Fraction(_middle(found, take)).limit_denominator(10**7)
-            placed[link.id] = Master(recording, key, info.audio[0], offset_s)
+            offset_s, *later = _offsets(found, take)
+            jumps = tuple(
+                MasterJump(_exact(jump.until_s), _exact(jump.from_s), offset)
+                for jump, offset in zip(found.jumps, later, strict=True)
+            )
+            placed[link.id] = Master(recording, key, info.audio[0], offset_s, jumps)
     return placed, tuple(told)
 
 
@@ -76,10 +80,19 @@ def _avatars(plan: Plan) -> Iterator[tuple[Link, Path]]:
             yield step.link, step.link.avatar_audio
 
 
-def _middle(found: Sync, take: Take) -> float:
-    """Offset that is right in the clip's middle, where drift is left as it is."""
-    half = float(take.info.audio[0].duration_s) / 2
-    return found.offset_s - found.drift_ppm * 1e-6 * half
+def _offsets(found: Sync, take: Take) -> list[Fraction]:
+    """Offset of each part that is right in its middle, where drift is left as it is."""
+    offsets = [found.offset_s, *(jump.offset_s for jump in found.jumps)]
+    begins = [0.0, *(jump.from_s for jump in found.jumps)]
+    ends = [*(jump.until_s for jump in found.jumps), float(take.info.audio[0].duration_s)]
+    return [
+        _exact(offset - found.drift_ppm * 1e-6 * (begin + end) / 2)
+        for offset, begin, end in zip(offsets, begins, ends, strict=True)
+    ]
+
+
+def _exact(seconds: float) -> Fraction:
+    return Fraction(seconds).limit_denominator(10**7)
 
 
 def _remembered(
@@ -88,8 +101,8 @@ def _remembered(
     key = content_key(stage=search.VERSION, clip=take.key, master=recording_key, near=str(near_s))
     path = cache / f"{key}.json"
     try:
-        return Sync(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # absent, damaged or of another version
+        return Sync.of(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):  # absent, damaged or of another version
         found = sync(take.info, info, near_s=float(info.audio[0].start_s + near_s))
     with publish(path) as part:
         part.write_text(json.dumps(found.data()), encoding="utf-8")

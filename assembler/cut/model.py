@@ -257,6 +257,17 @@ class GainRamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording whose sound is in a clip's."""
+
+    path: Path
+    key: str
+    stream: int
+    source_start_s: Fraction
+    """What of it sounds at the first sample of the sound that it is in, on its own clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
     """A stretch of one file's sound placed in the programme."""
 
@@ -293,6 +304,8 @@ class Sound:
     """
     free_out: int | None = None
     """The same after its end."""
+    minus: Recording | None = None
+    """Is taken out of it: what is left of an avatar clip beside its speech."""
 
 
 @dataclass(frozen=True, slots=True)

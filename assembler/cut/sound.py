@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
+from typing import NamedTuple
 
-from assembler.cut.model import Clip, GainRamp, PictureLayer, Sound
+from assembler.cut.model import Clip, GainRamp, PictureLayer, Recording, Sound
 from assembler.media.info import AudioStream, MediaInfo
 from assembler.planning.row import START, Joint
 from assembler.planning.row import Place as RowPlace
@@ -64,6 +65,19 @@ class _Stretch:
     """Programme frame at which it begins."""
     source: int
     frames: int
+    shift_s: Fraction = Fraction(0)
+    """Its frames lie so much later in the file than those of the first stretch."""
+
+
+class MasterJump(NamedTuple):
+    """From a place in the clip on it lies elsewhere in the master."""
+
+    until_s: Fraction
+    """Time in the clip's sound at which the part before ends."""
+    from_s: Fraction
+    """Time at which the next begins; nothing of the master belongs between them."""
+    offset_s: Fraction
+    """On the master's clock, where the clip's sound would begin by what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,8 @@ class Master:
     stream: AudioStream
     offset_s: Fraction
     """On the master's clock, where the clip's sound begins."""
+    jumps: tuple[MasterJump, ...] = ()
+    """Where the clip leaves something of it out or puts something in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +108,21 @@ class _Heard:
     native: NativeAudio
     stretches: tuple[_Stretch, ...]
     from_master: bool = False
+    rest: _Heard | None = None
+    """The clip itself, of which all but the speech is heard too."""
 
-    def time(self, source_frame: int, rate: Fraction) -> Fraction:
+    def time(self, source_frame: int, rate: Fraction, stretch: _Stretch) -> Fraction:
         """Time of one of its frames on the file's clock."""
-        return self.zero_s + source_frame / rate
+        return self.zero_s + source_frame / rate + stretch.shift_s
 
     def begins_s(self, rate: Fraction) -> Fraction:
         """Time of the first frame shown."""
-        return self.time(self.stretches[0].source, rate)
+        return self.time(self.stretches[0].source, rate, self.stretches[0])
 
     def ends_s(self, rate: Fraction) -> Fraction:
         """Time of the first frame not shown any more."""
         last = self.stretches[-1]
-        return self.time(last.source + last.frames, rate)
+        return self.time(last.source + last.frames, rate, last)
 
     @property
     def start(self) -> int:
@@ -156,6 +174,7 @@ def native_sounds(
     for n, one in enumerate(heard):
         if one is not None:
             sounds += _sounds(one, edges[n], edges[n + 1], clock)
+            sounds += _rest(one, clock)
     return tuple(sounds)
 
 
@@ -195,6 +214,7 @@ def layer_sounds(
     for n, one in enumerate(heard):
         if one is not None:
             sounds += _sounds(one, edges[n], edges[n + 1], clock)
+            sounds += _rest(one, clock)
     return tuple(sounds)
 
 
@@ -208,7 +228,9 @@ def _all_heard(
     """What is heard of each clip; a master goes on over several clips without a step."""
     found: list[_Heard | None] = []
     for clip in clips:
-        one = _heard(timeline, segments[clip.segment].segment, clip, masters.get(clip.id))
+        one = _heard(
+            timeline, segments[clip.segment].segment, clip, masters.get(clip.id), clock.rate
+        )
         before = found[-1] if found else None
         if one and before and one.from_master and (one.path, one.key) == (before.path, before.key):
             step = before.ends_s(clock.rate) - one.begins_s(clock.rate)
@@ -219,7 +241,7 @@ def _all_heard(
 
 
 def _heard(
-    timeline: Timeline, segment: Segment, clip: Clip, master: Master | None
+    timeline: Timeline, segment: Segment, clip: Clip, master: Master | None, rate: Fraction
 ) -> _Heard | None:
     info = clip.source.info
     native = segment.native or timeline.native_audio
@@ -241,14 +263,42 @@ def _heard(
     if master is None:
         return own
     zero_s = master.offset_s + own.zero_s - own.stream.start_s
+    stretches = _parted(own.stretches, master, own.stream.start_s - own.zero_s, rate)
+    beside = replace(
+        own, role="native", stretches=tuple(replace(s, shift_s=Fraction(0)) for s in stretches)
+    )
     return replace(
         own,
         path=master.path,
         key=master.key,
         zero_s=zero_s,
         stream=master.stream,
+        stretches=stretches,
         from_master=True,
+        rest=beside if native.rest else None,
     )
+
+
+def _parted(
+    stretches: tuple[_Stretch, ...], master: Master, sound_s: Fraction, rate: Fraction
+) -> tuple[_Stretch, ...]:
+    """Stretches cut where the clip jumps in its master; *sound_s* is where its sound begins."""
+    for jump in master.jumps:
+        until, since = (round_half_up((s + sound_s) * rate) for s in (jump.until_s, jump.from_s))
+        shift_s = jump.offset_s - master.offset_s
+        before = [cut for one in stretches if (cut := _within(one, None, until))]
+        after = [cut for one in stretches if (cut := _within(one, since, None))]
+        stretches = (*before, *(replace(one, shift_s=shift_s) for one in after))
+    return stretches
+
+
+def _within(one: _Stretch, first: int | None, stop: int | None) -> _Stretch | None:
+    """What of a stretch lies between two source frames."""
+    begin = max(one.source, first if first is not None else one.source)
+    end = min(one.source + one.frames, stop if stop is not None else one.source + one.frames)
+    if begin >= end:
+        return None
+    return replace(one, record=one.record + begin - one.source, source=begin, frames=end - begin)
 
 
 def _off(segment: Segment, timeline: Timeline) -> bool:
@@ -369,7 +419,7 @@ def _sounds(one: _Heard, begin: _Edge, end: _Edge, clock: Clock) -> list[Sound]:
             path=one.path,
             key=one.key,
             stream=one.stream.index,
-            source_start_s=one.time(stretch.source, clock.rate) + shown_at,
+            source_start_s=one.time(stretch.source, clock.rate, stretch) + shown_at,
             record=SampleRange(start, stop),
             gain_db=one.native.level,
             level_to_mix=one.native.match,
@@ -382,6 +432,22 @@ def _sounds(one: _Heard, begin: _Edge, end: _Edge, clock: Clock) -> list[Sound]:
         )
         fades = (begin.fade if n == 0 else 2 * cross, end.fade if n == last else 2 * cross)
         found.append(_faded(sound, *fades))
+    return found
+
+
+def _rest(one: _Heard, clock: Clock) -> list[Sound]:
+    """What a clip has beside the speech that its recording replaces."""
+    if one.rest is None:
+        return []
+    alone = _Edge(fade=clock.micro)
+    found = []
+    for stretch, place in zip(one.stretches, one.rest.stretches, strict=True):
+        (sound,) = _sounds(replace(one.rest, stretches=(place,)), alone, alone, clock) or (None,)
+        if sound is not None:
+            shown_at = Fraction(sound.record.start, clock.hz) - stretch.record / clock.rate
+            since = one.time(stretch.source, clock.rate, stretch) + shown_at
+            recording = Recording(one.path, one.key, one.stream.index, since)
+            found.append(replace(sound, id=f"{one.id}/rest", minus=recording))
     return found
 
 

@@ -11,10 +11,11 @@ A match is windows that agree on one place; places that drift apart evenly are a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from assembler.media.samples import SampleReader, read_samples
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 2
+VERSION = 3
 """Raised when the same files give another result."""
 
 _COARSE_HZ = 16000
@@ -52,6 +53,26 @@ _BLOCK_S = 60
 """Of the master, searched at once."""
 _EXPECTED_S = 3.0
 """The clip may lie so far from where it is expected before all of the master is searched."""
+_ROUNDS = 3
+"""A rate error smears windows, so it is taken out of the clip and what is left is measured."""
+_STEADY = 3e-6
+"""A rate error below is none."""
+_LEAST_PART = 3
+"""Windows that make a part of its own, where something was left out or put in."""
+_LARGEST_JUMP_S = 3.0
+_FRAME = _COARSE_HZ // 50
+"""Samples compared to find where one part passes into the next."""
+
+
+class Jump(NamedTuple):
+    """A place in the clip from which on it lies elsewhere in the master."""
+
+    until_s: float
+    """Time in the clip at which the sound before it ends."""
+    from_s: float
+    """Time at which the master goes on; between both the clip has what the master hasn't."""
+    offset_s: float
+    """On the master's clock, where the clip would begin by what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +86,8 @@ class Sync:
     """From 0 to 1: how much of the clip's sound agrees on the place."""
     drift_ppm: float
     """How much longer (positive) the clip takes for the same words than the master."""
+    jumps: tuple[Jump, ...] = ()
+    """Where something of the master is missing in the clip, or something was put in."""
     reason: str = ""
     """Why there is no match."""
 
@@ -73,13 +96,22 @@ class Sync:
         if not self.matched:
             return f"no match: {self.reason}"
         drift = f", {self.drift_ppm:+.0f} ppm" if abs(self.drift_ppm) >= 1 else ""
-        return (
-            f"begins at {self.offset_s:.5f} s of the master (sure by {self.confidence:.0%}{drift})"
-        )
+        sure = f"(sure by {self.confidence:.0%}{drift})"
+        told, offset = "", self.offset_s
+        for jump in self.jumps:
+            what = "are missing" if jump.offset_s > offset else "more than the master's"
+            told += f", {abs(jump.offset_s - offset):.3f} s {what} at {jump.until_s:.2f} s"
+            offset = jump.offset_s
+        return f"begins at {self.offset_s:.5f} s of the master {sure}{told}"
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return {**asdict(self), "jumps": [jump._asdict() for jump in self.jumps]}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Sync:
+        """What `data` gave."""
+        return cls(**{**data, "jumps": tuple(Jump(**jump) for jump in data["jumps"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +126,17 @@ class _Found:
     """Height of the correlation's peak in times of its RMS."""
     likeness: float = 0.0
     """Correlation coefficient of both at that place, in the middle of the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A part of the clip in the master."""
+
+    at_s: float
+    """Where its first window begins in the clip."""
+    offset_s: float
+    """Where the clip would begin in the master, by this part alone."""
+    slope: float
 
 
 def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> Sync:
@@ -113,7 +156,7 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
     sound = _mono(clip, own, _COARSE_HZ)
     windows = _windows(sound, _COARSE_HZ)
     if not windows:
-        return Sync(False, 0.0, 0.0, 0.0, "the clip is silent")
+        return Sync(False, 0.0, 0.0, 0.0, reason="the clip is silent")
     whole = (0.0, float(other.duration_s))
     ranges = [whole]
     if near_s is not None:
@@ -123,16 +166,127 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
     share = 0.0
     for begin, stop in ranges:
         found = _search(sound, _blocks(master, other, begin, min(stop, whole[1])), windows)
-        agreeing = _largest_agreement(found)
-        share = len(agreeing) / len(windows)
-        if agreeing and share >= _LEAST_AGREEING:
-            fine = _mono(clip, own, _FINE_HZ)
-            refined = [_refined(fine, master, other, place) for place in agreeing]
-            if np.median([place.likeness for place in refined]) < _ALIKE:
-                continue
-            offset, drift = _line(refined)
-            return Sync(True, float(other.start_s) + offset, share, -drift * 1e6)
-    return Sync(False, 0.0, share, 0.0, "the clip's sound is not in the master")
+        parts = _parts(found)
+        share = sum(map(len, parts)) / len(windows)
+        largest = max(map(len, parts), default=0) / len(windows)
+        if share >= _LEAST_AGREEING and largest >= _LEAST_AGREEING / 2:
+            measured = _measured(_mono(clip, own, _FINE_HZ), master, other, parts)
+            if measured is not None:
+                lines, drift = measured
+                begin, jumps = _joined(lines, sound, master, other)
+                return Sync(True, begin, share, -drift * 1e6, jumps)
+    return Sync(False, 0.0, share, 0.0, reason="the clip's sound is not in the master")
+
+
+def _parts(found: list[_Found]) -> list[list[_Found]]:
+    """
+    Windows that agree on one place, and others before or after them that agree on another.
+
+    Nothing is lost or put in without a jump in one direction of time, so parts don't overlap.
+    """
+    parts: list[list[_Found]] = []
+    left = found
+    while left:
+        agreeing = _largest_agreement(left)
+        if len(agreeing) < (_LEAST_PART if parts else 1):
+            break
+        if not parts or _beside(agreeing, parts):
+            parts.append(agreeing)
+        left = [f for f in left if f not in agreeing]
+    return sorted(parts, key=lambda part: part[0].at_s)
+
+
+def _beside(part: list[_Found], others: list[list[_Found]]) -> bool:
+    """Whether a part lies near the others in the master, and between them in the clip."""
+    near = all(abs(part[0].offset_s - o[0].offset_s) <= _LARGEST_JUMP_S for o in others)
+    first, last = part[0].at_s, part[-1].at_s
+    apart = all(last < o[0].at_s or first > o[-1].at_s for o in others)
+    return near and apart
+
+
+def _measured(
+    clip: Floats, master: MediaInfo, sound: AudioStream, parts: list[list[_Found]]
+) -> tuple[list[_Line], float] | None:
+    """Place of each part at the clip's beginning and the rate error; None when nothing is alike."""
+    import soxr
+
+    slope = 0.0
+    stretched = clip
+    for _ in range(_ROUNDS):
+        refined = [[_refined(stretched, master, sound, f) for f in part] for part in parts]
+        refined = [[f for f in part if f.likeness >= _ALIKE / 2] for part in refined]
+        if np.median([f.likeness for part in refined for f in part] or [0.0]) < _ALIKE:
+            return None
+        refined = [part for part in refined if part]
+        more = _slope(refined)
+        total = (1 + slope) * (1 + more) - 1
+        if abs(more) < _STEADY or abs(total) > _MAX_DRIFT:
+            break
+        # A second of the clip lasts 1 + slope seconds of the master.
+        stretched = soxr.resample(clip, _FINE_HZ, _FINE_HZ * (1 + total), "VHQ")
+        parts = [[_moved(f, slope, total) for f in part] for part in refined]
+        slope, refined = total, []
+    if not refined:
+        refined = [[_refined(stretched, master, sound, f) for f in part] for part in parts]
+    lines = [
+        _Line(part[0].at_s / (1 + slope), _place(part, 0.0), slope) for part in refined if part
+    ]
+    return lines, slope
+
+
+def _moved(found: _Found, before: float, after: float) -> _Found:
+    """A window's place in a clip that was stretched further; its middle stays where it is."""
+    half = _WINDOW_S / 2
+    middle = (found.at_s + half) / (1 + before) * (1 + after)
+    in_master = found.at_s + half + found.offset_s
+    return _Found(max(0.0, middle - half), in_master - middle, found.clarity, found.likeness)
+
+
+def _joined(
+    lines: list[_Line], clip: Floats, master: MediaInfo, sound: AudioStream
+) -> tuple[float, tuple[Jump, ...]]:
+    """Offset at the clip's beginning, and where it changes."""
+    start_s = float(sound.start_s)
+    jumps = []
+    for one, then in pairwise(lines):
+        if abs(then.offset_s - one.offset_s) > _AGREE_S:
+            until, since = _passage(one, then, clip, master, sound)
+            jumps.append(Jump(until, since, start_s + then.offset_s))
+    return start_s + lines[0].offset_s, tuple(jumps)
+
+
+def _passage(
+    one: _Line, then: _Line, clip: Floats, master: MediaInfo, sound: AudioStream
+) -> tuple[float, float]:
+    """Time in the clip up to which the first of two places explains it, and from which the next."""
+    length = len(clip) // _FRAME
+    alike = [_alike(line, clip[: length * _FRAME], master, sound) for line in (one, then)]
+    put_in = max(0, round((one.offset_s - then.offset_s) * _COARSE_HZ / _FRAME))
+    before = np.concatenate([[0.0], np.cumsum(alike[0])])
+    after = np.sum(alike[1]) - np.concatenate([[0.0], np.cumsum(alike[1])])
+    begin, end = (round(line.at_s * _COARSE_HZ / _FRAME) for line in (one, then))
+    end = min(end + round(_WINDOW_S * _COARSE_HZ / _FRAME), length - put_in)
+    at = np.arange(begin, max(end, begin) + 1)
+    best = int(at[(before[at] + after[np.minimum(at + put_in, length)]).argmax()])
+    return best * _FRAME / _COARSE_HZ, (best + put_in) * _FRAME / _COARSE_HZ
+
+
+def _alike(line: _Line, clip: Floats, master: MediaInfo, sound: AudioStream) -> Floats:
+    """How alike frames of a clip and the master at a place are; loud ones count more."""
+    own = clip.reshape(-1, _FRAME)
+    first = round(line.offset_s * _COARSE_HZ)
+    size = len(clip) + round(_MAX_DRIFT * len(clip)) + _FRAME
+    other = _part(master, sound, first, size, _COARSE_HZ)
+    starts = np.round(np.arange(len(own)) * _FRAME * (1 + line.slope)).astype(int)
+    found: Floats = np.abs(_correlations(own, other[starts[:, None] + np.arange(_FRAME)]))
+    return found
+
+
+def _correlations(a: Floats, b: Floats) -> Floats:
+    """Covariance of rows over the root of their power: loud rows count more."""
+    power = np.einsum("fn,fn->f", a, a) * np.einsum("fn,fn->f", b, b)
+    found: Floats = np.einsum("fn,fn->f", a, b) / (np.sqrt(np.sqrt(power)) + 1e-9)
+    return found
 
 
 def _first_sound(info: MediaInfo) -> AudioStream:
@@ -220,17 +374,14 @@ def _whitened(spectrum: npt.NDArray[np.complex128], size: int) -> npt.NDArray[np
 
 def _largest_agreement(found: list[_Found]) -> list[_Found]:
     """The most windows that lie on one line of place over time, no steeper than a rate error."""
-    best: list[_Found] = []
-    for one in found:
-        for slope in np.linspace(-_MAX_DRIFT, _MAX_DRIFT, 13):
-            line = [
-                f
-                for f in found
-                if abs(f.offset_s - one.offset_s - slope * (f.at_s - one.at_s)) <= _AGREE_S
-            ]
-            if len(line) > len(best):
-                best = line
-    return best
+    at, places = (np.array([getattr(f, name) for f in found]) for name in ("at_s", "offset_s"))
+    best = np.zeros(len(found), np.bool_)
+    for slope in np.linspace(-_MAX_DRIFT, _MAX_DRIFT, 13):
+        level = places - slope * at
+        agree = np.abs(level[:, None] - level) <= _AGREE_S
+        most = agree[agree.sum(axis=1).argmax()] if len(found) else best
+        best = most if most.sum() > best.sum() else best
+    return [f for f, agrees in zip(found, best, strict=True) if agrees]
 
 
 def _refined(clip: Floats, master: MediaInfo, sound: AudioStream, place: _Found) -> _Found:
@@ -272,18 +423,21 @@ def _vertex(scores: Floats, k: int) -> float:
     return (a - c) / (2 * curve) if curve < 0 else 0.0
 
 
-def _line(found: list[_Found]) -> tuple[float, float]:
-    """
-    Place at the clip's beginning and change with time, by the median of all pairs (Theil-Sen).
+def _slope(parts: list[list[_Found]]) -> float:
+    """Change of place with time, by the median of pairs within parts (Theil-Sen)."""
+    slopes, widest = [], max(part[-1].at_s - part[0].at_s for part in parts)
+    if widest < _HOP_S:
+        return 0.0
+    for part in parts:
+        at, places = np.array([f.at_s for f in part]), np.array([f.offset_s for f in part])
+        i, j = np.triu_indices(len(at), 1)
+        far = at[j] - at[i] >= widest / 2
+        slopes.append((places[j] - places[i])[far] / (at[j] - at[i])[far])
+    return float(np.median(np.concatenate(slopes)))
 
-    Windows hold the place of their middle, so times are taken there.
-    """
-    at = np.array([f.at_s for f in found]) + _WINDOW_S / 2
-    places = np.array([f.offset_s for f in found])
-    span = at.max() - at.min()
-    if span < _HOP_S:
-        return float(np.median(places)), 0.0
-    i, j = np.triu_indices(len(at), 1)
-    far = at[j] - at[i] >= span / 2
-    slope = float(np.median((places[j] - places[i])[far] / (at[j] - at[i])[far]))
-    return float(np.median(places - slope * at)), slope
+
+def _place(part: list[_Found], slope: float) -> float:
+    """Place at the clip's beginning; windows hold the place of their middle."""
+    at = np.array([f.at_s for f in part]) + _WINDOW_S / 2
+    places = np.array([f.offset_s for f in part])
+    return float(np.median(places - slope * at))

@@ -45,6 +45,7 @@ from assembler.mixing.listening import Heard, listen
 from assembler.mixing.loudness import gated
 from assembler.mixing.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mixing.playback import Loop, Memory, Player, Source
+from assembler.mixing.residual import Residual
 from assembler.mixing.room import missing, tone
 from assembler.planning.keys import content_key
 from assembler.spec.model import Role
@@ -124,7 +125,10 @@ class MixReport:
 
 def mix_key(cut: Cut, preset: MixPreset, *, true_peak_margin_db: float = 0.0) -> str:
     """Key of everything that decides the programme's sound; files count by content, not by path."""
-    sounds = [replace(s, id="", path=Path(), segment="") for s in cut.sounds]
+    sounds = [
+        replace(s, id="", path=Path(), segment="", minus=s.minus and replace(s.minus, path=Path()))
+        for s in cut.sounds
+    ]
     taste = preset.model_dump(exclude={"id", "title", "source"}, mode="json")
     return content_key(
         stage=STAGE,
@@ -420,8 +424,11 @@ class _Session:
                 lufs = gated(own)
                 said = lufs if lufs > -math.inf else None
                 self.levels[id(sound)] = SoundLevel(sound.id, sound.role, said, level)
+        spoken = {s.segment: self.levels[id(s)] for s in self.sounds if id(s) in self.levels}
         for sound in self.sounds:
-            self.levels.setdefault(id(sound), SoundLevel(sound.id, sound.role, None, 0.0))
+            same = spoken.get(sound.segment) if sound.minus else None
+            level = same.level_db if same else 0.0
+            self.levels.setdefault(id(sound), SoundLevel(sound.id, sound.role, None, level))
 
     def open(self, sound: Sound) -> Player:
         """The sound ready to be played from the first of its samples in the programme."""
@@ -477,7 +484,12 @@ class _Session:
                 source.read(skipped)
             return source
         start_s = sound.source_start_s + Fraction(skipped, cut.hz)
-        return SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels)
+        clip = SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels)
+        if sound.minus is None:
+            return clip
+        since_s = sound.minus.source_start_s + Fraction(skipped - Residual.LEAD, cut.hz)
+        recording = SampleReader(sound.minus.path, sound.minus.stream, since_s, cut.hz, 1)
+        return Residual(clip, recording, cut.hz)
 
 
 class _Stage(ExitStack):
@@ -539,7 +551,9 @@ def _part(player: Player, start: int, stop: int) -> list[tuple[Role, int, Sample
 
 def _of_a_clip(sound: Sound) -> bool:
     """Whether a sound is a clip's own, which is heard before it is mixed."""
-    return not sound.loop and (sound.level_to_mix or sound.role == "native" or sound.speech_only)
+    if sound.loop or sound.minus:
+        return False
+    return sound.level_to_mix or sound.role == "native" or sound.speech_only
 
 
 def _heard(sound: Sound, samples: int) -> bool:

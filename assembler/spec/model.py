@@ -271,6 +271,8 @@ class NativeAudio(Spec):
     match: Flag = True
     """Level clips to each other before the mix."""
     mode: Literal["keep", "mute", "speech-only"] = "keep"
+    rest: Flag = False
+    """Of an avatar clip whose speech comes from its recording, also keep what else it has."""
     duck: Duck | None = None
     """Lower it while others speak."""
 

@@ -10,7 +10,7 @@ import pytest
 import soxr
 
 from assembler.errors import MatchError
-from assembler.match.sync import sync
+from assembler.match.sync import Sync, sync
 from assembler.media import ffmpeg
 from assembler.media.info import AudioStream, MediaInfo
 from assembler.media.samples import Samples
@@ -112,3 +112,38 @@ def test_a_clip_across_two_searched_blocks_is_found(studio: Studio) -> None:
     found = sync(clip, master)
     assert found.offset_s == pytest.approx(58, abs=1e-4)
     assert found.confidence > 0.8
+
+
+@pytest.mark.parametrize("seed", [31, 32, 33])
+def test_a_rate_error_of_a_thousandth_leaves_the_place_exact(studio: Studio, seed: int) -> None:
+    """Windows that are loud at one end only don't mislead it."""
+    whole = spoken(16, seed)
+    clip = soxr.resample(whole[96_000 : 96_000 + 6 * HZ], HZ, HZ * 0.999, "VHQ")
+    clip *= np.clip(np.sin(np.arange(len(clip)) / HZ * 2)[:, None], 0.02, 1)
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    assert found.offset_s == pytest.approx(2.0, abs=2e-4)
+    assert found.drift_ppm == pytest.approx(-1000, abs=10)
+
+
+def test_a_missing_half_second_is_found(studio: Studio) -> None:
+    whole = spoken(16, 8)
+    begin, gap = 2 * HZ, HZ // 2
+    clip = np.concatenate([whole[begin : begin + 4 * HZ], whole[begin + 4 * HZ + gap :][: 4 * HZ]])
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    assert found.offset_s == pytest.approx(2.0, abs=1e-4)
+    (jump,) = found.jumps
+    assert jump.offset_s == pytest.approx(2.5, abs=1e-4)
+    assert jump.until_s == jump.from_s == pytest.approx(4.0, abs=0.06)
+    assert "0.500 s are missing at" in found.text()
+
+
+def test_an_extra_half_second_is_found(studio: Studio) -> None:
+    """The master stops where it begins and goes on where it ends."""
+    whole = spoken(16, 9)
+    extra = hiss(0.5, 1, 0.001, 1)
+    clip = np.concatenate([whole[2 * HZ : 6 * HZ], extra, whole[6 * HZ : 10 * HZ]])
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    (jump,) = found.jumps
+    assert jump.offset_s == pytest.approx(1.5, abs=1e-4)
+    assert (jump.until_s, jump.from_s) == pytest.approx((4.0, 4.5), abs=0.06)
+    assert Sync.of(found.data()) == found

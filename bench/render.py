@@ -6,6 +6,11 @@ How long a render takes, beside one ffmpeg graph written by hand with the same e
 Work A: clips joined by cuts, H.264 + AAC. Measured are a cold render, a second one, one clip
 replaced, other sound, and a smart render (match-source); peers are the graph and moviepy with the
 same encoder. Ratios are of medians, runs are interleaved.
+
+    python bench/render.py --seam --clips 2 --seconds 5 --size 1920x1080 --runs 3
+
+What a seam's correction costs: the second clip is corrected throughout, in colour, in geometry, in
+both; processor time of the whole process tree beside the same join without a correction.
 """
 
 from __future__ import annotations
@@ -14,12 +19,14 @@ import argparse
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +34,7 @@ import av
 import numpy as np
 
 from assembler.cut.model import Clip, Cut, Source
+from assembler.match.decision import IDENTITY, ColourFix, Correction
 from assembler.media.ffmpeg import exe, run, version
 from assembler.media.files import sha256_of
 from assembler.media.probe import probe
@@ -44,9 +52,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seam", action="store_true", help="the cost of a seam's correction")
+    parser.add_argument("--presets", default="youtube-1080p,lossless,lossless-10bit")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), given.clips, given.seconds, given.size)
+        if given.seam:
+            bench.seam(given.runs, given.presets.split(","))
+            return
         bench.measure(given.runs)
         bench.table()
 
@@ -114,6 +127,29 @@ class Bench:
         self.film = self.folder / "whole.mp4"
         self.render(whole, self.film, 0, spans)
 
+    def seam(self, runs: int, presets: list[str]) -> None:
+        """Processor seconds of a join without and with corrections."""
+        plain = self.cut(self.sources[:2])
+        cuts = {"plain": plain} | {
+            name: replace(plain, clips=(plain.clips[0], replace(plain.clips[1], correction=how)))
+            for name, how in CORRECTIONS.items()
+        }
+        for preset in presets:
+            found: dict[str, list[float]] = {}
+            for _ in range(runs):
+                for name, cut in cuts.items():
+                    spans = self.folder / "seam"
+                    out = self.folder / f"seam.{delivery_preset(preset).container}"
+                    before = cpu_seconds()
+                    render(cut, delivery_preset(preset), out, sound=None, spans=spans)
+                    found.setdefault(name, []).append(cpu_seconds() - before)
+                    shutil.rmtree(spans)
+                    out.unlink()
+            base = statistics.median(found["plain"])
+            for name, seconds in found.items():
+                middle = statistics.median(seconds)
+                print(f"{preset:16s} {name:10s} {middle:7.2f} CPU s  x plain {middle / base:.3f}")
+
     def timed(self, name: str, work: Callable[[], object]) -> None:
         """Keep how long *work* takes."""
         start = time.perf_counter()
@@ -171,6 +207,26 @@ class Bench:
         print(f"size {self.film.stat().st_size / hand.stat().st_size:.4f} of the graph's", end=", ")
         print(f"SSIM {ssim(self.film, hand):.5f}, least PSNR {lowest_psnr(self.film, hand):.1f} dB")
         print(f"smart render: {self.identical} of {frames} frames bit-identical")
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def _fix() -> ColourFix:
+    """A small correction that uses every term."""
+    moved = np.array(IDENTITY) + np.random.default_rng(1).normal(0, 0.01, (10, 3))
+    return ColourFix(tuple((float(r), float(g), float(b)) for r, g, b in moved))
+
+
+_AFFINE = (1.004, 0.0004, 0.001, -0.0004, 1.003, 0.0007)
+CORRECTIONS = {
+    "colour": Correction(_fix()),
+    "geometry": Correction(affine=_AFFINE),
+    "both": Correction(_fix(), _AFFINE),
+}
 
 
 def _delivery() -> DeliveryPreset:

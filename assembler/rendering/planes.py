@@ -35,6 +35,8 @@ F64 = NDArray[np.float64]
 _ROWS = 32
 """Luma rows that are worked on at once: what they need stays in the processor's cache."""
 
+_HALF = np.float32(0.5)
+
 _KR, _KB = 0.2126, 0.0722
 """ITU-R BT.709."""
 
@@ -108,23 +110,26 @@ class PlaneChange:
         correction, strength = self.correction, strength_at(self.correction, n)
         if correction.neutral or strength == 0.0:
             return list(planes)
-        wide: list[Plane] = list(planes)
-        shift = 0
+        worked: list[Plane] = list(planes)
         if correction.affine is not None:
-            shift = 8 if self.layout.bits == 8 else 0  # for positions between samples
-            wide = [self._moved(p, k, shift, strength) for k, p in enumerate(planes)]
-        if correction.colour is None and not correction.sharpen:
-            return [self._narrow(p, shift) for p in wide]
-        if not correction.sharpen:
-            return self._toned(wide, shift, n, strength, [_Codes(self.layout, k) for k in range(3)])
-        toned = self._toned(wide, shift, n, strength, [_Floats(s) for s in self.layout.shapes])
-        amount = correction.sharpen * strength
-        return [
-            _Codes(self.layout, k).whole(self._sharpened(p, k, amount)) for k, p in enumerate(toned)
-        ]
+            worked = [self._moved(p, k, strength) for k, p in enumerate(worked)]
+        if correction.colour is not None:
+            sinks = [_Floats(s) for s in self.layout.shapes] if correction.sharpen else self._codes
+            self._toned(worked, n, strength, sinks)
+            worked = [sink.out for sink in sinks]
+            if not correction.sharpen:
+                return worked
+        if correction.sharpen:
+            amount = correction.sharpen * strength
+            worked = [self._sharpened(p, k, amount) for k, p in enumerate(worked)]
+        return [sink.whole(p) for sink, p in zip(self._codes, worked, strict=True)]
 
-    def _moved(self, plane: Plane, number: int, shift: int, strength: float) -> Plane:
-        """A plane through the map, in 16 bits."""
+    @property
+    def _codes(self) -> list[_Floats]:
+        return [_Codes(self.layout, k) for k in range(3)]
+
+    def _moved(self, plane: Plane, number: int, strength: float) -> F32:
+        """A plane through the map."""
         import cv2
 
         whole = affine_at(self.correction, self.layout.size)
@@ -132,11 +137,10 @@ class PlaneChange:
         still = np.eye(2, 3)
         matrix = _on_plane(still + strength * (whole - still), self._place(number))
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        deep = np.left_shift(plane, shift, dtype=np.uint16) if shift else plane
         size = (plane.shape[1], plane.shape[0])
-        return np.asarray(
-            cv2.warpAffine(deep, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        )
+        wide = plane.astype(np.float32)  # quicker than 16 bits, and without rounding
+        out = cv2.warpAffine(wide, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(out, np.float32)
 
     def _place(self, number: int) -> F64:
         """From a plane's samples to luma's (chroma sited left)."""
@@ -145,38 +149,33 @@ class PlaneChange:
         across, down = self.layout.across, self.layout.down
         return np.array([[across, 0, 0], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
 
-    def _narrow(self, plane: Plane, shift: int) -> Plane:
-        import cv2
-
-        return np.asarray(cv2.convertScaleAbs(plane, alpha=1 / (1 << shift))) if shift else plane
-
     def _toned(
-        self, planes: Sequence[Plane], shift: int, n: int, strength: float, sinks: Sequence[_Sink]
-    ) -> list[Plane]:
-        """What *sinks* make of the planes with the colour in force at *n*."""
-        scale = 1 / (1 << shift)
-        if self.correction.colour is None:
-            return [
-                sink.whole(p * np.float32(scale)) for sink, p in zip(sinks, planes, strict=True)
-            ]
+        self, planes: Sequence[Plane], n: int, strength: float, sinks: Sequence[_Floats]
+    ) -> None:
+        """Give *sinks* the planes with the colour in force at *n*."""
+        assert self.correction.colour is not None
         still = np.array(IDENTITY, np.float64)
         rgb = still + strength * (matrix_at(self.correction.colour, n) - still)
-        _colour(planes, _in_codes(rgb, self.layout, scale), self.layout, sinks)
-        return [sink.out for sink in sinks]
+        terms = _in_codes(rgb, self.layout)
+        if self.layout.across == 1:
+            _colour_flat(planes, terms, sinks)
+        else:
+            _colour_halved(planes, terms, self.layout.down, sinks)
 
-    def _sharpened(self, plane: F32, number: int, amount: float) -> F32:
+    def _sharpened(self, plane: Plane, number: int, amount: float) -> F32:
         import cv2
 
         sigma = sharpen_radius_px(self.layout.size[1])
         place = self._place(number)
+        wide = plane.astype(np.float32, copy=False)
         blurred = cv2.GaussianBlur(
-            plane,
+            wide,
             (0, 0),
             sigmaX=sigma / place[0, 0],
             sigmaY=sigma / place[1, 1],
             borderType=cv2.BORDER_REFLECT_101,
         )
-        return np.asarray(cv2.addWeighted(plane, 1 + amount, blurred, -amount, 0), np.float32)
+        return np.asarray(cv2.addWeighted(wide, 1 + amount, blurred, -amount, 0), np.float32)
 
 
 class _Floats:
@@ -192,7 +191,7 @@ class _Floats:
     def whole(self, plane: Plane) -> Plane:
         """All rows, a few at a time."""
         for top in range(0, len(plane), _ROWS):
-            self.put(plane[top : top + _ROWS], top)
+            self.put(plane[top : top + _ROWS].astype(np.float32), top)
         return self.out
 
 
@@ -211,9 +210,6 @@ class _Codes(_Floats):
         part += self.pattern[rows]
         np.clip(part, *self.limits, out=part)
         self.out[rows] = part
-
-
-_Sink = _Floats
 
 
 def _on_plane(matrix: F64, place: F64) -> F64:
@@ -246,88 +242,105 @@ def _codes_from_rgb(layout: Layout) -> tuple[F64, F64]:
     return rows * np.array(ones)[:, None], np.array(zeros)
 
 
-def _in_codes(rgb: F64, layout: Layout, scale: float) -> F64:
+def _in_codes(rgb: F64, layout: Layout) -> F32:
     """
-    The (10, 3) colour matrix between RGB as one between codes (input times *scale*).
+    The (10, 3) colour matrix between RGB as one between codes.
 
     Both are polynomials of second degree, so 10 colours decide it; 64 are taken for good measure.
     """
     matrix, offset = _codes_from_rgb(layout)
     axis = np.linspace(0, 1, 4)
     colours = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
-    before = (colours @ matrix.T + offset) / scale
+    before = colours @ matrix.T + offset
     after = features(colours) @ rgb @ matrix.T + offset
     unit = np.abs(before).max()  # keeps squares and sums of one size
     powers = np.array([1, 1, 1, 2, 2, 2, 2, 2, 2, 0])
     found, *_ = np.linalg.lstsq(features(before / unit), after, rcond=None)
-    return np.asarray(found / unit ** powers[:, None])
+    return np.asarray(found / unit ** powers[:, None], np.float32)
 
 
-def _colour(planes: Sequence[Plane], terms: F64, layout: Layout, sinks: Sequence[_Sink]) -> None:
-    """Planes through the polynomial *terms* (10, 3), in codes as floats, not clipped."""
-    if layout.across == layout.down == 1:
-        _colour_flat(planes, terms, sinks)
-        return
-    height, width = layout.shapes[0]
-    y: Plane = planes[0]
-    u, v = (p.astype(np.float32) for p in planes[1:])
-    a, b, square = _by_luma(u, v, terms[:, 0])
-    small = _at_chroma(y, layout)
-    for k in (1, 2):
-        own_a, own_b, own_square = _by_luma(u, v, terms[:, k])
-        sinks[k].whole(
-            (own_a + (own_b + own_square * small) * small).astype(np.float32, copy=False)
-        )
-    for top in range(0, height, _ROWS):
-        rows = slice(top, min(height, top + _ROWS))
-        luma = y[rows].astype(np.float32)
-        part = luma * square
-        part += _at_luma(b, rows, width, layout)
-        part *= luma
-        part += _at_luma(a, rows, width, layout)
-        sinks[0].put(part, top)
-
-
-def _colour_flat(planes: Sequence[Plane], terms: F64, sinks: Sequence[_Sink]) -> None:
-    """The same where all planes have one size."""
-    matrix = terms.astype(np.float32)
+def _colour_flat(planes: Sequence[Plane], terms: F32, sinks: Sequence[_Floats]) -> None:
+    """Planes of one size through the polynomial *terms* (10, 3)."""
     for top in range(0, planes[0].shape[0], _ROWS):
         rows = slice(top, top + _ROWS)
-        part = features(np.stack([p[rows] for p in planes], axis=-1).astype(np.float32)) @ matrix
+        part = features(np.stack([p[rows] for p in planes], axis=-1).astype(np.float32)) @ terms
         for k in range(3):
             sinks[k].put(np.ascontiguousarray(part[..., k]), top)
 
 
-def _by_luma(u: F32, v: F32, terms: F64) -> tuple[F32, F32, np.float32]:
-    """a, b and c of a + b·Y + c·Y²; features are y, u, v, y², u², v², yu, uv, vy, 1."""
-    t = [np.float32(value) for value in terms]
-    a = t[9] + u * (t[1] + t[4] * u + t[7] * v) + v * (t[2] + t[5] * v)
-    b = t[0] + t[6] * u + t[8] * v
-    return a, b, t[3]
+def _colour_halved(
+    planes: Sequence[Plane], terms: F32, down: int, sinks: Sequence[_Floats]
+) -> None:
+    """
+    The same where chroma has half the columns, and half the rows when *down* is 2.
+
+    Even and odd columns of luma are worked on apart: every step runs along memory.
+    """
+    import cv2
+
+    y, u, v = planes
+    rows, columns = u.shape
+    for top in range(0, rows, _ROWS // down):
+        stop = min(rows, top + _ROWS // down)
+        near = np.clip(np.arange(top - 1, stop + 1), 0, rows - 1) if down == 2 else slice(top, stop)
+        blue, red = (p[near].astype(np.float32) for p in (u, v))
+        luma = y[top * down : stop * down].reshape(-1, columns, 2)
+        even, odd = (part.astype(np.float32) for part in cv2.split(luma))
+
+        a, b = (_between_rows(part, down) for part in _by_luma(blue, red, terms[:, 0]))
+        square = terms[3, 0]
+        parts = [
+            (even * square + b) * even + a,
+            (odd * square + _between_columns(b)) * odd + _between_columns(a),
+        ]
+        sinks[0].put(cv2.merge(parts).reshape(-1, 2 * columns), top * down)
+
+        if down == 2:
+            blue, red = blue[1:-1], red[1:-1]
+        small = _at_chroma(even, odd, down)
+        for k in (1, 2):
+            a, b = _by_luma(blue, red, terms[:, k])
+            sinks[k].put((small * terms[3, k] + b) * small + a, top)
 
 
-def _at_chroma(luma: Plane, layout: Layout) -> F32:
+def _by_luma(u: F32, v: F32, terms: F32) -> tuple[F32, F32]:
+    """a and b of a + b·Y + terms[3]·Y²; features are y, u, v, y², u², v², yu, uv, vy, 1."""
+    t = terms
+    a = u * (t[1] + t[4] * u + t[7] * v) + v * (t[2] + t[5] * v) + t[9]
+    b = t[6] * u + t[8] * v + t[0]
+    return a, b
+
+
+def _at_chroma(even: F32, odd: F32, down: int) -> F32:
     """Luma where chroma samples lie: on even columns, between rows."""
-    flat = luma.astype(np.float32)
-    if layout.down == 2:
-        flat = (flat[0::2] + flat[1::2]) * np.float32(0.5)
-    left = np.concatenate([flat[:, :1], flat[:, 1:-2:2]], axis=1)
-    return np.asarray((left + 2 * flat[:, 0::2] + flat[:, 1::2]) * np.float32(0.25))
+    if down == 2:
+        even, odd = (even[0::2] + even[1::2]) * _HALF, (odd[0::2] + odd[1::2]) * _HALF
+    left = np.empty_like(odd)
+    left.ravel()[1:] = odd.ravel()[:-1]
+    left[:, 0] = even[:, 0]
+    left += odd
+    left *= _HALF
+    left += even
+    left *= _HALF
+    return left
 
 
-def _at_luma(chroma: F32, rows: slice, width: int, layout: Layout) -> F32:
-    """*rows* of a chroma plane brought to luma's places, linearly."""
-    if layout.down == 2:
-        first, count = rows.start // 2, (rows.stop - rows.start) // 2
-        index = np.clip(np.arange(first - 1, first + count + 1), 0, chroma.shape[0] - 1)
-        own = chroma[index]
-        tall = np.empty((2 * count, chroma.shape[1]), np.float32)
-        tall[0::2] = own[1:-1] * np.float32(0.75) + own[:-2] * np.float32(0.25)
-        tall[1::2] = own[1:-1] * np.float32(0.75) + own[2:] * np.float32(0.25)
-    else:
-        tall = chroma[rows]
-    out = np.empty((tall.shape[0], width), np.float32)
-    out[:, 0::2] = tall
-    out[:, 1:-1:2] = (tall[:, :-1] + tall[:, 1:]) * np.float32(0.5)
-    out[:, -1] = tall[:, -1]
+def _between_rows(chroma: F32, down: int) -> F32:
+    """A chroma part brought to luma's rows; with *down* 2 its first and last rows are neighbours'."""
+    if down == 1:
+        return chroma
+    quarter = chroma * np.float32(0.25)
+    most = chroma[1:-1] - quarter[1:-1]
+    out = np.empty((2 * len(most), chroma.shape[1]), np.float32)
+    np.add(most, quarter[:-2], out=out[0::2])
+    np.add(most, quarter[2:], out=out[1::2])
+    return out
+
+
+def _between_columns(chroma: F32) -> F32:
+    """Halfway from each column to the next."""
+    out, flat = np.empty_like(chroma), chroma.ravel()
+    np.add(flat[:-1], flat[1:], out=out.ravel()[:-1])
+    out *= _HALF
+    out[:, -1] = chroma[:, -1]
     return out

@@ -326,7 +326,7 @@ def _at_chroma(even: F32, odd: F32, down: int) -> F32:
 
 
 def _between_rows(chroma: F32, down: int) -> F32:
-    """A chroma part brought to luma's rows; with *down* 2 its first and last rows are neighbours'."""
+    """Chroma at luma's rows; with *down* 2, its first and last rows are those of neighbours."""
     if down == 1:
         return chroma
     quarter = chroma * np.float32(0.25)

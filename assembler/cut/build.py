@@ -26,7 +26,14 @@ from assembler.cut.over import (
 )
 from assembler.cut.picture import Shown, clips_of, shown
 from assembler.cut.pieces import Material, Run, TakeLike, handoffs, override_of, row_of, runs_of
-from assembler.cut.sound import Clock, Master, layer_sounds, native_sounds, track_sounds
+from assembler.cut.sound import (
+    Clock,
+    Master,
+    layer_sounds,
+    native_sounds,
+    soundless,
+    track_sounds,
+)
 from assembler.match.decision import SeamDecision
 from assembler.media.info import MediaInfo
 from assembler.planning.model import Plan
@@ -97,6 +104,8 @@ class _Resolver:
         clock = Clock.of(timeline, frames, mix)
         sounds = self.sounds(clips, layers, clock, notes)
         notes += _silenced([*clips, *(layer for layer, _ in layers)])
+        taken = {id_: take.info for id_, take in self.material.takes.items()}
+        notes += soundless(timeline, self.plan, taken)
         sounds += track_sounds(timeline, media, hashes, starts.seconds, clock, notes)
         shift = starts.seconds(timeline.captions.on) if timeline.captions else Fraction(0)
         used = [f"{a.id}>{b.id}" for a, b in pairwise(clips)]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from assembler.cut.model import Clip, GainRamp, PictureLayer, Recording, Sound
 from assembler.media.info import AudioStream, MediaInfo
+from assembler.planning.model import Plan
 from assembler.planning.row import START, Joint
 from assembler.planning.row import Place as RowPlace
 from assembler.spec.model import Fade as SpecFade
@@ -216,6 +217,18 @@ def layer_sounds(
             sounds += _sounds(one, edges[n], edges[n + 1], clock)
             sounds += _rest(one, clock)
     return tuple(sounds)
+
+
+def soundless(timeline: Timeline, plan: Plan, infos: Mapping[str, MediaInfo]) -> list[str]:
+    """A warning for every link that was to bring sound and came without; *infos* by link."""
+    told = []
+    segments = {segment.id: segment for segment in timeline.segments}
+    for link in (step.link for step in plan.steps):
+        native = segments[link.segment].native or timeline.native_audio
+        if link.audio and native.mode != "mute" and not infos[link.id].audio:
+            what = f"warning: clip {link.id} came without sound, though {link.model} was asked for"
+            told.append(f"{what} some; generate another take, or set `audio: off`")
+    return told
 
 
 def _all_heard(

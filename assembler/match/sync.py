@@ -211,9 +211,9 @@ def _measured(
     import soxr
 
     slope = 0.0
-    stretched = clip
+    stretched, near = clip, _Stretch.around(parts, master, sound)
     for _ in range(_ROUNDS):
-        refined = [[_refined(stretched, master, sound, f) for f in part] for part in parts]
+        refined = [[_refined(stretched, near, f) for f in part] for part in parts]
         refined = [[f for f in part if f.likeness >= _ALIKE / 2] for part in refined]
         if np.median([f.likeness for part in refined for f in part] or [0.0]) < _ALIKE:
             return None
@@ -227,7 +227,7 @@ def _measured(
         parts = [[_moved(f, slope, total) for f in part] for part in refined]
         slope, refined = total, []
     if not refined:
-        refined = [[_refined(stretched, master, sound, f) for f in part] for part in parts]
+        refined = [[_refined(stretched, near, f) for f in part] for part in parts]
     lines = [
         _Line(part[0].at_s / (1 + slope), _place(part, 0.0), slope) for part in refined if part
     ]
@@ -384,7 +384,31 @@ def _largest_agreement(found: list[_Found]) -> list[_Found]:
     return [f for f, agrees in zip(found, best, strict=True) if agrees]
 
 
-def _refined(clip: Floats, master: MediaInfo, sound: AudioStream, place: _Found) -> _Found:
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Sound of the master, read once."""
+
+    first: int
+    """Number of its first sample."""
+    samples: Floats
+
+    @classmethod
+    def around(cls, parts: list[list[_Found]], master: MediaInfo, sound: AudioStream) -> _Stretch:
+        """All that the windows may lie in, at the fine rate."""
+        places = [f.at_s + f.offset_s for part in parts for f in part]
+        first = round((min(places) - 0.5) * _FINE_HZ)
+        stop = round((max(places) + _WINDOW_S + 0.5) * _FINE_HZ)
+        return cls(first, _part(master, sound, first, stop - first, _FINE_HZ))
+
+    def at(self, first: int, samples: int) -> Floats:
+        """A range of it, silence outside."""
+        begin = first - self.first
+        part = self.samples[max(begin, 0) : max(begin + samples, 0)]
+        before = min(max(-begin, 0), samples)
+        return np.pad(part, (before, samples - before - len(part)))
+
+
+def _refined(clip: Floats, master: _Stretch, place: _Found) -> _Found:
     """The place of a window to a fraction of a sample at 48 kHz."""
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -392,7 +416,7 @@ def _refined(clip: Floats, master: MediaInfo, sound: AudioStream, place: _Found)
     part = clip[start : start + round(_WINDOW_S * _FINE_HZ)]
     near = round(_NEAR_S * _FINE_HZ)
     first = round((place.at_s + place.offset_s) * _FINE_HZ) - near
-    other = _part(master, sound, first, len(part) + 2 * near, _FINE_HZ)
+    other = master.at(first, len(part) + 2 * near)
     size = next_fast_len(len(other) + len(part), real=True)
     spectrum = _weight(rfft(other, size), size, _FINE_HZ)
     cross = spectrum * np.conj(_whitened(rfft(part * np.hanning(len(part)), size), size))

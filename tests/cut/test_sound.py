@@ -275,3 +275,39 @@ def test_a_track_beyond_the_end_is_said(tmp_path: Path) -> None:
 def test_silent_clips_have_no_sound(tmp_path: Path) -> None:
     text = "segments: [{id: d, duration: 16s, prompt: M.}]"
     assert cut_of(tmp_path, text, silent=True).sounds == ()
+
+
+def test_a_clip_that_should_have_sound_and_has_none_is_told(tmp_path: Path) -> None:
+    text = """
+    defaults: {provider: kling, model: kling-2.6, resolution: 1080p}
+    segments:
+      - {id: d, duration: 5s, prompt: M., audio: native}
+      - {id: e, duration: 5s, prompt: M., audio: native, native: mute}
+    """
+    (note,) = [n for n in cut_of(tmp_path, text, silent=True).notes if "without sound" in n]
+    assert note == (
+        "warning: clip d.1 came without sound, though kling-2.6 was asked for some; "
+        "generate another take, or set `audio: off`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("native", "found"),
+    [
+        ("keep", (0.0, False, 0.0)),
+        ("speech-only", (0.0, True, 0.0)),
+        ("-6dB", (-6.0, False, 0.0)),
+        ("{duck: {under: [voice], by: 8dB}}", (0.0, False, 8.0)),
+    ],
+)
+def test_native_sound_in_a_word(tmp_path: Path, native: str, found: tuple[float, bool]) -> None:
+    text = f"segments: [{{id: a, file: a.mov, native: {native}}}]"
+    (sound,) = cut_of(tmp_path, text, movies("a.mov")).sounds
+    assert found == (sound.gain_db, sound.speech_only, sound.duck_db)
+
+
+def test_a_seam_may_be_moved_within_what_both_files_have(tmp_path: Path) -> None:
+    text = TWO.replace("b.mov,", "b.mov, join: handoff,")
+    a, b = cut_of(tmp_path, text, movies("a.mov", "b.mov")).sounds
+    assert (a.free_in, b.free_out) == (None, None)
+    assert (a.free_out, b.free_in) == (2 * 48000 - SEAM // 2, 48000 + FRAME - SEAM // 2)

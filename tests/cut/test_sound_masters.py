@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assembler.cut.build import resolve
 from assembler.cut.model import Sound
-from assembler.cut.sound import Master
+from assembler.cut.sound import Master, MasterJump
 from tests.cut.facts import MIX, takes_of
 from tests.planning.facts import audio, image, info, planned
 
@@ -41,6 +41,41 @@ def test_a_narration_goes_on_over_its_links_without_a_step(tmp_path: Path) -> No
     a, b, _ = spoken(tmp_path, 700, [Fraction(0), Fraction(1, 20000), Fraction(-1, 3000)])
     assert a.source_start_s + Fraction(a.record.samples, 48000) == b.source_start_s
     assert (a.record.stop, a.fade_out, b.fade_in) == (b.record.start, 0, 0)
+
+
+def jumping(folder: Path, jump: MasterJump, native: str = "") -> tuple[Sound, ...]:
+    stream = audio(Fraction(20))
+    files = {"anna.png": image((720, 1280)), "talk.wav": info("talk.wav", sound=stream)}
+    loaded, plan = planned(folder, TALK + native, files)
+    link = plan.steps[0].link
+    master = Master(folder / "talk.wav", "talk", stream, Fraction(1), (jump,))
+    takes = takes_of(plan, {})
+    placed = {link.id: master}
+    return resolve(loaded, plan, takes, {}, {}, mix=MIX, hashes={}, masters=placed).sounds
+
+
+def test_the_recording_jumps_where_the_clip_leaves_something_out(tmp_path: Path) -> None:
+    a, b = jumping(tmp_path, MasterJump(Fraction(4), Fraction(4), Fraction(3, 2)))
+    assert (a.record.stop, b.record.start) == (4 * 48000 + 960, 4 * 48000 - 960)
+    assert a.source_start_s == 1
+    assert b.source_start_s == Fraction(11, 2) - Fraction(960, 48000)
+
+
+def test_the_recording_waits_where_the_clip_puts_something_in(tmp_path: Path) -> None:
+    a, b = jumping(tmp_path, MasterJump(Fraction(4), Fraction(9, 2), Fraction(1, 2)))
+    assert (a.record.stop, b.record.start) == (4 * 48000 + 960, round(4.5 * 48000) - 960)
+    assert b.source_start_s == 5 - Fraction(960, 48000)
+
+
+def test_the_rest_of_the_clip_is_kept_when_asked(tmp_path: Path) -> None:
+    jump = MasterJump(Fraction(4), Fraction(4), Fraction(3, 2))
+    a, rest_a, b, rest_b = sorted(
+        jumping(tmp_path, jump, "native_audio: {rest: true}"), key=lambda s: s.record.start
+    )[0:4]
+    pairs = [(s, s.minus) for s in (a, rest_a, b, rest_b) if s.minus]
+    assert [s.role for s, _ in pairs] == ["native", "native"]
+    assert [float(m.source_start_s) for _, m in pairs] == [1.0, 5.5]
+    assert [float(s.source_start_s) for s, _ in pairs] == [0.0, 4.0]
 
 
 def test_a_clip_that_lies_elsewhere_is_crossed_into(tmp_path: Path) -> None:

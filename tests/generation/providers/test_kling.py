@@ -32,7 +32,7 @@ from tests.generation.providers.shops import (
     submitted,
 )
 from tests.servers import kling
-from tests.servers.kit import Fault, serving
+from tests.servers.kit import Fault, RefusedError, serving
 
 TEXT = "Slow push-in over the sea."
 TWO = shots((3, "Wide shot; the pier."), (2, "Close on her face."))
@@ -322,7 +322,7 @@ def test_token_is_refused_when_it_is_old_or_of_another_secret(
 ) -> None:
     for token in (_token(server.access, "other", time.time()),
                   _token(server.access, server.secret, time.time() - 4000)):  # fmt: skip
-        with pytest.raises(kling.RefusedError):
+        with pytest.raises(RefusedError):
             server._check_token(token)
     server._check_token(_token(server.access, server.secret, time.time()))
 

@@ -20,7 +20,16 @@ from assembler.cut.pieces import HandoffSides
 from assembler.errors import MatchError
 from assembler.match import engine
 from assembler.match.apply import corrected
-from assembler.match.decision import SeamDecision, decision_from_json, decision_to_json
+from assembler.match.decision import (
+    ColourFix,
+    Correction,
+    SeamDecision,
+    decision_from_json,
+    decision_to_json,
+)
+from assembler.match.features import fitted as fitted_size
+from assembler.match.features import resized
+from assembler.match.grade import COLOUR_PX
 from assembler.media.conform import video_of
 from assembler.media.files import publish
 from assembler.media.frames import fit_within, read_frames
@@ -30,6 +39,7 @@ from assembler.spec.model import Fit, SeamOverride
 from assembler.spec.presets import SeamPreset
 
 Frames = NDArray[np.float32]
+ColourMatrix = tuple[tuple[float, float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,9 @@ class Seam:
     b: Side
     preset: SeamPreset
     override: SeamOverride
+    home: ColourMatrix | None = None
+    """(10, 3): from A's end as it came to the look of the chain's first link, where B was held to
+    that; None where it wasn't."""
 
     @property
     def id(self) -> str:
@@ -96,7 +109,14 @@ def seam_of(sides: HandoffSides, preset: SeamPreset) -> Seam:
         Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
         for p in (sides.a, sides.b)
     )
-    return Seam(a, b, preset, sides.override)
+    return Seam(a, b, preset, sides.override, _home(sides))
+
+
+def _home(sides: HandoffSides) -> ColourMatrix | None:
+    handed, link = sides.b.handed, sides.b.link
+    if handed is None or link is None or not link.drift_de:
+        return None
+    return handed.home if handed.take == sides.a.source.key else None
 
 
 def decide_all(
@@ -173,6 +193,7 @@ def _key(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: F
         preset=seam.preset.model_dump(mode="json"),
         override=seam.override.model_dump(mode="json"),
         before=decision_to_json(replace(before, seam="")) if before else None,
+        home=seam.home,
     )
 
 
@@ -188,7 +209,7 @@ def decide(
         size: Of the canvas.
         rate: Of the programme.
     """
-    tail, head = sides(seam, before, size=size, rate=rate)
+    tail, head, anchor = _sides(seam, before, size, rate)
     found = engine.decide(
         tail,
         head,
@@ -196,6 +217,7 @@ def decide(
         rate=rate,
         preset=seam.preset,
         override=seam.override,
+        anchor=anchor,
     )
     first = seam.b.first
     return replace(
@@ -210,6 +232,14 @@ def sides(
     seam: Seam, before: SeamDecision | None, *, size: tuple[int, int], rate: Fraction
 ) -> tuple[Frames, Frames]:
     """A's last and B's first frames, laid on the canvas at analysis size."""
+    tail, head, _ = _sides(seam, before, size, rate)
+    return tail, head
+
+
+def _sides(
+    seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction
+) -> tuple[Frames, Frames, Frames | None]:
+    """`sides`, and A's last frames once more in the look of the chain's first link."""
     small = engine.analysis_size(size)
     a, b = seam.a, seam.b
     tail_from = max(a.first, a.stop - engine.TAIL_FRAMES)
@@ -218,11 +248,18 @@ def sides(
         reading = beside.submit(_read, b, b.first, head_stop, rate, small)
         tail = _read(a, tail_from, a.stop, rate, small)
         head = reading.result()
+    anchor = None if seam.home is None else _coloured(tail, seam.home)
     if before and not before.correction.neutral:
         used = tail_from - before.start_from
         for n, frame in enumerate(tail):
             tail[n] = corrected(frame, before.correction, max(0, used + n))
-    return tail, head
+    return tail, head, anchor
+
+
+def _coloured(frames: Frames, matrix: ColourMatrix) -> Frames:
+    size = fitted_size(frames.shape[2:0:-1], COLOUR_PX)
+    fix = Correction(ColourFix(matrix))
+    return np.stack([corrected(resized(frame, size), fix, 0) for frame in frames])
 
 
 def _read(side: Side, start: int, stop: int, rate: Fraction, size: tuple[int, int]) -> Frames:

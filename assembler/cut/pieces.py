@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 from assembler.cut.change import change_of
 from assembler.cut.model import Change, Source
 from assembler.errors import GenerateError, MediaError
-from assembler.media.info import Colour, MediaInfo
-from assembler.planning.clips import handed_frame
+from assembler.media.info import Colour, MediaInfo, VideoStream
+from assembler.planning.clips import Handed, handed_frame
 from assembler.planning.model import FileClip, Handoff, Link, Plan
 from assembler.planning.problems import Loaded
 from assembler.planning.row import Place, places
@@ -46,6 +46,10 @@ class TakeLike(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the user should know of it."""
 
+    @property
+    def handed(self) -> Handed | None:
+        """The frame of the clip before it that it was started on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -66,6 +70,8 @@ class Piece:
     """Frames that show its own first frame."""
     join: Join
     link: Link | None
+    handed: Handed | None = None
+    """The frame of the clip before it that it was started on."""
 
     @property
     def has_end(self) -> bool:
@@ -226,6 +232,7 @@ def _link_piece(
         repeat=video.first_at(1, rate),
         join=join,
         link=link,
+        handed=take.handed,
     )
 
 
@@ -258,15 +265,23 @@ def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
 
 def _ended(piece: Piece, following: Piece, rate: Fraction) -> Piece:
     """*piece* stopped at the frame on which *following* starts."""
-    start = following.link.start if following.link else None
-    if following.join != "handoff" or not isinstance(start, Handoff):
-        return piece
-    if start.frame is None or start.after != piece.id:
-        return piece
     video = piece.source.info.video
-    assert video is not None
-    last = handed_frame(video, start.frame, piece.link.rate if piece.link else None)
+    last = None if video is None else _handed_on(piece, following, video)
+    if video is None or last is None or last >= video.frames - 1:
+        return piece
     return replace(piece, stop=min(piece.stop, video.first_at(last + 1, rate)))
+
+
+def _handed_on(piece: Piece, following: Piece, video: VideoStream) -> int | None:
+    """Own frame of a piece on which the following one starts; None is its end."""
+    start = following.link.start if following.link else None
+    if following.join != "handoff" or not isinstance(start, Handoff) or start.after != piece.id:
+        return None
+    if following.handed is not None and following.handed.take == piece.source.key:
+        return following.handed.frame
+    if start.frame is None:
+        return None
+    return handed_frame(video, start.frame, piece.link.rate if piece.link else None)
 
 
 def override_of(segment: Segment, timeline: Timeline) -> SeamOverride:

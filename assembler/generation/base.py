@@ -25,6 +25,7 @@ from typing import Literal, Protocol
 
 from assembler.generation.refusals import NotSubmittedError, ProviderError, ThrottledError, Trouble
 from assembler.media.info import Colour, MediaInfo
+from assembler.planning.clips import Handed
 from assembler.planning.model import Link
 
 Role = Literal["reference", "middle", "video", "portrait", "speech"]
@@ -221,6 +222,8 @@ class Take:
     notes: tuple[str, ...] = ()
     number: int = 1
     """Which of the link's takes it is."""
+    handed: Handed | None = None
+    """The frame of the clip before it that it was started on."""
 
 
 __all__ = [

@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import anyio
@@ -42,17 +41,14 @@ from assembler.generation.base import (
     ThrottledError,
     Waiting,
 )
-from assembler.generation.handoff import write_end_frame
+from assembler.generation.handing import HandingOn, Start
 from assembler.generation.inputs import files_of
 from assembler.generation.refusals import ExpiredError
 from assembler.generation.takes import checked, existing, keep, take_path
 from assembler.media.files import publish
-from assembler.media.info import Colour, MediaInfo
-from assembler.media.scale import covering
-from assembler.media.stills import read_image, write_png
-from assembler.planning.clips import handed_frame
+from assembler.media.info import MediaInfo
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
-from assembler.planning.model import FrameSource, Handoff, Link, Plan, Step
+from assembler.planning.model import Link, Plan, Step
 from assembler.planning.project import Project
 
 WAIT_S = 4 * 3600.0
@@ -301,7 +297,9 @@ class _Run:
 
     async def _take(self, link: Link, provider: Provider) -> Take:
         number = self.ledger.chosen(link.key)
-        request = await to_thread.run_sync(self._request, link)
+        start = await to_thread.run_sync(self.handing.start, link, number)
+        link = self.handing.asked(link, start)
+        request = await to_thread.run_sync(self._request, link, start)
         row = await self._claimed(link, number, provider)
         while True:
             match row.state:
@@ -323,10 +321,15 @@ class _Run:
                 case "failed":
                     raise GenerateError(self._said(row, row.reason), link.where)
 
-    def _request(self, link: Link) -> Request:
+    @property
+    def handing(self) -> HandingOn:
+        """What links are started on."""
+        return HandingOn(self.plan, self.project, self.takes)
+
+    def _request(self, link: Link, start: Start | None) -> Request:
         return Request(
-            link, "", self._frame(link.start, link), self._frame(link.end, link),
-            self._clip_before(link), files_of(link, self.project),
+            link, "", start.path if start else None, self.handing.image(link.end, link.size),
+            self.handing.before(link), files_of(link, self.project),
         )  # fmt: skip
 
     async def _claimed(self, link: Link, number: int, provider: Provider) -> Submission:
@@ -491,45 +494,3 @@ class _Run:
         if name not in self.providers:
             self.providers[name] = provider_class(name)(self.project.home / "jobs" / name)
         return self.providers[name]
-
-    # -- end frames ------------------------------------------------------------------------
-
-    def _frame(self, source: FrameSource | None, link: Link) -> Path | None:
-        """An end frame as PNG in exactly the link's size."""
-        if source is None:
-            return None
-        size = link.size
-        if isinstance(source, Handoff):
-            key, info, colour = self._clip(source.after)
-            frame = source.frame
-            if frame is not None and info.video is not None:
-                frame = handed_frame(info.video, frame, self._planned_rate(source.after))
-            where = "last" if frame is None else str(frame)
-            path = self.project.frames / f"{key}-{where}-{size[0]}x{size[1]}.png"
-            if not path.is_file():
-                write_end_frame(path, info, colour, size=size, frame=frame)
-            return path
-        path = self.project.frames / f"{source.sha256[:32]}-{size[0]}x{size[1]}.png"
-        if not path.is_file():
-            write_png(path, covering(read_image(source.path)[..., :3], size))
-        return path
-
-    def _planned_rate(self, after: str) -> Fraction | None:
-        """Rate that the plan took a link's clip for; None for a file segment."""
-        link = self.plan.links_by_id.get(after)
-        return link.rate if link else None
-
-    def _clip(self, id_: str) -> tuple[str, MediaInfo, Colour]:
-        """Key, facts and colour of a link's take or of a file segment's clip."""
-        take = self.takes.get(id_)
-        if take is not None:
-            return take.key, take.info, take.colour
-        for clip in self.plan.files:
-            if clip.segment == id_:
-                return clip.key, clip.info, clip.colour
-        raise GenerateError(f"there is no clip of {id_} to go on from")
-
-    def _clip_before(self, link: Link) -> Path | None:
-        if not isinstance(link.start, Handoff):
-            return None
-        return self._clip(link.start.after)[1].path

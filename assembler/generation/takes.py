@@ -14,6 +14,8 @@ from assembler.generation.handoff import true_colour
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.probe import probe
+from assembler.planning.clips import Handed
+from assembler.planning.keys import take_key
 from assembler.planning.ledger import Submission
 from assembler.planning.model import Link
 from assembler.planning.project import Project
@@ -22,14 +24,41 @@ _LEAST_LENGTH = 0.5
 """A clip shorter than this part of what was asked for is no result."""
 
 
-def take_key(key: str, number: int) -> str:
-    """Content key of one take of a link."""
-    return key if number == 1 else f"{key}-{number}"
-
-
 def take_path(project: Project, key: str, number: int) -> Path:
     """Where that take lies."""
     return project.takes / f"{take_key(key, number)}.mp4"
+
+
+def pending_path(project: Project, key: str, number: int) -> Path:
+    """Where it is kept what a take was started on, until it has a provenance."""
+    return project.takes / f"{take_key(key, number)}.start.json"
+
+
+def started_on(project: Project, link: Link, number: int) -> Handed | None:
+    """What was handed to a take, also to one that hasn't come yet; None when nothing was."""
+    kept = take_path(project, link.key, number).with_suffix(".json")
+    try:
+        noted = json.loads(kept.read_text(encoding="utf-8"))["start"]
+    except (OSError, ValueError, KeyError, TypeError):
+        try:
+            pending = pending_path(project, link.key, number)
+            noted = json.loads(pending.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+    try:
+        return Handed.from_data(noted) if noted else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def on_disk(project: Project, key: str, number: int) -> bool:
+    """Whether a take is there with its provenance; it isn't opened."""
+    path = take_path(project, key, number)
+    try:
+        noted = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return bool(path.stat().st_size == noted["size_bytes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def existing(project: Project, link: Link, number: int) -> Take | None:
@@ -47,7 +76,8 @@ def existing(project: Project, link: Link, number: int) -> Take | None:
         info = probe(path)
     except MediaError:
         return None
-    return Take(link.id, take_key(link.key, number), path, info, colour, notes, number)
+    handed = started_on(project, link, number)
+    return Take(link.id, take_key(link.key, number), path, info, colour, notes, number, handed)
 
 
 def checked(path: Path, link: Link) -> tuple[MediaInfo, tuple[str, ...]]:
@@ -101,11 +131,12 @@ def keep(project: Project, link: Link, row: Submission, info: MediaInfo, notes: 
     notes += tuple(f"link {link.id}: {text}" for text in found)
     take = Take(
         link.id, take_key(link.key, row.number), path, replace(info, path=path), colour, notes,
-        row.number,
+        row.number, started_on(project, link, row.number),
     )  # fmt: skip
     with publish(path.with_suffix(".json")) as part:
         text = json.dumps(_provenance(link, row, take, sha256), indent=1, ensure_ascii=False)
         part.write_text(text + "\n", encoding="utf-8")
+    pending_path(project, link.key, row.number).unlink(missing_ok=True)
     return take, sha256
 
 
@@ -114,6 +145,7 @@ def _provenance(link: Link, row: Submission, take: Take, sha256: str) -> dict[st
     return {
         "link": link.id,
         "key": take.key,
+        "asked_key": link.asked_key,
         "take": row.number,
         "sha256": sha256,
         "size_bytes": take.info.size_bytes,
@@ -134,6 +166,7 @@ def _provenance(link: Link, row: Submission, take: Take, sha256: str) -> dict[st
         "price_usd": None if billed is None else str(billed),
         "asked": _when(row.intended_at),
         "done": _when(row.changed_at),
+        "start": take.handed and take.handed.data(),
         "colour": asdict(take.colour),
         "notes": list(take.notes),
     }

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from assembler.media.info import MediaInfo
 from assembler.planning import keys
 from assembler.planning.files import file_clip
+from assembler.planning.guard import guarded, with_longer
 from assembler.planning.links import LinkShape, shapes_of
 from assembler.planning.model import (
     FileClip,
@@ -29,7 +33,7 @@ from assembler.planning.problems import Loaded, Problems
 from assembler.planning.row import Place, places
 from assembler.planning.settings import Inputs, Settings, settings_of
 from assembler.spec.model import Segment, Timeline
-from assembler.spec.presets import ModelPreset
+from assembler.spec.presets import GenerationKind, ModelPreset
 
 
 def build(
@@ -126,7 +130,6 @@ class _Builder:
             else:
                 self.add_generated(place)
         self.problems.raise_any()
-        self.notes += _without_effect(self.inputs.timeline)
         return Plan(
             with_states(Plan(tuple(self.steps), ()), ()).steps,
             tuple(self.files),
@@ -220,6 +223,9 @@ class _Builder:
             own_start = start if number == 1 or shape.handed else None
             end = self._image(image) if image and number == len(shapes) else None
             link = self._link(place, settings, shape, number, own_start, end)
+            if number == len(shapes):
+                price = partial(self._price, segment, settings, link.kind)
+                link = with_longer(link, shape, settings, self.rate, price)
             self.steps.append(Step(link, "waiting", "", own_start.after if own_start else ()))
             frame = shape.handoff_frame
             start = _End(Handoff(link.id, frame), (link.id,), (link.key, frame))
@@ -269,21 +275,27 @@ class _Builder:
             avatar_in_s=shape.avatar_in_s,
             options=segment.options,
             key="",
-            price_usd=settings.model.price(
-                settings.provider,
-                shape.length_s,
-                kind=made.kind,
-                resolution=settings.resolution,
-                audio=settings.audio,
-                video=bool(segment.references and segment.references.video),
-                voices=bool(segment.voices),
-            ),
+            price_usd=self._price(segment, settings, made.kind, shape.length_s),
             where=self.loaded.where("segments", place.index),
             wanted_frames=shape.wanted_frames,
             head_frames=shape.head_frames,
             tail_frames=shape.tail_frames,
         )
+        link = guarded(link, segment, self.inputs.timeline)
         return replace(link, key=self._key(link, start, end, segment))
+
+    def _price(
+        self, segment: Segment, settings: Settings, kind: GenerationKind, length_s: Fraction
+    ) -> Decimal | None:
+        return settings.model.price(
+            settings.provider,
+            length_s,
+            kind=kind,
+            resolution=settings.resolution,
+            audio=settings.audio,
+            video=bool(segment.references and segment.references.video),
+            voices=bool(segment.voices),
+        )
 
     def _key(self, link: Link, start: _End | None, end: _End | None, segment: Segment) -> str:
         elements = segment.references.elements if segment.references else ()
@@ -294,23 +306,14 @@ class _Builder:
             hashes=self.hashes,
             elements=elements,
         )
+        if link.drift_de is not None and start and start.after:
+            parts["drift"] = link.drift_de
         if self.recipes.get(segment.id):
             parts["recipe"] = self.recipes[segment.id]
         key = keys.content_key(**parts)
         self.copies[key] += 1
         copy = self.copies[key]
         return key if copy == 1 else keys.content_key(**parts, copy=copy)
-
-
-def _without_effect(timeline: Timeline) -> Iterator[str]:
-    """What the author wrote and nothing is done about yet."""
-    own: list[tuple[str, Timeline | Segment]] = [("", timeline)]
-    own += ((f"{s.id}: ", s) for s in timeline.segments)
-    for name, part in own:
-        if "drift" in part.model_fields_set and part.drift:
-            yield f"{name}`drift` changes nothing yet: handoff images are sent as they are"
-        if part.seam and part.seam.patch == "auto":
-            yield f"{name}`seam: {{patch: auto}}` changes nothing yet: no frames are made anew"
 
 
 def _in_order(all_places: Mapping[str, Place]) -> list[Place]:

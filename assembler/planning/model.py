@@ -47,6 +47,17 @@ class LinkShot:
 
 
 @dataclass(frozen=True, slots=True)
+class Longer:
+    """A greater length, asked for where links before it lost frames at their tails."""
+
+    length_s: Fraction
+    frames: int
+    price_usd: Decimal | None
+    spare_s: Fraction
+    """So much can be lost with it before the segment is too short."""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One generation: never longer than its model allows."""
 
@@ -84,7 +95,7 @@ class Link:
     key: str
     """Content key: hash of everything that decides the take."""
     price_usd: Decimal | None
-    """None when no price is known for this provider and model."""
+    """Of one take; None when no price is known for this provider and model."""
     where: str
     """file:line:col of its segment."""
     wanted_frames: int
@@ -95,6 +106,17 @@ class Link:
     """Of `wanted_frames` that lie after the segment's end."""
     elements: tuple[str, ...] = ()
     """The platform's ids of recurring figures and things."""
+    drift_de: float | None = None
+    """
+    For a link that starts on another's end: how far that frame may be taken back towards the look
+    of the chain's first link. None hands on the planned frame as it is.
+    """
+    start_at_s: Fraction | None = None
+    """The author's word on which frame it starts on, as time in the clip before."""
+    longer: tuple[Longer, ...] = ()
+    """Greater lengths that it may have, the nearest first."""
+    spare_s: Fraction = Fraction(0)
+    """So much can be lost before one of them is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +138,47 @@ class FileClip:
 
 
 LinkState = Literal["done", "ready", "waiting"]
+Change = Literal["new", "asked", "start"]
+"""Why a link has no take: it never had one; what is asked for has changed; or only the frame that
+it starts on has, so that its older take may be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class OlderTake:
+    """What was made for a link when it had another key."""
+
+    key: str
+    number: int
+    asked_key: str
+    """`Link.asked_key` of those days."""
+    changed: tuple[str, ...] = ()
+    """Names of what is asked for otherwise now, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Which takes there are."""
+
+    on_disk: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Numbers by link key."""
+    chosen: Mapping[str, int] = field(default_factory=dict)
+    """By link key; 1 unless another was chosen."""
+    older: Mapping[str, OlderTake] = field(default_factory=dict)
+    """By link id, for links without a take."""
+
+    def number(self, link: Link) -> int:
+        """The take to use."""
+        return self.chosen.get(link.key, 1)
+
+    def wanted(self, link: Link) -> tuple[int, ...]:
+        """All takes that should be there."""
+        several = range(1, link.takes + 1) if link.takes > 1 else ()
+        return tuple(sorted({self.number(link), *several}))
+
+    def missing(self, link: Link) -> tuple[int, ...]:
+        """Of those, the ones to make."""
+        there = self.on_disk.get(link.key, frozenset())
+        return tuple(n for n in self.wanted(link) if n not in there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +191,16 @@ class Step:
     why: str
     after: tuple[str, ...]
     """Links that must be done before this one."""
+    to_make: int = 1
+    """Takes that aren't there."""
+    change: Change = "new"
+    """Why its take isn't there, when it isn't."""
+
+    @property
+    def price_usd(self) -> Decimal | None:
+        """What it still costs; None when its price isn't known."""
+        price = self.link.price_usd
+        return Decimal(0) if not self.to_make else None if price is None else price * self.to_make
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +214,8 @@ class Plan:
 
     @property
     def price_usd(self) -> Decimal:
-        """What the links that aren't done would cost (links without a known price left out)."""
-        return sum(
-            (s.link.price_usd or Decimal(0) for s in self.steps if s.state != "done"), Decimal(0)
-        )
+        """What is to be made would cost (links without a known price left out)."""
+        return sum((step.price_usd or Decimal(0) for step in self.steps), Decimal(0))
 
     def link(self, id_: str) -> Link:
         """The link of that id."""

@@ -90,7 +90,7 @@ def make(recipe: Recipe, to: Path) -> Iterator[float]:
         head = _overlap(recipe, fault.overlap)
         for n in range(recipe.frames):
             frame = head[n] if n < len(head) else source.at(fault.source_frame(n, recipe.frames))
-            frame = fault.applied(frame, n)
+            frame = fault.applied(frame, n, recipe.frames)
             source.label(frame, n)
             writer.write_planes(frame, handed_on=n == recipe.frames - 1)
             if n < recipe.frames - 1:

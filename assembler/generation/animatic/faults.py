@@ -18,6 +18,9 @@ import numpy as np
 from assembler.errors import GenerateError
 from assembler.generation.animatic.planes import Array, Planes
 
+_TAIL_BLUR = 3.0
+"""Sigma in pixels at 720 lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Faults:
@@ -39,6 +42,18 @@ class Faults:
     """The clip begins with so many last frames of the clip before, the handed-on one included."""
     stall: int = 0
     """The frame in the middle is shown so many times more."""
+    held_tail: int = 0
+    """The last frame is shown so many times more."""
+    fade: int = 0
+    """So many last frames fade, to half their light."""
+    blur_tail: int = 0
+    """So many last frames are blurred."""
+    contrast: float = 0.0
+    """Part by which contrast about the middle grows."""
+    saturation: float = 0.0
+    """Part by which saturation grows."""
+    creep: float = 0.0
+    """`colour`, `contrast` and `saturation` grow by so many times themselves along the clip."""
     zoom: float = 0.0
     """Enlargement about the centre, 0.016 is 1.6 %; half as much in height."""
     matrix: str = "bt709"
@@ -50,7 +65,7 @@ class Faults:
 
     def source_frame(self, n: int, frames: int) -> float:
         """Which frame of the faultless clip is shown as frame *n*; ends stay ends."""
-        extra = self.held_head + max(0, self.overlap - 1) + self.stall
+        extra = self.held_head + max(0, self.overlap - 1) + self.stall + self.held_tail
         left = max(1, frames - 1 - extra)
         speed = (frames - 1) / left
         own = n - self.held_head - max(0, self.overlap - 1)
@@ -61,21 +76,31 @@ class Faults:
             own = max(middle, own - self.stall)
         return min(float(frames - 1), own * speed)
 
-    def applied(self, frame: Planes, n: int) -> Planes:
-        """Frame *n* with the faults that change pixels."""
+    def applied(self, frame: Planes, n: int, frames: int) -> Planes:
+        """Frame *n* of *frames* with the faults that change pixels."""
         frame = self._geometry(frame)
+        last = frames - 1
         if self.soften:
-            sigma = self.soften * frame.size[1] / 720
-            frame = Planes(
-                cv2.GaussianBlur(frame.y, (0, 0), sigma),
-                cv2.GaussianBlur(frame.u, (0, 0), max(0.1, sigma / 2)),
-                cv2.GaussianBlur(frame.v, (0, 0), max(0.1, sigma / 2)),
-            )
-        y, u, v = self._shift()
+            frame = _blurred(frame, self.soften)
+        if n > last - self.blur_tail:
+            frame = _blurred(frame, _TAIL_BLUR)
+        grown = 1 + self.creep * n / max(1, last)
+        y, u, v = (grown * part for part in self._shift())
         y += self.pop * 219 / 255 * math.exp(-n / self.pop_frames) if self.pop else 0.0
         if y or u or v:
             frame = Planes(frame.y + y, frame.u + u, frame.v + v)
+        frame = self._graded(frame, grown)
+        if n > last - self.fade:
+            light = np.float32(1 - 0.5 * (n - (last - self.fade)) / self.fade)
+            frame = _scaled(frame, 16, light, light)
         return self._encoding(frame)
+
+    def _graded(self, frame: Planes, grown: float) -> Planes:
+        if not self.contrast and not self.saturation:
+            return frame
+        luma = np.float32(1 + self.contrast * grown)
+        chroma = luma * np.float32(1 + self.saturation * grown)
+        return _scaled(frame, 126, luma, chroma)
 
     def _geometry(self, frame: Planes) -> Planes:
         if not self.zoom:
@@ -111,6 +136,25 @@ class Faults:
                 (frame.v - 128) * (255 / 224) + 128,
             )
         return frame
+
+
+def _scaled(frame: Planes, middle: float, luma: np.float32, chroma: np.float32) -> Planes:
+    """Luma about a middle and chroma about grey, each by a factor."""
+    return Planes(
+        middle + (frame.y - middle) * luma,
+        128 + (frame.u - 128) * chroma,
+        128 + (frame.v - 128) * chroma,
+    )
+
+
+def _blurred(frame: Planes, sigma: float) -> Planes:
+    """Blurred by *sigma* pixels at 720 lines."""
+    sigma *= frame.size[1] / 720
+    return Planes(
+        cv2.GaussianBlur(frame.y, (0, 0), sigma),
+        cv2.GaussianBlur(frame.u, (0, 0), max(0.1, sigma / 2)),
+        cv2.GaussianBlur(frame.v, (0, 0), max(0.1, sigma / 2)),
+    )
 
 
 def _in_bt601(frame: Planes) -> Planes:

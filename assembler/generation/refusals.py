@@ -10,6 +10,8 @@ Each provider maps its own codes to a `Trouble`; what a user reads is written he
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -118,6 +120,17 @@ class ThrottledError(NotSubmittedError):
 
 class ExpiredError(ProviderError):
     """The address of a finished clip is no longer good."""
+
+
+@contextmanager
+def before_sending() -> Iterator[None]:
+    """What fails within proves that no job was made: nothing but preparations has left."""
+    try:
+        yield
+    except NotSubmittedError:
+        raise
+    except ProviderError as exc:
+        raise NotSubmittedError(exc.what, exc.where, exc.fix, exc.trouble) from exc
 
 
 def sentence(provider: str, refusal: Refusal) -> str:

@@ -166,10 +166,11 @@ def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: P
     assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
 
 
-def test_what_was_never_sent_is_sent(server: Server, tmp_path: Path) -> None:
-    """Killed before the body was noted, so before it left."""
+def test_a_failed_upload_makes_no_job(server: Server, tmp_path: Path) -> None:
     project = project_in(tmp_path)
     server.faults.add("upload", *["reset_before"] * FAST.tries)
+    with pytest.raises(NotSubmittedError):
+        run([words(start=picture(tmp_path, "a.png", 1))], project, made(project))
     assert "dawn.1" in run([words(start=picture(tmp_path, "a.png", 1))], project, made(project))
     assert len(server.jobs) == 1
 

@@ -10,12 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from assembler.assemble.beside import beside
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import seam_data
 from assembler.assemble.stock import code_named
-from assembler.assemble.walk import Made, begin, captions_beside
+from assembler.assemble.walk import Made, begin
 from assembler.cut.model import Cut
 from assembler.errors import FetchError, Problem, SpecError, UsageError
 from assembler.fetching import fetch
@@ -47,12 +48,13 @@ class Film:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know without asking."""
-        return tuple(
+        seams = (
             f"seam {s.seam}: the two sides don't match and were left as they are; "
             "another take, a dissolve or `join: cut` would help"
             for s in self.seams
             if not s.matched
         )
+        return (*seams, *(note for note in self.notes if note.startswith("warning: ")))
 
     def text(self) -> str:
         """A line for each output."""
@@ -174,7 +176,7 @@ def explain(
     cuts, _ = run.cuts()
     found = []
     for cut, delivery in zip(cuts, prepared.deliveries, strict=True):
-        states = explain_spans(cut, delivery.preset, project.spans, run.inserts(cut))
+        states = explain_spans(cut, delivery.preset, project.spans, run.inserts(cut, delivery))
         found.append((delivery.path, states))
     return Explained(tuple(found))
 
@@ -306,11 +308,9 @@ def mix(
 
 def _written(prepared: Prepared) -> Iterator[Path]:
     """Every file that a run writes for the user."""
-    captions = prepared.loaded.timeline.captions
     for delivery in prepared.deliveries:
         yield delivery.path
-        if captions and not captions.burn:
-            yield captions_beside(delivery.path)
+        yield from beside(delivery.path, prepared.loaded.timeline)
 
 
 def _read(prepared: Prepared) -> Iterator[Path]:
@@ -318,4 +318,4 @@ def _read(prepared: Prepared) -> Iterator[Path]:
     yield prepared.loaded.timeline.path
     yield from prepared.stock.media
     if prepared.loaded.timeline.captions:
-        yield prepared.loaded.timeline.captions.file
+        yield from (entry.file for entry in prepared.loaded.timeline.captions.entries)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from assembler.assemble.container import in_container
 from assembler.assemble.stock import Loc, Stock, take_stock
+from assembler.cut.captions import too_fast
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS
 from assembler.generation.run import done_keys
-from assembler.layers.captions import read_captions
+from assembler.generation.trends import drifting, trimmed
+from assembler.layers.captions import check_captions, read_captions
 from assembler.layers.titles import check_words
 from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
+from assembler.planning.guard import costs_more
+from assembler.planning.ledger import chosen_takes
 from assembler.planning.model import Plan
 from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
 from assembler.planning.workflow import COMFYUI, problems_of, recipes
+from assembler.rendering.spans import delivered_size
+from assembler.spec.check import caption_entries
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import Output
 from assembler.spec.presets import (
@@ -73,19 +79,22 @@ class Checked:
 
     loaded: Loaded
     plan: Plan
+    remarks: tuple[str, ...] = ()
+    """What can be done but may not be meant."""
 
     def text(self) -> str:
-        """One line for people."""
+        """A line for people, and one for each remark."""
         timeline = self.loaded.timeline
         counts = f"{_count(timeline.segments, 'segment')}, {_count(self.plan.steps, 'link')}"
-        return f"{timeline.path.name}: no mistakes ({counts})"
+        head = f"{timeline.path.name}: no mistakes ({counts})"
+        return "\n".join([head, *(f"note: {remark}" for remark in self.remarks)])
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "segments": len(self.loaded.timeline.segments),
             "links": len(self.plan.steps),
-            "notes": list(self.plan.notes),
+            "notes": [*self.plan.notes, *self.remarks],
         }
 
 
@@ -124,7 +133,17 @@ def check(timeline: Path | str) -> Checked:
         PlanError: With everything that its models can't do.
     """
     prepared = prepare(timeline)
-    return Checked(prepared.loaded, prepared.plan)
+    return Checked(prepared.loaded, prepared.plan, tuple(_remarks(prepared.loaded)))
+
+
+def _remarks(loaded: Loaded) -> Iterator[str]:
+    """Captions that can't be read comfortably."""
+    captions = loaded.timeline.captions
+    for entry in captions.entries if captions else ():
+        assert captions is not None
+        cues = read_captions(entry.file)
+        for text in too_fast(cues, line=captions.line, speed=captions.speed):
+            yield f"{entry.file.name}: {text}"
 
 
 def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = None) -> Planned:
@@ -136,6 +155,11 @@ def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = No
         PlanError: With everything that its models can't do.
     """
     prepared = prepare(timeline, draft=draft, provider=provider)
+    planned = prepared.plan
+    known = planned, prepared.project, chosen_takes(prepared.project.ledger)
+    more = (*costs_more(planned.steps), *trimmed(*known), *drifting(*known))
+    notes = dict.fromkeys([*planned.notes, *more])
+    prepared = replace(prepared, plan=replace(planned, notes=tuple(notes)))
     return Planned(prepared, rows(prepared.plan))
 
 
@@ -191,7 +215,7 @@ def prepare_loaded(
     models = named.models(provider)
     deliveries = named.deliveries(draft)
     seams = named.seams()
-    named.words()
+    named.words(deliveries)
     named.effects()
     named.report()
     fetched = _fetched(loaded, project)
@@ -306,21 +330,24 @@ class _Presets:
                 found[segment.id] = preset
         return found
 
-    def words(self) -> None:
+    def words(self, deliveries: Sequence[Delivery]) -> None:
         """Titles and captions that couldn't be set are found before anything is made."""
         timeline = self._loaded.timeline
+        sizes = {delivered_size(timeline.canvas.size, d.preset) for d in deliveries}
         for n, title in enumerate(timeline.titles):
-            if title.text is None:
-                continue
             try:
-                check_words(title.text, title.style, timeline.canvas.size, folders=self._folders)
+                for size in sorted(sizes) if title.text else ():
+                    check_words(title.text or "", title.style, size, folders=self._folders)
             except AssemblerError as error:
                 self._collect(error, "titles", n)
-        if timeline.captions:
+        captions = timeline.captions
+        for loc, entry in caption_entries(captions) if captions else ():
             try:
-                read_captions(timeline.captions.file)
+                cues = read_captions(entry.file)
+                for size in sorted(sizes) if captions and captions.burn else ():
+                    check_captions(cues, size, folders=self._folders)
             except AssemblerError as error:
-                self._collect(error, "captions", "file")
+                self._collect(error, *loc, "file")
 
     def effects(self) -> None:
         """Effects that moviepy hasn't; one's own aren't run to be checked."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from assembler.assemble.beside import beside_key, caption_track, write_beside
 from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Delivery, Prepared
@@ -21,14 +22,15 @@ from assembler.cut.model import Cut, Insert
 from assembler.cut.sound import Master
 from assembler.generation.base import Take
 from assembler.generation.run import generate
-from assembler.layers.captions import caption_inserts, read_captions, write_captions
+from assembler.generation.trends import drifting, trimmed
+from assembler.layers.captions import burned_inserts, read_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision
 from assembler.mixing.bus import mix_key
 from assembler.planning.keys import content_key
 from assembler.rendering.render import render as render_cut
-from assembler.rendering.spans import spans_of
-from assembler.spec.model import Budget
+from assembler.rendering.spans import delivered_size, spans_of
+from assembler.spec.model import Budget, Timeline
 
 COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
 """What a frame (a seam for `match`) weighs in the progress of a run."""
@@ -100,6 +102,7 @@ class Walk:
     def cuts(self) -> tuple[list[Cut], Decided]:
         """The programme for each delivery, and how its seams were decided."""
         takes = self.takes()
+        self.notes += self.tails(takes)
         decided = self.seams(takes)
         self.sync(takes)
         cuts = [self.cut(takes, decided.decisions, d) for d in self.prepared.deliveries]
@@ -125,6 +128,12 @@ class Walk:
         )
         self.progress.finish("generate")
         return made
+
+    def tails(self, takes: Mapping[str, Take]) -> list[str]:
+        """What became of clips' ends and of the look along chains."""
+        plan = self.prepared.plan
+        known = plan, self.prepared.project, {plan.link(i).key: t.number for i, t in takes.items()}
+        return [*trimmed(*known), *(f"warning: {text}" for text in drifting(*known))]
 
     def seams(self, takes: Mapping[str, Take]) -> Decided:
         """What is done at every handoff."""
@@ -170,14 +179,14 @@ class Walk:
             stock.media,
             mix=delivery.mix,
             hashes=stock.hashes,
-            captions=read_captions(captions.file) if captions else (),
+            captions=[read_captions(entry.file) for entry in captions.entries] if captions else (),
             masters=self.masters,
         )
 
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""
-        inserts = self.inserts(cut)
-        key = _delivery_key(cut, delivery, inserts)
+        inserts = self.inserts(cut, delivery)
+        key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline)
         known = self.records.finished(delivery.path, key)
         if known:
             self.progress.advance("mix", COST["mix"] * cut.frames)
@@ -200,6 +209,7 @@ class Walk:
             sound=sound.path,
             spans=self.prepared.project.spans,
             inserts=inserts,
+            captions=caption_track(cut, self.prepared.project.cache / "layers"),
             workers=self.workers,
             on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
             cancel=self.cancel,
@@ -218,24 +228,18 @@ class Walk:
             up_to_date=False,
         )
         self.records.write(delivery.path, key, asdict(made))
-        self._sidecar(cut, delivery.path)
+        write_beside(cut, delivery.path, self.prepared, self.records)
         return made
 
-    def inserts(self, cut: Cut) -> tuple[Insert, ...]:
-        """Titles and burnt-in captions as pictures with transparency."""
+    def inserts(self, cut: Cut, delivery: Delivery) -> tuple[Insert, ...]:
+        """Titles and burnt-in captions with transparency, in the size that is delivered."""
+        size = delivered_size(cut.size, delivery.preset)
         folder = self.prepared.project.cache / "layers"
         own = (self.prepared.project.root / "presets",)
-        made = [title_insert(t, cut.size, cut.rate, folder, folders=own) for t in cut.titles]
+        made = [title_insert(t, size, cut.rate, folder, folders=own) for t in cut.titles]
         if cut.burn_captions:
-            made += caption_inserts(cut.captions, cut.size, cut.rate, folder, folders=own)
+            made += burned_inserts(cut.captions, size, cut.rate, folder, folders=own)
         return tuple(made)
-
-    def _sidecar(self, cut: Cut, out: Path) -> None:
-        """Captions that aren't burnt in, beside the film."""
-        if cut.captions and not cut.burn_captions:
-            path = captions_beside(out)
-            write_captions(cut.captions, path)
-            self.records.write(path, "", {})
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
@@ -250,18 +254,16 @@ def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
     return on_done
 
 
-def captions_beside(out: Path) -> Path:
-    """Where captions that aren't burnt in lie."""
-    return out.with_suffix(".srt")
-
-
 def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
     limits = [given, budget.usd if budget else None]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _delivery_key(cut: Cut, delivery: Delivery, inserts: Sequence[Insert]) -> str:
+def _delivery_key(
+    cut: Cut, delivery: Delivery, inserts: Sequence[Insert], timeline: Timeline
+) -> str:
     return content_key(
+        beside=beside_key(cut, timeline),
         inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
         cut=[span.key for span in spans_of(cut, delivery.preset)],
         sound=mix_key(cut, delivery.mix),

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
+from assembler.cut.captions import Planned, placed, too_fast
 from assembler.cut.change import with_effect_times
 from assembler.cut.model import Clip, Cue, Cut, Marker, PictureLayer, Sound
 from assembler.cut.over import (
     Starts,
-    captions_of,
     layer_start,
     picture_layers,
     titles_of,
@@ -38,9 +37,11 @@ from assembler.match.decision import SeamDecision
 from assembler.media.info import MediaInfo
 from assembler.planning.model import Plan
 from assembler.planning.problems import Loaded
-from assembler.planning.row import Joint, Place
-from assembler.spec.model import SeamOverride
+from assembler.planning.row import Joint
+from assembler.planning.row import Place as RowPlace
+from assembler.spec.model import SeamOverride, Timeline
 from assembler.spec.presets import MixPreset
+from assembler.spec.time import Place
 
 __all__ = ["handoffs", "resolve"]
 
@@ -54,7 +55,7 @@ def resolve(
     *,
     mix: MixPreset,
     hashes: Mapping[Path, str],
-    captions: Sequence[Cue] = (),
+    captions: Sequence[Sequence[Cue]] = (),
     masters: Mapping[str, Master] = MappingProxyType({}),
 ) -> Cut:
     """
@@ -68,7 +69,7 @@ def resolve(
         media: Facts of the files that tracks name.
         mix: Gives the lengths of crossfades at seams and fades at cuts.
         hashes: SHA-256 of the files that tracks name, of colour tables and the user's code.
-        captions: Cues of the caption file, in the file's own time.
+        captions: Cues of each caption file, in the file's own time.
         masters: Where avatar clips lie in their recordings, by link id.
 
     Raises:
@@ -91,7 +92,7 @@ class _Resolver:
         media: Mapping[Path, MediaInfo],
         mix: MixPreset,
         hashes: Mapping[Path, str],
-        captions: Sequence[Cue],
+        captions: Sequence[Sequence[Cue]],
     ) -> Cut:
         timeline, canvas = self.material.timeline, self.material.timeline.canvas
         notes = [
@@ -107,7 +108,11 @@ class _Resolver:
         taken = {id_: take.info for id_, take in self.material.takes.items()}
         notes += soundless(timeline, self.plan, taken)
         sounds += track_sounds(timeline, media, hashes, starts.seconds, clock, notes)
-        shift = starts.seconds(timeline.captions.on) if timeline.captions else Fraction(0)
+        planned = Planned.of(row_of(self.material)) if captions else Planned((), {}, 0)
+        cues = placed(captions, timeline, planned, clips, starts, notes) if captions else ()
+        spec = timeline.captions
+        if spec is not None:
+            notes += too_fast(cues, line=spec.line, speed=spec.speed)
         used = [f"{a.id}>{b.id}" for a, b in pairwise(clips)]
         return Cut(
             title=timeline.title or timeline.path.stem,
@@ -119,10 +124,14 @@ class _Resolver:
             layers=tuple(layer for layer, _ in layers),
             titles=titles_of(timeline, starts, frames, hashes, notes),
             sounds=sounds,
-            captions=captions_of(captions, shift, frames / canvas.rate),
-            burn_captions=bool(timeline.captions and timeline.captions.burn),
+            captions=cues,
+            burn_captions=bool(spec and spec.burn),
+            caption_track=spec.language if spec and spec.track else "",
             seams=tuple(self.seams[seam] for seam in used if seam in self.seams),
             markers=_markers(clips),
+            chapters=tuple(_chapters(timeline, clips, starts, frames)),
+            metadata=tuple(timeline.metadata.model_dump(exclude_none=True).items()),
+            poster=_within(timeline.poster, starts, frames),
             notes=tuple(dict.fromkeys(notes)),
         )
 
@@ -205,13 +214,36 @@ class _Resolver:
         )
 
 
+def _chapters(
+    timeline: Timeline, clips: Sequence[Clip], starts: Starts, frames: int
+) -> Iterator[Marker]:
+    """Chapters within the programme, in order; the first one begins with it."""
+    match timeline.chapters:
+        case "off":
+            return
+        case "segments":
+            found = list(_markers(clips))
+        case chapters:
+            places = ((starts.frame(chapter.at), chapter.title) for chapter in chapters)
+            found = [Marker(at, title) for at, title in sorted(places) if at < frames]
+    for n, marker in enumerate(found):
+        yield Marker(0 if n == 0 else max(0, marker.frame), marker.name)
+
+
+def _within(place: Place | None, starts: Starts, frames: int) -> int | None:
+    """A place's frame, the nearest one of the programme."""
+    if place is None:
+        return None
+    return min(max(0, starts.frame(place)), max(0, frames - 1))
+
+
 def _silenced(shown: Iterable[Clip | PictureLayer]) -> Iterator[str]:
     for one in shown:
         if one.source.retime and one.source.info.audio:
             yield f"{one.id}: its own sound is left out, since its time is bent"
 
 
-def _placed(place: Place, begins: Mapping[str, int]) -> bool:
+def _placed(place: RowPlace, begins: Mapping[str, int]) -> bool:
     layer = place.segment.layer
     assert layer is not None
     on = layer.on.segment if layer.on else layer.over

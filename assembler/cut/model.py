@@ -237,7 +237,7 @@ class Insert:
     record: FrameRange
     """Where it lies in the programme; its first frame is shown at the start."""
     x: int
-    """Left edge on the canvas, even."""
+    """Left edge in the picture that it was made for, even."""
     y: int
     width: int
     height: int
@@ -316,6 +316,10 @@ class Cue:
     """Seconds in the programme."""
     stop: Fraction
     text: str
+    event: str = ""
+    """Its fields and words as ASS has them, where it comes from ASS: what follows its times."""
+    styles: str = ""
+    """Head of that ASS file: canvas and styles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +346,16 @@ class Cut:
     sounds: tuple[Sound, ...] = ()
     captions: tuple[Cue, ...] = ()
     burn_captions: bool = False
+    caption_track: str = ""
+    """Language of a track of captions in the film; empty without one."""
     seams: tuple[SeamDecision, ...] = ()
     markers: tuple[Marker, ...] = ()
+    chapters: tuple[Marker, ...] = ()
+    """Places that viewers can go to; each goes on to the next one."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    """What files say of the film beside its title, by key."""
+    poster: int | None = None
+    """Frame of which a picture is written beside the film."""
     notes: tuple[str, ...] = ()
 
     @property

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from assembler.cut.change import effect_of, key_of
-from assembler.cut.model import Cue, PictureLayer, Source, TitleLayer
+from assembler.cut.model import PictureLayer, Source, TitleLayer
 from assembler.cut.picture import Shown
 from assembler.spec.change import Effect
 from assembler.spec.model import Layer, Timeline
@@ -164,13 +164,3 @@ def titles_of(
             made = effect_of(effect, hashes, timeline.path.parent)
         found.append(TitleLayer(f"title.{number}", title.text or "", title.style, record, made))
     return tuple(found)
-
-
-def captions_of(cues: Sequence[Cue], shift_s: Fraction, length_s: Fraction) -> tuple[Cue, ...]:
-    """Captions moved to their place, those outside the programme left out."""
-    moved = (Cue(max(Fraction(0), c.start + shift_s), c.stop + shift_s, c.text) for c in cues)
-    return tuple(
-        replace(cue, stop=min(cue.stop, length_s))
-        for cue in moved
-        if cue.start < min(cue.stop, length_s)
-    )

@@ -22,13 +22,17 @@ from pysubs2.formats import autodetect_format
 
 from assembler.cut.model import Cue, Insert
 from assembler.errors import MediaError, UsageError
-from assembler.layers.titles import text_insert
+from assembler.layers.titles import check_text, text_insert
+from assembler.media.ffmpeg import run
 from assembler.media.files import publish
-from assembler.spec.presets import TitlePreset, font_file, title_preset
+from assembler.planning.keys import content_key
+from assembler.spec.presets import TitlePreset, font_file, fonts_folder, title_preset
 from assembler.timebase import FrameRange, frames_in, round_half_up
 
 MAX_BYTES = 20_000_000
 MAX_CUES = 50_000
+ASS_STAGE = 1
+"""Version of how ASS is set; raise it when the same script gives other pixels."""
 STYLE = "caption"
 """Style of titles that burned captions have."""
 
@@ -49,12 +53,9 @@ def read_captions(path: Path) -> tuple[Cue, ...]:
             begins.
     """
     text = _text(path)
-    events = list(_events(path, text))
-    if len(events) > MAX_CUES:
+    cues = list(_events(path, text))
+    if len(cues) > MAX_CUES:
         raise MediaError(f"it has more than {MAX_CUES:,} captions", str(path), "split it.")
-    cues = [
-        Cue(Fraction(start, 1000), Fraction(stop, 1000), words) for start, stop, words in events
-    ]
     return tuple(sorted((c for c in cues if c.text), key=lambda c: (c.start, c.stop)))
 
 
@@ -80,8 +81,8 @@ def _text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _events(path: Path, text: str) -> Iterator[tuple[int, int, str]]:
-    """Start and stop in ms, and plain words."""
+def _events(path: Path, text: str) -> Iterator[Cue]:
+    """Captions as the file has them; those of ASS keep its styles."""
     if not text.strip():
         raise MediaError("it is empty", str(path), _FIX)
     try:
@@ -91,6 +92,7 @@ def _events(path: Path, text: str) -> Iterator[tuple[int, int, str]]:
         found = pysubs2.SSAFile.from_string(text, form)
     except (Pysubs2Error, ValueError, IndexError, KeyError) as exc:
         raise MediaError("it holds no captions that can be read", str(path), _FIX) from exc
+    sheet = _sheet(found) if form in ("ass", "ssa") else ""
     spoken = [e for e in found if not e.is_comment and not e.is_drawing]
     if form in ("srt", "vtt") and (lines := _ARROW.findall(text)) and len(lines) != len(found):
         raise MediaError(
@@ -106,7 +108,23 @@ def _events(path: Path, text: str) -> Iterator[tuple[int, int, str]]:
                 str(path),
                 "let it end after it begins.",
             )
-        yield event.start, event.end, _plain(event.text, form)
+        start, stop = Fraction(event.start, 1000), Fraction(event.end, 1000)
+        words = _plain(event.text, form)
+        yield Cue(start, stop, words, _fields(event) if sheet else "", sheet)
+
+
+def _sheet(found: pysubs2.SSAFile) -> str:
+    """Head of an ASS file: all that its events need."""
+    bare = pysubs2.SSAFile()
+    bare.info, bare.styles = dict(found.info), dict(found.styles)
+    return bare.to_string("ass")
+
+
+def _fields(event: pysubs2.SSAEvent) -> str:
+    """An event's fields after its times, as ASS writes them."""
+    margins = f"{event.marginl},{event.marginr},{event.marginv}"
+    text = event.text.replace("\n", r"\N")
+    return f"{event.layer}|{event.style},{event.name},{margins},{event.effect},{text}"
 
 
 def _plain(text: str, form: str) -> str:
@@ -135,6 +153,8 @@ def write_captions(cues: Sequence[Cue], path: Path, size: tuple[int, int] = (192
             text = _srt(cues)
         case ".vtt":
             text = _vtt(cues)
+        case ".ass" if cues and all(c.event and c.styles == cues[0].styles for c in cues):
+            text = _script(cues, Fraction(0))
         case ".ass":
             text = ass_for(cues, size)
         case other:
@@ -173,6 +193,131 @@ def _clock(seconds: Fraction, mark: str) -> str:
     milliseconds = round_half_up(seconds * 1000)
     whole, rest = divmod(milliseconds, 1000)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{rest:03d}"
+
+
+def burned_inserts(
+    cues: Sequence[Cue],
+    size: tuple[int, int],
+    rate: Fraction,
+    folder: Path,
+    *,
+    folders: Sequence[Path] = (),
+) -> tuple[Insert, ...]:
+    """Captions to lie over the picture: ASS set by libass, others in the style `caption`."""
+    plain = [cue for cue in cues if not cue.event]
+    styled = [cue for cue in cues if cue.event]
+    return (
+        *caption_inserts(plain, size, rate, folder, folders=folders),
+        *ass_inserts(styled, size, rate, folder, folders=folders),
+    )
+
+
+def check_captions(
+    cues: Sequence[Cue], size: tuple[int, int], *, folders: Sequence[Path] = ()
+) -> None:
+    """
+    Raise what burning these captions in would raise, in a moment and without a file.
+
+    Raises:
+        MissingProgramError: If the font lacks a character; the caption is named.
+        RenderError: If a caption doesn't fit the picture.
+    """
+    style = title_preset(STYLE, folders)
+    for number, cue in enumerate(cues, 1):
+        if not cue.event:
+            check_text(cue.text, style, size, f"caption {number}", folders=folders)
+
+
+def ass_inserts(
+    cues: Sequence[Cue],
+    size: tuple[int, int],
+    rate: Fraction,
+    folder: Path,
+    *,
+    folders: Sequence[Path] = (),
+) -> tuple[Insert, ...]:
+    """
+    Captions that came from ASS, set by libass with their own styles and motion.
+
+    Captions that are up at the same time share a clip of the whole picture.
+    """
+    return tuple(
+        _ass_insert(record, group, size, rate, folder, folders)
+        for record, group in _together(cues, rate)
+    )
+
+
+def _together(cues: Sequence[Cue], rate: Fraction) -> Iterator[tuple[FrameRange, list[Cue]]]:
+    """Captions of one file's styles that overlap, with the frames that they cover."""
+    group: list[Cue] = []
+    record = FrameRange(0, 0)
+    for cue in sorted(cues, key=lambda c: (c.styles, c.start, c.stop)):
+        frames = _frames(cue, rate)
+        if group and (frames.start >= record.stop or cue.styles != group[0].styles):
+            yield record, group
+            group = []
+        start = record.start if group else frames.start
+        record = FrameRange(start, max(record.stop, frames.stop) if group else frames.stop)
+        group.append(cue)
+    if group:
+        yield record, group
+
+
+def _ass_insert(
+    record: FrameRange,
+    cues: Sequence[Cue],
+    size: tuple[int, int],
+    rate: Fraction,
+    folder: Path,
+    folders: Sequence[Path],
+) -> Insert:
+    script = _script(cues, record.start / rate)
+    fonts = fonts_folder(folders)
+    key = content_key(
+        stage=ASS_STAGE, script=script, size=size, rate=rate, frames=record.frames,
+        fonts=sorted(path.name for path in fonts.iterdir()),
+    )  # fmt: skip
+    path = folder / f"{key}.mov"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        source = folder / f"{key}.ass"
+        with publish(source) as part:
+            part.write_text(script, encoding="utf-8")
+        with publish(path) as part:
+            _set_by_libass(source, part, size, rate, record.frames, fonts)
+    return Insert(path, record, 0, 0, *size, key)
+
+
+def _script(cues: Sequence[Cue], begin: Fraction) -> str:
+    """An ASS script of the captions, with times from *begin* on."""
+    lines = [cues[0].styles.rstrip("\n")]
+    for cue in cues:
+        layer, _, rest = cue.event.partition("|")
+        times = ",".join(_ass_clock(max(Fraction(0), t - begin)) for t in (cue.start, cue.stop))
+        lines.append(f"Dialogue: {layer},{times},{rest}")
+    return "\n".join(lines) + "\n"
+
+
+def _ass_clock(seconds: Fraction) -> str:
+    hundredths = round_half_up(seconds * 100)
+    whole, rest = divmod(hundredths, 100)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}.{rest:02d}"
+
+
+def _set_by_libass(
+    script: Path, out: Path, size: tuple[int, int], rate: Fraction, frames: int, fonts: Path
+) -> None:
+    import ffmpeg
+
+    canvas = "color=c=black@0:s={}x{}:r={},format=gbrap".format(*size, rate)
+    words = ffmpeg.input(canvas, f="lavfi").filter("format", "rgba")
+    words = words.filter(
+        "subtitles", filename=script.as_posix(), fontsdir=fonts.as_posix(), alpha=1
+    )
+    # libass lays its colours over black, so they come out multiplied.
+    words = words.filter("format", "gbrap").filter("unpremultiply", inplace=1)
+    words = words.filter("trim", end_frame=frames).filter("format", "argb")
+    run(ffmpeg.get_args(ffmpeg.output(words, str(out), **{"c:v": "qtrle"})))
 
 
 def caption_inserts(

@@ -9,6 +9,7 @@ A clip covers only the part of the canvas and the frames in which there is somet
 
 from __future__ import annotations
 
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -29,7 +30,9 @@ from assembler.layers.typeset import (
     Block,
     Box,
     Line,
+    can_shape,
     missing,
+    needs_shaping,
     typeset,
 )
 from assembler.media.files import sha256_of
@@ -131,8 +134,20 @@ def check_words(
 ) -> None:
     """Raise what `title_insert` would raise for these words, in a moment and without a file."""
     preset = title_preset(style, folders)
-    font = font_file(preset.font, folders)
-    typeset(text, preset, size, _complete(text, font, preset))
+    check_text(text, preset, size, f"title {text.strip()[:40]!r}", folders=folders)
+
+
+def check_text(
+    text: str,
+    style: TitlePreset,
+    size: tuple[int, int],
+    name: str,
+    *,
+    folders: Sequence[Path] = (),
+) -> None:
+    """The same for a style that is read already; *name* says which words they are."""
+    font = font_file(style.font, folders)
+    typeset(text, style, size, _complete(text, font, style, name))
 
 
 def text_insert(
@@ -170,12 +185,21 @@ def _font_hash(font: Path) -> str:
     return sha256_of(font)
 
 
-def _complete(text: str, font: Path, style: TitlePreset) -> Path:
+def _complete(text: str, font: Path, style: TitlePreset, name: str = "") -> Path:
     """The font, once it is known to have every character."""
-    if lacking := missing(text, font):
+    where = name or f"title {text.strip()[:40]!r}"
+    if needs_shaping(text) and not can_shape():
         raise MissingProgramError(
-            f"the font {style.font} has no {' '.join(lacking[:10])}",
-            where=f"title {text.strip()[:40]!r}",
+            "its letters join or run from right to left, and Pillow has no libraqm here",
+            where=where,
+            fix="install libraqm and FriBiDi, or write them as ASS captions, which libass sets.",
+        )
+    if lacking := missing(text, font):
+        named = ", ".join(f"{c} ({unicodedata.name(c, hex(ord(c)))})" for c in lacking[:5])
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+        raise MissingProgramError(
+            f"the font {style.font} has no {named}{more}",
+            where=where,
             fix="put a font that has it into presets/titles/fonts/ beside the timeline, and a "
             f"copy of the style with `font: <file>` into presets/titles/{style.id}.yaml.",
         )

@@ -8,6 +8,7 @@ Where words go on a canvas: lines broken, sized and placed within the safe area.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,6 +80,29 @@ def missing(text: str, font: Path) -> str:
     """Characters of *text* that the font doesn't have, each once."""
     wanted = dict.fromkeys(c for c in text if not c.isspace())
     return "".join(c for c in wanted if not _has(font, c))
+
+
+_SHAPED = ("R", "AL")
+"""Bidirectional classes of letters that run from right to left."""
+_JOINED = ("ARABIC", "DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "THAI", "KHMER", "MYANMAR")
+"""Scripts whose letters change with their neighbours."""
+
+
+def needs_shaping(text: str) -> bool:
+    """Whether letters can't be set one after the other as they are written."""
+    return any(
+        unicodedata.bidirectional(c) in _SHAPED
+        or unicodedata.name(c, "").partition(" ")[0] in _JOINED
+        for c in text
+    )
+
+
+@lru_cache(maxsize=1)
+def can_shape() -> bool:
+    """Whether Pillow shapes letters (libraqm with FriBiDi)."""
+    from PIL import features
+
+    return bool(features.check("raqm"))
 
 
 @lru_cache(maxsize=4096)

@@ -287,7 +287,7 @@ class _Builder:
         return ffmpeg.filter([layer, shape], "alphamerge")
 
     def inserted(self, stream: Node, laid: Laid) -> Node:
-        """A title: R'G'B' with straight alpha, scaled without a rim of its hidden colours."""
+        """A title: R'G'B' with straight alpha, in the delivery's own size."""
         insert = laid.insert
         words = self.read(location(insert.path))["v:0"]
         if insert.still:
@@ -295,13 +295,8 @@ class _Builder:
         words = counted(words, self.form.rate).filter(
             "trim", start_frame=laid.first, end_frame=laid.first + laid.frames
         )
-        words = counted(words, self.form.rate).filter("format", "gbrap")
-        x, y, width, height = laid.box
-        if (width, height) != (insert.width, insert.height):
-            words = words.filter("premultiply", inplace=1)
-            words = words.filter("zscale", width, height, filter="spline36")
-            words = words.filter("unpremultiply", inplace=1)
-        return self.over(stream, words.filter("setpts", f"PTS+{laid.at}"), x, y)
+        words = counted(words, self.form.rate).filter("setpts", f"PTS+{laid.at}")
+        return self.over(stream, words, insert.x, insert.y)
 
     def burnt_in(self, stream: Node, strip: Path) -> Node:
         words = counted(self.read(location(strip))["v:0"], self.form.rate)

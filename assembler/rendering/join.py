@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import av
     from av.container import OutputContainer
 
-_FORMATS = {"mkv": "matroska"}
+FORMATS = {"mkv": "matroska"}
+"""ffmpeg's names of containers, where they aren't ours."""
 _READ_SAMPLES = 4096
 _REPEATING = {"h264": "avc3", "hevc": "hev1"}
 """Codes of streams whose parameters change on the way (ISO/IEC 14496-15)."""
@@ -48,6 +49,7 @@ def join(
     *,
     cut: Cut,
     delivery: DeliveryPreset,
+    captions: Path | None = None,
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> None:
@@ -60,6 +62,7 @@ def join(
         out: Written at once; give a temporary name.
         cut: Its rate, length and title.
         delivery: Container and sound codec.
+        captions: A file with one track of captions in a form that the container takes.
         on_frames: Told how many frames are written.
         cancel: Ends the work when set.
 
@@ -68,10 +71,10 @@ def join(
     """
     import av
 
-    form = _FORMATS.get(delivery.container, delivery.container)
+    form = FORMATS.get(delivery.container, delivery.container)
     options = {key: str(value) for key, value in delivery.mux.items()}
     with av.open(str(out), "w", format=form, container_options=options) as container:
-        container.metadata["title"] = cut.title
+        container.metadata.update({"title": cut.title, **dict(cut.metadata)})
         with av.open(str(parts[0].path)) as first:
             picture = container.add_stream_from_template(first.streams.video[0], opaque=True)
         picture.time_base = 1 / cut.rate
@@ -83,6 +86,10 @@ def join(
         tracks = [_picture_packets(parts, picture, cut.rate, repeated=repeated)]
         if voice is not None:
             tracks.append(voice.packets())
+        if captions is not None:
+            tracks.append(_caption_packets(captions, container, cut.caption_track))
+        if cut.chapters:
+            container.set_chapters(list(_chapters(cut)))
         written = 0
         for _, _, packet in heapq.merge(*tracks, key=lambda item: item[:2]):
             if cancel is not None and cancel.is_set():
@@ -94,6 +101,42 @@ def join(
                     on_frames(written)
     if on_frames is not None:
         on_frames(written)
+
+
+def _chapters(cut: Cut) -> Iterator[Any]:
+    """Each chapter goes on to the next one."""
+    ends = [*(marker.frame for marker in cut.chapters[1:]), cut.frames]
+    for n, (marker, end) in enumerate(zip(cut.chapters, ends, strict=True)):
+        yield {
+            "id": n,
+            "start": marker.frame,
+            "end": end,
+            "time_base": 1 / cut.rate,
+            "metadata": {"title": marker.name},
+        }
+
+
+def _caption_packets(path: Path, container: OutputContainer, language: str) -> Iterator[Timed]:
+    """Packets of the captions' track, which is added to the file."""
+    import av
+
+    with av.open(str(path)) as source:
+        own = source.streams.subtitles[0]
+        stream = container.add_stream_from_template(own, opaque=True)
+        stream.metadata["language"] = language
+    return _read_captions(path, stream)
+
+
+def _read_captions(path: Path, stream: Any) -> Iterator[Timed]:
+    import av
+
+    with av.open(str(path)) as source:
+        for packet in source.demux(source.streams.subtitles[0]):
+            if packet.dts is None:
+                continue
+            place = packet.dts * packet.time_base
+            packet.stream = stream
+            yield place, 2, packet
 
 
 Timed = tuple[Fraction, int, Any]

@@ -11,19 +11,22 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.cut.model import Clip, Cut, Insert
 from assembler.errors import RenderError
 from assembler.media.conform import notes as conform_notes
-from assembler.media.files import publish
+from assembler.media.ffmpeg import run
+from assembler.media.files import publish, sha256_of
 from assembler.planning.keys import content_key
 from assembler.rendering.encode import SpanJob, span_name
-from assembler.rendering.join import Part, join
+from assembler.rendering.join import FORMATS, Part, join
 from assembler.rendering.smart import as_source, encoded_notes, with_whole_heads
 from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
 from assembler.rendering.verify import Verified, verify
@@ -61,6 +64,7 @@ def render(
     sound: Path | None,
     spans: Path,
     inserts: Sequence[Insert] = (),
+    captions: Path | None = None,
     workers: int | None = None,
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
@@ -74,7 +78,8 @@ def render(
         out: Where it goes; replaced when it exists, so ask before.
         sound: The mixed programme sound as WAV; None makes a silent film.
         spans: Folder of spans that are kept.
-        inserts: Titles and captions made for the canvas.
+        inserts: Titles and captions made in the size of the delivery.
+        captions: SubRip file that becomes a track of the film.
         workers: Spans made at a time; None fits cores and memory.
         on_frames: Told how many of `cut.frames` are finished.
         cancel: Stops all work when set.
@@ -86,7 +91,7 @@ def render(
         raise RenderError("the programme has no clips", cut.title, "add a segment.")
     delivery = as_source(cut, delivery)
     planned = spans_of(cut, delivery, inserts)
-    stamp = _stamp(planned, sound, cut, delivery)
+    stamp = _stamp(planned, sound, cut, delivery, captions)
     record = spans / f"final-{content_key(path=out.absolute())}.json"
     notes = conversions(cut, delivery)
     if _unchanged(record, stamp, out):
@@ -97,8 +102,8 @@ def render(
     for job in jobs:
         job.used()
     parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
-    with publish(out) as part:
-        join(parts, sound, part, cut=cut, delivery=delivery, cancel=cancel)
+    with publish(out) as part, caption_track(captions, delivery) as words:
+        join(parts, sound, part, cut=cut, delivery=delivery, captions=words, cancel=cancel)
         verify(part, cut, delivery, sound=sound is not None)
     _remember(record, stamp, out)
     notes += tuple(dict.fromkeys(note for job in jobs if (note := job.note())))
@@ -135,7 +140,39 @@ def _held(clip: Clip, cut: Cut) -> Iterator[str]:
         yield f"{name}: it ends {missing} frames before clip {clip.id} does; its last frame is held"
 
 
-def _stamp(planned: Sequence[Span], sound: Path | None, cut: Cut, delivery: DeliveryPreset) -> str:
+_CAPTIONS = {"mp4": "mov_text", "mov": "mov_text", "mkv": "subrip", "webm": "webvtt"}
+"""How containers carry captions."""
+
+
+@contextmanager
+def caption_track(captions: Path | None, delivery: DeliveryPreset) -> Iterator[Path | None]:
+    """
+    The captions as a file of one track that the delivery's container takes.
+
+    Raises:
+        RenderError: If it takes none.
+    """
+    if captions is None:
+        yield None
+        return
+    codec = _CAPTIONS.get(delivery.container)
+    if codec is None:
+        what = f"a .{delivery.container} file has no track for captions"
+        raise RenderError(what, fix="leave `captions: {track: …}` out, or take another container.")
+    with tempfile.TemporaryDirectory(prefix="assembler-captions-") as folder:
+        path = Path(folder) / f"captions.{delivery.container}"
+        args = ["-i", f"file:{captions.as_posix()}", "-map", "0:s", "-c:s", codec]
+        run([*args, "-f", FORMATS.get(delivery.container, delivery.container), str(path)])
+        yield path
+
+
+def _stamp(
+    planned: Sequence[Span],
+    sound: Path | None,
+    cut: Cut,
+    delivery: DeliveryPreset,
+    captions: Path | None,
+) -> str:
     """Key of everything that decides the final file."""
     heard = None
     if sound is not None:
@@ -146,6 +183,10 @@ def _stamp(planned: Sequence[Span], sound: Path | None, cut: Cut, delivery: Deli
         spans=[span.key for span in planned],
         sound=heard,
         title=cut.title,
+        chapters=cut.chapters,
+        metadata=cut.metadata,
+        captions=sha256_of(captions) if captions else None,
+        language=cut.caption_track,
         audio=delivery.audio.model_dump(mode="json"),
         tag=delivery.video.tag,
         container=delivery.container,

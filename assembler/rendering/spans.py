@@ -54,6 +54,8 @@ class Shot:
     """Frames of the clip shown before these: where a fading correction is at (handles: below 0)."""
     copied: bool = False
     """Whether the source's packets are taken as they are."""
+    before: Shot | None = None
+    """The frame that is shown before these, where a patch is made out of both."""
 
     @property
     def read(self) -> int:
@@ -131,8 +133,6 @@ class Laid:
     first: int
     """First frame of the insert."""
     frames: int
-    box: tuple[int, int, int, int]
-    """x, y, width, height in pixels of the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def spans_of(
     Args:
         cut: The programme.
         delivery: What it is rendered to.
-        inserts: Titles and captions made for the canvas, laid over everything else.
+        inserts: Titles and captions made in the size of the delivery, over everything else.
     """
     form = form_of(cut, as_source(cut, delivery))
     if form.match_source:
@@ -228,7 +228,7 @@ def spans_of(
         frames = FrameRange(group[0][0].start, group[-1][0].stop)
         pieces = tuple(piece for _, piece in group)
         overlays = tuple(_overlays(cut, frames, form))
-        laid = tuple(_laid(inserts, frames, form))
+        laid = tuple(_laid(inserts, frames))
         out.append(_keyed(Span(frames, pieces, overlays, laid, form)))
     return tuple(out)
 
@@ -265,6 +265,7 @@ def _inputs(group: list[Placed]) -> int:
 def _stretches(cut: Cut, form: Form, touched: Sequence[FrameRange]) -> Iterator[Placed]:
     """Parts of clips and transitions, in order, none longer than a span may be unless copied."""
     for number, clip in enumerate(cut.clips):
+        before = cut.clips[number - 1] if number and not clip.transition else None
         after = cut.clips[number + 1] if number + 1 < len(cut.clips) else None
         into = clip.transition.after_frames if number and clip.transition else 0
         out = after.transition.before_frames if after and after.transition else 0
@@ -275,10 +276,18 @@ def _stretches(cut: Cut, form: Form, touched: Sequence[FrameRange]) -> Iterator[
         plain = FrameRange(gone, whole.stop)
         at = whole.start
         for part in copied_ranges(clip, plain, touched, form.wanted) if form.match_source else ():
-            yield from _encoded(clip, FrameRange(at, part.start), gone, form)
+            yield from _bridged(before, _encoded(clip, FrameRange(at, part.start), gone, form))
             yield part, replace(_part(clip, part), copied=True)
             at = part.stop
-        yield from _encoded(clip, FrameRange(at, whole.stop), gone, form)
+        yield from _bridged(before, _encoded(clip, FrameRange(at, whole.stop), gone, form))
+
+
+def _bridged(before: Clip | None, stretches: Iterator[Placed]) -> Iterator[Placed]:
+    """*stretches* of a clip; the first one knows the frame before it where it is patched."""
+    for frames, piece in stretches:
+        if before and isinstance(piece, Shot) and piece.used == 0 and piece.correction.patch:
+            piece = replace(piece, before=shot(before, before.record.frames - 1, 1))
+        yield frames, piece
 
 
 def _encoded(clip: Clip, frames: FrameRange, gone: int, form: Form) -> Iterator[Placed]:
@@ -377,15 +386,13 @@ def _overlays(cut: Cut, span: FrameRange, form: Form) -> Iterator[Overlay]:
             yield _overlay(layer, start, stop, span, form)
 
 
-def _laid(inserts: Sequence[Insert], span: FrameRange, form: Form) -> Iterator[Laid]:
+def _laid(inserts: Sequence[Insert], span: FrameRange) -> Iterator[Laid]:
     for insert in inserts:
         start = max(span.start, insert.record.start)
         stop = min(span.stop, insert.record.stop)
         if start < stop:
             first, at = start - insert.record.start, start - span.start
-            box = (insert.x, insert.y, insert.width, insert.height)
-            place = delivered_box(box, form.canvas, form.size)
-            yield Laid(insert, at, first, stop - start, place)
+            yield Laid(insert, at, first, stop - start)
 
 
 def _overlay(layer: PictureLayer, start: int, stop: int, span: FrameRange, form: Form) -> Overlay:
@@ -476,6 +483,7 @@ def _shot_parts(shown: Shot) -> object:
         "correction": correction if changing else None,
         "used": shown.used if changing or shown.source.change.effects else None,
         "copied": shown.copied,
+        "before": _shot_parts(shown.before) if shown.before else None,
     }
 
 
@@ -512,4 +520,5 @@ def _overlay_parts(overlay: Overlay) -> object:
 
 def _laid_parts(laid: Laid) -> object:
     insert = laid.insert
-    return [insert.key, laid.box, insert.still, laid.at, laid.first, laid.frames]
+    place = [insert.x, insert.y]
+    return [insert.key, place, insert.still, laid.at, laid.first, laid.frames]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from assembler.errors import Problem
 from assembler.spec.flaw import did_you_mean, one_of, shown
-from assembler.spec.model import Captions, Output, Segment, Timeline, Title, Track
+from assembler.spec.model import CaptionPart, Captions, Output, Segment, Timeline, Title, Track
 from assembler.spec.problems import MAX_PROBLEMS, Loc, at, bounded, subject
 from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import Node
@@ -42,6 +42,8 @@ class Draft:
     complete: bool = True
     """Whether every entry is sound."""
     path: Path = Path()
+    marks: tuple[tuple[Loc, Place], ...] = ()
+    """Places of chapters and of the poster."""
     closed: bool = True
     """Whether all ids are known; a part that can't be read may have others."""
 
@@ -58,7 +60,16 @@ class Draft:
             ids={i: s.id for i, s in enumerate(timeline.segments)},
             rate=timeline.canvas.rate,
             path=timeline.path,
+            marks=tuple(_marks(timeline)),
         )
+
+
+def _marks(timeline: Timeline) -> Iterator[tuple[Loc, Place]]:
+    chapters = () if isinstance(timeline.chapters, str) else timeline.chapters
+    for n, chapter in enumerate(chapters):
+        yield ("chapters", n, "at"), chapter.at
+    if timeline.poster is not None:
+        yield ("poster",), timeline.poster
 
 
 def check(draft: Draft) -> list[Problem]:
@@ -200,11 +211,20 @@ def _continues(draft: Draft, report: Report) -> None:
             )
         elif wanted in known:
             follows[segment.id] = wanted
+            _on_bent(index, draft.segments.get(known[wanted]), report)
             _joined_elsewhere(index, segment, draft, report)
     for chain in _cycles(follows):
         names = _ring(" continues ", chain)
         loc = ("segments", known[chain[0]], "continue")
         report(loc, f"the chain goes round: {names}", "let one of them begin without `continue`.")
+
+
+def _on_bent(index: int, before: Segment | None, report: Report) -> None:
+    """The end frame of a segment whose time is bent isn't that of its clip."""
+    keys = [k for k in ("speed", "reverse", "freeze") if before and getattr(before, k)]
+    if before and keys:
+        what = f"it continues {before.id!r}, whose last frame `{keys[0]}` changes"
+        report(("segments", index, "continue"), what, "let it begin without `continue`.")
 
 
 def _ids_like(name: str, known: Collection[str]) -> str:
@@ -285,6 +305,9 @@ def _places_of(draft: Draft) -> Iterator[tuple[Loc, Place]]:
         yield ("titles", i, "on"), title.on
     if draft.captions is not None:
         yield ("captions", "on"), draft.captions.on
+        for i, part in enumerate(draft.captions.parts):
+            yield ("captions", "parts", i, "on"), part.on
+    yield from draft.marks
 
 
 def _times(draft: Draft, report: Report) -> None:
@@ -335,6 +358,7 @@ def _times_of(draft: Draft) -> Iterator[tuple[Loc, Duration]]:
         if segment.avatar is not None:
             yield from _given((*loc, "avatar"), in_=segment.avatar.in_)
         yield from _given(loc, in_=segment.in_, out=segment.out)
+        yield from _changes(loc, segment)
     for i, track in draft.tracks.items():
         loc = ("tracks", i)
         yield from _given(loc, in_=track.in_, out=track.out)
@@ -345,6 +369,17 @@ def _times_of(draft: Draft) -> Iterator[tuple[Loc, Duration]]:
             yield (*loc, "points", n, "at"), point.at
     for loc, place in _places_of(draft):
         yield loc, place.offset
+
+
+def _changes(loc: Loc, segment: Segment) -> Iterator[tuple[Loc, Duration]]:
+    for n, freeze in enumerate(segment.freeze):
+        yield (*loc, "freeze", n, "at"), freeze.at
+        yield (*loc, "freeze", n, "for"), freeze.for_
+    for n, point in enumerate(segment.speed.points if segment.speed else ()):
+        yield (*loc, "speed", "points", n, "at"), point.at
+    if segment.layer is not None:
+        fades = {"fade_in": segment.layer.fade_in, "fade_out": segment.layer.fade_out}
+        yield from _given((*loc, "layer"), **fades)
 
 
 def _given(loc: Loc, **times: Duration | None) -> Iterator[tuple[Loc, Duration]]:
@@ -361,6 +396,7 @@ def _segment(loc: Loc, segment: Segment, rate: Fraction | None, report: Report) 
     if rate is not None:
         _beats(loc, segment, rate, report)
         _shots(loc, segment, rate, report)
+        _ramp(loc, segment, rate, report)
 
 
 def _span(
@@ -392,6 +428,18 @@ def _beats(loc: Loc, segment: Segment, rate: Fraction, report: Report) -> None:
             fix = "move it before the end, or make the segment longer."
             report(here, f"the beat at {beat.at} lies after the end at {segment.duration}", fix)
         before = frame
+
+
+def _ramp(loc: Loc, segment: Segment, rate: Fraction, report: Report) -> None:
+    """The points of a ramp go on in time."""
+    before: int | None = None
+    for n, point in enumerate(segment.speed.points if segment.speed else ()):
+        frame = _frames(point.at, rate)
+        if frame is not None and before is not None and frame <= before:
+            fix = "put the points in order of time."
+            here = (*loc, "speed", "points", n, "at")
+            report(here, f"the point at {point.at} is not after the one before it", fix)
+        before = frame if frame is not None else before
 
 
 def _shots(loc: Loc, segment: Segment, rate: Fraction, report: Report) -> None:
@@ -427,7 +475,7 @@ def _sources(draft: Draft) -> Iterator[Path]:
         yield from _files(segment)
     yield from (t.file for t in draft.tracks.values())
     if draft.captions is not None:
-        yield draft.captions.file
+        yield from (entry.file for entry in draft.captions.entries)
 
 
 def _files(segment: Segment) -> Iterator[Path]:
@@ -443,6 +491,20 @@ def _files(segment: Segment) -> Iterator[Path]:
 
 def _captions(draft: Draft, report: Report) -> None:
     captions = draft.captions
-    if captions is not None and captions.file.suffix.lower() not in CAPTION_SUFFIXES:
-        what = f"{shown(captions.file.name)} is no caption file by its ending"
-        report(("captions", "file"), what, f"give a {one_of(CAPTION_SUFFIXES)} file.")
+    if captions is None:
+        return
+    tracks = [track.id for track in draft.tracks.values()]
+    for loc, entry in caption_entries(captions):
+        if entry.file.suffix.lower() not in CAPTION_SUFFIXES:
+            what = f"{shown(entry.file.name)} is no caption file by its ending"
+            report((*loc, "file"), what, f"give a {one_of(CAPTION_SUFFIXES)} file.")
+        if entry.of and entry.of not in tracks and draft.complete:
+            fix = did_you_mean(entry.of, tracks, "name a track; segments go into `on`.")
+            report((*loc, "of"), f"there is no track {shown(entry.of)}", fix)
+
+
+def caption_entries(captions: Captions) -> Iterator[tuple[Loc, CaptionPart]]:
+    """Every caption file with its place in the timeline."""
+    own = len(captions.entries) - len(captions.parts)
+    for n, entry in enumerate(captions.entries):
+        yield ("captions",) if n < own else ("captions", "parts", n - own), entry

@@ -400,6 +400,9 @@ class Segment(Spec):
             if given and self.continue_:
                 what = f"`{given[0]}` changes the frame on which it continues {self.continue_!r}"
                 return [Flaw(what, "take one of them out.", given[0])]
+            if given and self.join and self.join.kind == "handoff":
+                what = f"`{given[0]}` and a handoff can't be had at once"
+                return [Flaw(what, "write `join: cut` or a transition.", given[0])]
             return []
         what = "`{}` is for files and URLs; this segment is generated"
         fix = "generate it first, then name the clip as `file:`."
@@ -484,17 +487,67 @@ class Track(Spec):
     solo: Flag = False
 
 
-class Captions(Spec):
-    """A caption file for the programme."""
+class CaptionPart(Spec):
+    """A caption file, and what its times count from."""
 
     file: MediaPath
-    burn: Flag = False
     on: Place = Place(None, Duration(Fraction(0), "s"))
+    """Where the file's time 0 lies in the programme as it was planned."""
+    of: Id | None = None
+    """A track whose file its times belong to, such as the narration; instead of `on`."""
+
+    @model_validator(mode="after")
+    def _one_place(self, info: ValidationInfo) -> Self:
+        if info.context is not PARTIAL and self.of and "on" in self.model_fields_set:
+            raise flawed("it has `of` and `on`, and can have one", _ONE, "of")
+        return self
+
+
+class Captions(Spec):
+    """Captions of the programme."""
+
+    file: MediaPath | None = None
+    on: Place = Place(None, Duration(Fraction(0), "s"))
+    """Where the file's time 0 lies in the programme as it was planned."""
+    of: Id | None = None
+    """A track whose file its times belong to, such as the narration; instead of `on`."""
+    parts: Annotated[tuple[CaptionPart, ...], Field(max_length=1000)] = ()
+    """Further files, each with its own place."""
+    burn: Flag = False
+    """Set into the picture; ASS with its own styles, others in the style `caption`."""
+    track: Flag = False
+    """Also as a track in the film that viewers turn on and off."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{3}$")] = "und"
+    """Of that track: three letters of ISO 639-2, such as eng."""
+    sidecar: Literal["srt", "vtt", "ass"] = "srt"
+    """What is written beside the film where captions aren't burnt in."""
+    line: Annotated[Whole, Field(ge=10, le=200)] = 42
+    """Characters of a line above which it is remarked on."""
+    speed: Annotated[Whole, Field(ge=5, le=100)] = 20
+    """Characters a second above which a caption is remarked on."""
 
     @model_validator(mode="before")
     @classmethod
     def _from_file(cls, raw: Any) -> Any:
         return {"file": raw} if isinstance(raw, (str, Path)) else raw
+
+    @model_validator(mode="after")
+    def _some_file(self, info: ValidationInfo) -> Self:
+        if info.context is PARTIAL:
+            return self
+        if self.file is None and not self.parts:
+            raise flawed("'file' is missing", "name a caption file: `file: …`.")
+        if self.of and "on" in self.model_fields_set:
+            raise flawed("it has `of` and `on`, and can have one", _ONE, "of")
+        return self
+
+    @property
+    def entries(self) -> tuple[CaptionPart, ...]:
+        """All files, each with its place."""
+        if self.file is None:
+            return self.parts
+        place = {"of": self.of} if self.of else {"on": self.on}
+        return (CaptionPart.model_validate({"file": self.file, **place}), *self.parts)
 
 
 class Title(Spec):
@@ -522,6 +575,24 @@ class Title(Spec):
         return self
 
 
+class Chapter(Spec):
+    """A place in the film that viewers can go to."""
+
+    title: Annotated[Text, Field(min_length=1, max_length=200)]
+    at: Place
+
+
+class Metadata(Spec):
+    """What files say of the film beside its title."""
+
+    artist: Annotated[Text, Field(max_length=500)] | None = None
+    comment: Annotated[Text, Field(max_length=2000)] | None = None
+    copyright: Annotated[Text, Field(max_length=500)] | None = None
+    date: Annotated[Text, Field(max_length=40)] | None = None
+    description: Annotated[Text, Field(max_length=4000)] | None = None
+    genre: Annotated[Text, Field(max_length=200)] | None = None
+
+
 class Timeline(Spec):
     """A whole film."""
 
@@ -541,6 +612,15 @@ class Timeline(Spec):
     drift: Drift = Drift()
     captions: Captions | None = None
     titles: Annotated[tuple[Title, ...], Field(max_length=1000)] = ()
+    chapters: Literal["off", "segments"] | Annotated[tuple[Chapter, ...], Field(max_length=500)] = (
+        "off"
+    )
+    """Chapters in the files: one for each segment, or a list of places with titles."""
+    metadata: Metadata = Metadata()
+    poster: Place | None = None
+    """A picture of this place is written beside each film, as .poster.jpg."""
+    provenance: Flag = False
+    """Where every frame comes from is written beside each film, as .provenance.json."""
     path: Annotated[Path, Field(exclude=True)] = Path("timeline.yaml")
     """The file it was read from; set by the loader, never by the author."""
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
@@ -363,7 +364,7 @@ class TitlePreset(Spec):
     font: Annotated[str, Field(pattern=r"^[\w .+-]+\.(otf|ttf|ttc)$", max_length=100)] = (
         "Inter-SemiBold.otf"
     )
-    """A file in `titles/fonts/` of a presets folder."""
+    """A file in `titles/fonts/` of a presets folder, or one of the system's."""
     height: Annotated[Share, Field(le=0.5)] = 0.08
     """Text height as a part of the canvas's shorter side."""
     rest: Share = 1.0
@@ -432,7 +433,8 @@ def title_preset(name: str, folders: Sequence[Path] = ()) -> TitlePreset:
 
 def font_file(name: str, folders: Sequence[Path] = ()) -> Path:
     """
-    The font file of that name: in `titles/fonts/` of the user's folders, else of the package.
+    The font file of that name: in `titles/fonts/` of the user's folders or of the package, else
+    among the system's fonts.
 
     Raises:
         MissingProgramError: If there is none.
@@ -441,8 +443,32 @@ def font_file(name: str, folders: Sequence[Path] = ()) -> Path:
         path = folder / "titles" / "fonts" / name
         if path.is_file():
             return path
+    if found := _system_fonts().get(name.casefold()):
+        return found
     fix = "put the file into presets/titles/fonts/ beside the timeline, or name another font."
     raise MissingProgramError(f"there is no font file {shown(name)}", fix=fix)
+
+
+def fonts_folder(folders: Sequence[Path] = ()) -> Path:
+    """The first folder of fonts: the user's, else the package's."""
+    found = (folder / "titles" / "fonts" for folder in _folders(folders))
+    return next(folder for folder in found if folder.is_dir())
+
+
+@lru_cache(maxsize=1)
+def _system_fonts() -> dict[str, Path]:
+    """Font files of the system by name."""
+    home = Path.home()
+    folders = [
+        home / ".fonts", home / ".local/share/fonts", Path("/usr/local/share/fonts"),
+        Path("/usr/share/fonts"), home / "Library/Fonts", Path("/Library/Fonts"),
+        Path("/System/Library/Fonts"), Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts",
+    ]  # fmt: skip
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.[ot]t[fc]")) if folder.is_dir() else ():
+            found.setdefault(path.name.casefold(), path)
+    return found
 
 
 def names(kind: PresetKind, folders: Sequence[Path] = ()) -> tuple[str, ...]:

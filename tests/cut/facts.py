@@ -64,7 +64,7 @@ def cut_of(
         media_of(folder, files),
         mix=MIX,
         hashes={folder / name: f"hash of {name}" for name in files},
-        captions=captions,
+        captions=[captions] if loaded.timeline.captions else (),
     )
 
 

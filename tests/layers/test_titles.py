@@ -123,7 +123,8 @@ def test_a_character_without_a_glyph_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingProgramError) as caught:
         title_insert(_title("東京 at night"), SIZE, RATE, tmp_path)
     assert str(caught.value).splitlines()[0] == (
-        "title '東京 at night': the font Inter-SemiBold.otf has no 東 京"
+        "title '東京 at night': the font Inter-SemiBold.otf has no "
+        "東 (CJK UNIFIED IDEOGRAPH-6771), 京 (CJK UNIFIED IDEOGRAPH-4EAC)"
     )
 
 

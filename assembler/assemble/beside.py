@@ -1,0 +1,156 @@
+"""
+What is written beside a film: captions, a poster, and where every frame comes from.
+
+    for path in beside(Path("out/film.mp4"), timeline): ...
+    write_beside(cut, Path("out/film.mp4"), prepared, records)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assembler.assemble.outputs import Records
+from assembler.assemble.prepare import Prepared
+from assembler.cut.model import Clip, Cut, PictureLayer
+from assembler.layers.captions import write_captions
+from assembler.media.files import publish
+from assembler.media.frames import read_frames
+from assembler.media.probe import probe
+from assembler.planning.keys import content_key
+from assembler.spec.model import Timeline
+from assembler.timebase import Timecode
+
+VERSION = 1
+"""Of the form of provenance files."""
+_TOLD = ("provider", "model", "kind", "prompt", "negative", "camera", "shots", "seed", "length_s",
+         "resolution", "take", "job", "price_usd", "asked", "done", "sha256")  # fmt: skip
+"""Of what is noted beside a take."""
+
+
+def beside(out: Path, timeline: Timeline) -> Iterator[Path]:
+    """Every file that is written beside the film *out*."""
+    captions = timeline.captions
+    if captions and not captions.burn:
+        yield _captions(out, timeline)
+    if timeline.poster is not None:
+        yield _poster(out)
+    if timeline.provenance:
+        yield _provenance(out)
+
+
+def _captions(out: Path, timeline: Timeline) -> Path:
+    kind = timeline.captions.sidecar if timeline.captions else "srt"
+    return out.with_suffix(f".{kind}")
+
+
+def _poster(out: Path) -> Path:
+    return out.with_suffix(".poster.jpg")
+
+
+def _provenance(out: Path) -> Path:
+    return out.with_suffix(".provenance.json")
+
+
+def beside_key(cut: Cut, timeline: Timeline) -> str:
+    """Key of everything that decides these files beside the film itself."""
+    return content_key(
+        version=VERSION,
+        captions=cut.captions,
+        burn=cut.burn_captions,
+        track=cut.caption_track,
+        sidecar=timeline.captions.sidecar if timeline.captions else "",
+        chapters=cut.chapters,
+        metadata=cut.metadata,
+        poster=cut.poster,
+        provenance=timeline.provenance,
+        clips=[[clip.id, clip.record] for clip in cut.clips] if timeline.provenance else [],
+    )
+
+
+def caption_track(cut: Cut, folder: Path) -> Path | None:
+    """The captions as SubRip, for a track in the film; None without one."""
+    if not cut.caption_track or not cut.captions:
+        return None
+    path = folder / f"{content_key(captions=cut.captions)}.srt"
+    if not path.is_file():
+        write_captions(cut.captions, path)
+    return path
+
+
+def write_beside(cut: Cut, out: Path, prepared: Prepared, records: Records) -> None:
+    """Write what belongs beside the finished film *out*."""
+    timeline = prepared.loaded.timeline
+    if cut.captions and not cut.burn_captions:
+        write_captions(cut.captions, _captions(out, timeline), cut.size)
+        records.write(_captions(out, timeline), "", {})
+    if cut.poster is not None:
+        _write_poster(out, cut.poster, _poster(out))
+        records.write(_poster(out), "", {})
+    if timeline.provenance:
+        told = provenance(cut, prepared)
+        with publish(_provenance(out)) as part:
+            text = json.dumps({"film": out.name, **told}, indent=1, ensure_ascii=False)
+            part.write_text(text + "\n", encoding="utf-8")
+        records.write(_provenance(out), "", {})
+
+
+def _write_poster(film: Path, frame: int, path: Path) -> None:
+    from PIL import Image
+
+    (picture,) = read_frames(probe(film), start=frame, stop=frame + 1)
+    with publish(path) as part:
+        codes = np.rint(picture * 255).astype(np.uint8)
+        Image.fromarray(codes).save(part, quality=92, subsampling=0)
+
+
+def provenance(cut: Cut, prepared: Prepared) -> dict[str, Any]:
+    """Every stretch of frames with the clip that it shows, and how that clip was made."""
+    return {
+        "form": VERSION,
+        "title": cut.title,
+        "rate": str(cut.rate),
+        "frames": cut.frames,
+        "size": list(cut.size),
+        "picture": [_told(clip, cut, prepared) for clip in cut.clips],
+        "layers": [_told(layer, cut, prepared) for layer in cut.layers],
+        "titles": [
+            {"first": one.record.start, "last": one.record.stop - 1, "text": one.text}
+            for one in cut.titles
+        ],
+    }
+
+
+def _told(shown: Clip | PictureLayer, cut: Cut, prepared: Prepared) -> dict[str, Any]:
+    record, source = shown.record, shown.source
+    entry: dict[str, Any] = {
+        "first": record.start,
+        "last": record.stop - 1,
+        "timecode": str(Timecode.from_frames(record.start, cut.rate)),
+        "clip": shown.id,
+        "source_first": shown.source_in,
+    }
+    if isinstance(shown, Clip) and shown.transition is not None:
+        way = shown.transition
+        first, last = record.start - way.before_frames, record.start + way.after_frames - 1
+        entry["transition"] = {"name": way.name, "first": first, "last": last}
+    noted = _noted(source.path) if shown.id in prepared.plan.links_by_id else None
+    if noted is None:
+        root = prepared.project.root
+        path = source.path
+        name = path.relative_to(root) if path.is_relative_to(root) else path
+        return entry | {"file": name.as_posix(), "sha256": prepared.stock.hashes.get(path)}
+    return entry | {key: noted[key] for key in _TOLD if key in noted}
+
+
+def _noted(take: Path) -> Mapping[str, Any] | None:
+    """What was noted when the take was made."""
+    try:
+        found = json.loads(take.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

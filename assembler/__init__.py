@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assembler.assemble.doctor import doctor
+    from assembler.assemble.exports import export
     from assembler.assemble.film import mix, render
+    from assembler.assemble.imports import import_cut
     from assembler.assemble.masters import locate as sync
     from assembler.assemble.prepare import check, plan, schema
     from assembler.assemble.stitch import measure as seam
@@ -30,6 +32,8 @@ __all__ = [
     "__version__",
     "check",
     "doctor",
+    "export",
+    "import_cut",
     "mix",
     "plan",
     "render",
@@ -44,6 +48,8 @@ _HOMES = {
     "Cut": ("assembler.cut.model", "Cut"),
     "check": ("assembler.assemble.prepare", "check"),
     "doctor": ("assembler.assemble.doctor", "doctor"),
+    "export": ("assembler.assemble.exports", "export"),
+    "import_cut": ("assembler.assemble.imports", "import_cut"),
     "mix": ("assembler.assemble.film", "mix"),
     "plan": ("assembler.assemble.prepare", "plan"),
     "render": ("assembler.assemble.film", "render"),

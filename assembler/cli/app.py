@@ -54,7 +54,7 @@ def run(args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of segments may hold any character
             stream.reconfigure(errors="backslashreplace")
-    from assembler.cli import commands  # noqa: F401  # they register themselves
+    from assembler.cli import commands, editing  # noqa: F401  # they register themselves
 
     signal.signal(signal.SIGINT, _interrupt)
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news

@@ -31,7 +31,8 @@ Probe = Callable[[Path], MediaInfo]
 
 def cut_to_text(cut: Cut, folder: Path, **more: str) -> str:
     """*cut* as JSON text for a file in *folder*; *more* is told beside it."""
-    return json.dumps({"assembler_cut": FORM, **more, "cut": cut_to_data(cut, folder)}, indent=1)
+    data = cut_to_data(cut, lambda path: location(path, folder))
+    return json.dumps({"assembler_cut": FORM, **more, "cut": data}, indent=1)
 
 
 def cut_from_text(text: str, folder: Path, probe: Probe, name: str = "") -> Cut:
@@ -54,28 +55,28 @@ def _no_cut(name: str) -> MediaError:
     return MediaError("is no cut that this version wrote", name, "export the timeline again")
 
 
-def cut_to_data(cut: Cut, folder: Path) -> dict[str, Any]:
-    """*cut* as lists, numbers and strings."""
-    data = _plain(cut, folder)
+def cut_to_data(cut: Cut, place: Callable[[Path], str]) -> dict[str, Any]:
+    """*cut* as lists, numbers and strings; *place* says how files are named."""
+    data = _plain(cut, place)
     assert isinstance(data, dict)
     return data
 
 
-def _plain(value: Any, folder: Path) -> Any:
+def _plain(value: Any, place: Callable[[Path], str]) -> Any:
     match value:
         case Source():
             told = [f.name for f in fields(value) if f.name != "info"]
-            return {name: _plain(getattr(value, name), folder) for name in told}
+            return {name: _plain(getattr(value, name), place) for name in told}
         case Path():
-            return location(value, folder)
+            return place(value)
         case Fraction():
             return str(value)
         case Mapping():
-            return {str(k): _plain(v, folder) for k, v in value.items()}
+            return {str(k): _plain(v, place) for k, v in value.items()}
         case tuple() | list():
-            return [_plain(v, folder) for v in value]
+            return [_plain(v, place) for v in value]
         case _ if is_dataclass(value):
-            return {f.name: _plain(getattr(value, f.name), folder) for f in fields(value)}
+            return {f.name: _plain(getattr(value, f.name), place) for f in fields(value)}
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from assembler.cut.model import Sound, Transition
+from assembler.cut.model import Sound, Source, Transition
 from assembler.exporting.edit import Edit, Shot
 from assembler.match.decision import Correction
 from assembler.spec.transitions import TRANSITIONS
@@ -104,6 +104,8 @@ def lost_pictures(edit: Edit, *, shapes: bool = False, stretch: bool = False) ->
             yield f"{clip.id}: its correction ({words}) is a note{where}"
         if clip.fit == "blur" or (stretch and clip.fit == "stretch"):
             yield f"{clip.id}: it is laid on the canvas with `fit: {clip.fit}`"
+        for change in _changes(clip.source):
+            yield f"{clip.id}: {change}; --package bakes it in"
         info = clip.source.info.video
         if info and not clip.source.still and info.rate != cut.rate:
             yield (
@@ -118,6 +120,21 @@ def lost_pictures(edit: Edit, *, shapes: bool = False, stretch: bool = False) ->
     if cut.captions:
         how = "burnt in by our renderer" if cut.burn_captions else "see the .srt"
         yield f"captions: {len(cut.captions)} cues; {how}"
+
+
+def _changes(source: Source) -> Iterator[str]:
+    """What our renderer does to a source before it is shown, but for its CDL."""
+    change = source.change
+    if source.retime:
+        yield "its changed speed"
+    if change.crop:
+        yield "its crop"
+    if change.glide:
+        yield "its move over the picture"
+    if change.table:
+        yield f"its colour table {change.table.path.name}"
+    if change.effects:
+        yield f"its effects {', '.join(effect.name for effect in change.effects)}"
 
 
 def _rate(rate: Fraction) -> str:

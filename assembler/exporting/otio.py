@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assembler.cut.model import Marker, Transition
@@ -73,7 +72,7 @@ class _Writer:
         schema, edit = self.otio.schema, self.edit
         timeline = schema.Timeline(edit.title, global_start_time=self._time(edit.start.frame))
         timeline.metadata[OURS] = {
-            "cut": cut_to_data(edit.cut, Path()),
+            "cut": cut_to_data(edit.cut, self.place),
             "start": str(edit.start),
             "grades": dict(edit.grades),
         }

@@ -16,22 +16,25 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pysubs2
+from numpy.typing import NDArray
 from pysubs2.exceptions import Pysubs2Error
 from pysubs2.formats import autodetect_format
 
 from assembler.cut.model import Cue, Insert
 from assembler.errors import MediaError, UsageError
 from assembler.layers.titles import check_text, text_insert
-from assembler.media.ffmpeg import run
 from assembler.media.files import publish
+from assembler.media.pipe import raw_frames
+from assembler.media.writer import FrameWriter
 from assembler.planning.keys import content_key
 from assembler.spec.presets import TitlePreset, font_file, fonts_folder, title_preset
 from assembler.timebase import FrameRange, frames_in, round_half_up
 
 MAX_BYTES = 20_000_000
 MAX_CUES = 50_000
-ASS_STAGE = 1
+ASS_STAGE = 2
 """Version of how ASS is set; raise it when the same script gives other pixels."""
 STYLE = "caption"
 """Style of titles that burned captions have."""
@@ -283,8 +286,9 @@ def _ass_insert(
         source = folder / f"{key}.ass"
         with publish(source) as part:
             part.write_text(script, encoding="utf-8")
-        with publish(path) as part:
-            _set_by_libass(source, part, size, rate, record.frames, fonts)
+        with FrameWriter(path, size, rate, encoder="qtrle", pix_fmt="argb") as writer:
+            for picture in _set_by_libass(source, size, rate, record.frames, fonts):
+                writer.write(picture)
     return Insert(path, record, 0, 0, *size, key)
 
 
@@ -305,19 +309,23 @@ def _ass_clock(seconds: Fraction) -> str:
 
 
 def _set_by_libass(
-    script: Path, out: Path, size: tuple[int, int], rate: Fraction, frames: int, fonts: Path
-) -> None:
+    script: Path, size: tuple[int, int], rate: Fraction, frames: int, fonts: Path
+) -> Iterator[NDArray[np.float32]]:
+    """R'G'B'A pictures: libass draws over clear black, and ffmpeg gives it video range there."""
     import ffmpeg
 
-    canvas = "color=c=black@0:s={}x{}:r={},format=gbrap".format(*size, rate)
-    words = ffmpeg.input(canvas, f="lavfi").filter("format", "rgba")
-    words = words.filter(
+    canvas = "color=c=black@0:s={}x{}:r={},format=rgba".format(*size, rate)
+    words = ffmpeg.input(canvas, f="lavfi").filter(
         "subtitles", filename=script.as_posix(), fontsdir=fonts.as_posix(), alpha=1
     )
-    # libass lays its colours over black, so they come out multiplied.
-    words = words.filter("format", "gbrap").filter("unpremultiply", inplace=1)
-    words = words.filter("trim", end_frame=frames).filter("format", "argb")
-    run(ffmpeg.get_args(ffmpeg.output(words, str(out), **{"c:v": "qtrle"})))
+    words = words.filter("trim", end_frame=frames)
+    output = ffmpeg.output(words, "pipe:1", f="rawvideo", pix_fmt="rgba")
+    for raw in raw_frames(ffmpeg.get_args(output), size[0] * size[1] * 4, where=script.name):
+        codes = np.frombuffer(raw, np.uint8).reshape(size[1], size[0], 4).astype(np.float32)
+        alpha = codes[..., 3:]
+        straight = np.divide(codes[..., :3] * 255, alpha, where=alpha > 0, out=codes[..., :3])
+        colour = np.clip((straight - np.float32(16)) / np.float32(219), 0, 1)
+        yield np.dstack([colour, alpha / np.float32(255)])
 
 
 def caption_inserts(

@@ -57,7 +57,7 @@ SHARP_FRAMES = 3
 """So many of a clip's first frames are compared with the image that was sent."""
 ALIKE = 0.75
 """Pictures whose detail correlates less aren't compared."""
-MOST_SHARPEN = 1.0
+MOST_SHARPEN = sharpness.MOST
 """A handed image is sharpened by no more than this."""
 
 UNSEEN_DE = 0.3

@@ -28,6 +28,7 @@ PROVIDERS: Mapping[str, str] = {
     "higgsfield": "assembler.generation.providers.higgsfield:Higgsfield",
     "kie": "assembler.generation.providers.kie:Kie",
     "kling": "assembler.generation.providers.kling:Kling",
+    "comfyui": "assembler.generation.providers.comfyui:Comfyui",
     "letzai": "assembler.generation.providers.letzai:Letzai",
     "manual": "assembler.generation.providers.manual:Manual",
     "mediaio": "assembler.generation.providers.mediaio:Mediaio",

@@ -23,7 +23,7 @@ def graph(**titles: str) -> dict[str, Any]:
             "class_type": "WanImageToVideo",
             "inputs": {
                 "width": 832, "height": 480, "length": 81, "batch_size": 1, "positive": ["6", 0],
-                "negative": ["7", 0], "start_image": ["97", 0],
+                "negative": ["7", 0], "vae": ["39", 0], "start_image": ["97", 0],
             },
         },
         "3": {"class_type": "KSamplerAdvanced", "inputs": {"noise_seed": 1, "latent": ["98", 2]}},
@@ -104,8 +104,9 @@ def _timeline(folder: Path, more: str = "") -> Path:
 def test_a_missing_workflow_is_told_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(PlanError) as caught:
         plan(_timeline(tmp_path))
-    assert "film.yaml:4:5: segment s: link s.1: there is no workflow wan-2.2.json for wan-2.2" in str(
-        caught.value
+    assert (
+        "film.yaml:4:5: segment s: link s.1: there is no workflow wan-2.2.json for wan-2.2"
+        in str(caught.value)
     )
 
 

@@ -34,7 +34,7 @@ def picture(folder: Path, name: str, seed: int, size: tuple[int, int] = SIZE) ->
     columns = np.linspace(0, 4.99, size[0]).astype(int)
     path = folder / name
     write_png(path, cells[rows][:, columns] * 0.5 + 0.25)
-    return ImageFile(path, f"{seed:064x}")
+    return ImageFile(path, f"{seed:032x}" * 2)
 
 
 def asked(provider: str, model: str, id_: str = "dawn.1", **changes: Any) -> Link:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from assembler.assemble.beside import beside
 from assembler.assemble.outputs import guard
@@ -23,6 +23,7 @@ from assembler.fetching import fetch
 from assembler.match.decision import SeamDecision
 from assembler.mixing.bus import MixReport, stem_paths
 from assembler.mixing.bus import mix as mix_sound
+from assembler.mixing.drawing import draw
 from assembler.planning.project import Project
 from assembler.rendering.explain import SpanState
 from assembler.rendering.explain import explain as explain_spans
@@ -267,6 +268,8 @@ def mix(
     out: Path | None = None,
     *,
     stems: Path | None = None,
+    picture: Path | None = None,
+    bits: Literal[16, 24, 32] = 24,
     draft: bool = False,
     force: bool = False,
     workers: int | None = None,
@@ -280,6 +283,8 @@ def mix(
         timeline: The timeline file.
         out: WAV to write; beside the output, with its name, when not given.
         stems: Folder for a float WAV per role, and music and effects together.
+        picture: PNG to draw the mix into.
+        bits: Depth of the WAV; 16 and 24 are dithered, 32 is float.
         draft: The draft's sound.
         force: Overwrite files that aren't ours.
         workers: Work at a time; the number of cores when not given.
@@ -297,11 +302,16 @@ def mix(
     prepared = replace(prepared, deliveries=(first,))
     path = Path(out) if out else first.path.with_suffix(".wav")
     run = begin(prepared, workers, progress, cancel, None)
-    guard([path, *stem_paths(stems)], run.records, force=force, inputs=_read(prepared))
+    drawn = [Path(picture)] if picture else []
+    guard([path, *stem_paths(stems), *drawn], run.records, force=force, inputs=_read(prepared))
     run.announce()
     (cut,), _ = run.cuts()
-    report = mix_sound(cut, first.mix, path, stems=stems, cancel=run.cancel)
-    for written in (path, *report.stems.values()):
+    report = mix_sound(
+        cut, first.mix, path, stems=stems, bits=bits, time_reference=0, cancel=run.cancel
+    )
+    for target in drawn:
+        draw(report, first.mix, cut.title, target)
+    for written in (path, *report.stems.values(), *drawn):
         run.records.write(written, "", {})
     return MixedFilm(report, tuple(dict.fromkeys([*cut.notes, *run.notes, *report.notes])))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
-from assembler.mixing.bus import MixReport, mix, mix_key
+from assembler.mixing.bus import MixReport, Target, mix, mix_key, sum_key
 from assembler.spec.presets import AudioCodec, MixPreset
 
 LOSSY = ("aac", "libopus", "libmp3lame")
@@ -30,33 +30,67 @@ class Mixed:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A mix that a delivery needs."""
+
+    cut: Cut
+    preset: MixPreset
+    codec: AudioCodec
+
+    @property
+    def margin_db(self) -> float:
+        """Kept free for the delivery's codec."""
+        return LOSSY_MARGIN_DB if self.codec.encoder in LOSSY else 0.0
+
+    def path(self, folder: Path) -> Path:
+        """Where the mix is kept."""
+        key = mix_key(self.cut, self.preset, true_peak_margin_db=self.margin_db)
+        return folder / f"{key}.wav"
+
+    def target(self, folder: Path) -> Target:
+        """Its loudness."""
+        limit_dbtp = self.preset.true_peak_dbtp - self.margin_db
+        return Target(self.path(folder), self.preset.integrated_lufs, limit_dbtp)
+
+
 def mixed(
-    cut: Cut,
-    preset: MixPreset,
-    codec: AudioCodec,
+    wanted: Wanted,
     folder: Path,
     *,
+    others: Sequence[Wanted] = (),
     on_samples: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Mixed:
-    """The mix from *folder*, or made and kept there."""
-    margin = LOSSY_MARGIN_DB if codec.encoder in LOSSY else 0.0
-    path = folder / f"{mix_key(cut, preset, true_peak_margin_db=margin)}.wav"
-    known = _known(path)
-    if known:
+    """
+    The mix from *folder*, or made and kept there.
+
+    Those of *others* that differ from it in loudness alone are made with it.
+    """
+    path = wanted.path(folder)
+    if known := _known(path):
         return known
+    same = sum_key(wanted.cut, wanted.preset)
+    further = {
+        other.path(folder): other.target(folder)
+        for other in others
+        if other.path(folder) != path
+        and not _known(other.path(folder))
+        and sum_key(other.cut, other.preset) == same
+    }
     report = mix(
-        cut,
-        preset,
+        wanted.cut,
+        wanted.preset,
         path,
-        true_peak_margin_db=margin,
+        true_peak_margin_db=wanted.margin_db,
+        further=tuple(further.values()),
         on_samples=on_samples,
         cancel=cancel,
     )
-    made = _mixed(report)
-    with publish(_note(path)) as part:
-        part.write_text(json.dumps(asdict(made), default=str), encoding="utf-8")
-    return made
+    for made in (report, *report.further):
+        with publish(_note(made.path)) as part:
+            part.write_text(json.dumps(asdict(_mixed(made)), default=str), encoding="utf-8")
+    return _mixed(report)
 
 
 def _mixed(report: MixReport) -> Mixed:

@@ -16,7 +16,7 @@ from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Delivery, Prepared
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import Decided, decide_all, seam_of
-from assembler.assemble.sound import mixed
+from assembler.assemble.sound import Wanted, mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
 from assembler.cut.sound import Master
@@ -85,6 +85,8 @@ class Walk:
     notes: list[str] = field(default_factory=list)
     masters: Mapping[str, Master] = field(default_factory=dict)
     """Recordings that are heard instead of clips' own sound, by link."""
+    wanted: Sequence[Wanted] = ()
+    """Mixes of all deliveries."""
 
     def announce(self) -> None:
         """How much work each stage will be, in programme frames."""
@@ -106,6 +108,10 @@ class Walk:
         decided = self.seams(takes)
         self.sync(takes)
         cuts = [self.cut(takes, decided.decisions, d) for d in self.prepared.deliveries]
+        self.wanted = [
+            Wanted(cut, delivery.mix, delivery.preset.audio)
+            for cut, delivery in zip(cuts, self.prepared.deliveries, strict=True)
+        ]
         return cuts, decided
 
     def takes(self) -> Mapping[str, Take]:
@@ -193,10 +199,9 @@ class Walk:
             self.progress.advance("render", COST["render"] * cut.frames)
             return replace(_made(known), path=delivery.path, rendered=0, up_to_date=True)
         sound = mixed(
-            cut,
-            delivery.mix,
-            delivery.preset.audio,
+            Wanted(cut, delivery.mix, delivery.preset.audio),
             self.prepared.project.mix,
+            others=self.wanted,
             on_samples=_steps(
                 lambda n: self.progress.advance("mix", COST["mix"] * n * float(cut.rate / cut.hz))
             ),

@@ -151,6 +151,9 @@ def seam(
     output.result(Style(json, quiet), found.text(), found.data())
 
 
+DEPTHS: dict[str, Literal[16, 24, 32]] = {"16": 16, "24": 24, "32": 32}
+
+
 @app.command()
 def mix(
     timeline: Timeline,
@@ -160,6 +163,12 @@ def mix(
     stems: Annotated[
         Path | None, typer.Option(help="Folder for a WAV of each role, and music and effects.")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG with waveforms by role, loudness and ducking.")
+    ] = None,
+    bits: Annotated[
+        Literal["16", "24", "32"], typer.Option(help="Depth of the WAV; 32 is float.")
+    ] = "24",
     draft: Draft = False,
     force: Force = False,
     workers: Workers = None,
@@ -176,6 +185,8 @@ def mix(
             timeline,
             out,
             stems=stems,
+            picture=picture,
+            bits=DEPTHS[bits],
             draft=draft,
             force=force,
             workers=workers,

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from assembler.match.decision import NO_CORRECTION, Correction, SeamDecision
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.retime import Retime
-from assembler.spec.model import FadeCurve, Fit, Role
+from assembler.spec.model import FadeCurve, Fit, Polish, Role
 from assembler.timebase import FrameRange, SampleRange
 
 
@@ -304,6 +304,8 @@ class Sound:
     """
     free_out: int | None = None
     """The same after its end."""
+    polish: tuple[Polish, ...] = ()
+    """Clean-up and tone colours that it goes through."""
     minus: Recording | None = None
     """Is taken out of it: what is left of an avatar clip beside its speech."""
 

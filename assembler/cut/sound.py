@@ -439,6 +439,7 @@ def _sounds(one: _Heard, begin: _Edge, end: _Edge, clock: Clock) -> list[Sound]:
             speech_only=one.native.mode == "speech-only" and not one.from_master,
             duck_db=one.native.duck.by if one.native.duck else 0.0,
             duck_under=one.native.duck.under if one.native.duck else (),
+            polish=one.native.polish,
             segment=one.segment,
             free_in=one.spare_before(clock) - begin.b_extends if n == 0 and begin.seam else None,
             free_out=one.spare_after(clock) - end.a_extends if n == last and end.seam else None,
@@ -574,6 +575,7 @@ class _Lane:
             loop=loop,
             duck_db=track.duck.by if track.duck else 0.0,
             duck_under=track.duck.under if track.duck else (),
+            polish=track.polish,
         )
 
     def points(self, start: int) -> tuple[GainRamp, ...]:

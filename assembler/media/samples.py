@@ -106,6 +106,11 @@ class SampleReader:
         return max(0, -int(-length // 1))
 
     @property
+    def source_channels(self) -> int:
+        """Channels that the file has."""
+        return int(self._native._stream.codec_context.channels)
+
+    @property
     def begin_s(self) -> Fraction:
         """Time of the file's first sample on its own clock."""
         stream = self._native._stream

@@ -21,15 +21,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from assembler.cut.model import Cut, Sound
 from assembler.errors import MixError
 from assembler.media.samples import SampleReader, Samples, WavWriter
 from assembler.mixing.ahead import ahead
 from assembler.mixing.arranging import Meeting, Rules, Tone, arrange
+from assembler.mixing.cleaning import polished
 from assembler.mixing.crossfade import Crossfade, crossfade
 from assembler.mixing.ducking import (
     FRAME,
@@ -60,9 +63,13 @@ MAX_LEVEL_DB = 12.0
 _SILENT_LUFS = -60.0
 """Clips below this have no sound worth levelling."""
 _BLOCK_S = 2
+_STEPS_PER_S = 20
+"""Of what is kept for the picture."""
 _GATE_OPENS_MS, _GATE_MS = 30, 150
 _SHARE_OPENS_MS, _SHARE_CLOSES_MS = 40, 120
 _ROLES: tuple[Role, ...] = ("dialogue", "native", "voice", "music", "sfx")
+_SPREAD: tuple[Role, ...] = ("native", "music")
+"""In 5.1, stereo of these roles reaches the surrounds too."""
 _STEMS: Mapping[str, tuple[Role, ...]] = {
     **{role: (role,) for role in _ROLES},
     "music-and-effects": ("native", "music", "sfx"),
@@ -80,6 +87,29 @@ class SoundLevel:
     """Loudness of the clip before anything was done; None when it wasn't measured or is silent."""
     level_db: float
     """Gain that levels it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The mix over time, for its picture."""
+
+    step_s: float
+    peaks: Mapping[Role, npt.NDArray[np.float32]]
+    """Largest magnitude in every step, by role, before mastering."""
+    short_term_lufs: npt.NDArray[np.float64]
+    """Of the three seconds up to the end of every tenth of a second, before mastering."""
+    ducked_db: npt.NDArray[np.float64]
+    """What ducking takes off, the most of all sounds, in every step; positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A loudness that the mix is brought to."""
+
+    out: Path
+    """WAV to write."""
+    integrated_lufs: float | None
+    true_peak_dbtp: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +134,10 @@ class MixReport:
     """Where the crossfades of seams were laid."""
     stems: Mapping[str, Path]
     notes: tuple[str, ...]
+    trace: Trace
+    """How it went over time."""
+    further: tuple[MixReport, ...] = ()
+    """The same at other loudnesses."""
 
     def data(self) -> dict[str, Any]:
         """For JSON; what can't be measured in silence is null."""
@@ -125,11 +159,21 @@ class MixReport:
 
 def mix_key(cut: Cut, preset: MixPreset, *, true_peak_margin_db: float = 0.0) -> str:
     """Key of everything that decides the programme's sound; files count by content, not by path."""
+    return content_key(
+        sum=sum_key(cut, preset),
+        lufs=preset.integrated_lufs,
+        dbtp=preset.true_peak_dbtp,
+        margin=true_peak_margin_db,
+    )
+
+
+def sum_key(cut: Cut, preset: MixPreset) -> str:
+    """The same without the loudness: mixes that differ in nothing else are made at once."""
     sounds = [
         replace(s, id="", path=Path(), segment="", minus=s.minus and replace(s.minus, path=Path()))
         for s in cut.sounds
     ]
-    taste = preset.model_dump(exclude={"id", "title", "source"}, mode="json")
+    apart = {"id", "title", "source", "integrated_lufs", "true_peak_dbtp"}
     return content_key(
         stage=STAGE,
         frames=cut.frames,
@@ -137,8 +181,7 @@ def mix_key(cut: Cut, preset: MixPreset, *, true_peak_margin_db: float = 0.0) ->
         hz=cut.hz,
         layout=cut.layout,
         sounds=sounds,
-        preset=taste,
-        margin=true_peak_margin_db,
+        preset=preset.model_dump(exclude=apart, mode="json"),
     )
 
 
@@ -150,6 +193,8 @@ def mix(
     stems: Path | None = None,
     bits: Literal[16, 24, 32] = 24,
     true_peak_margin_db: float = 0.0,
+    further: Sequence[Target] = (),
+    time_reference: int | None = None,
     cancel: threading.Event | None = None,
     on_samples: Callable[[int], None] | None = None,
 ) -> MixReport:
@@ -164,6 +209,8 @@ def mix(
             one of music and effects (all but speech) together.
         bits: Depth of the WAV; 32 is float.
         true_peak_margin_db: Kept free below the preset's limit for a lossy codec that follows.
+        further: The same mix at other loudnesses, each into its own WAV.
+        time_reference: Of the first sample, counted from midnight; makes broadcast waves.
         cancel: Stops the mix when set.
         on_samples: Told how many samples of the programme have been mixed so far.
 
@@ -171,33 +218,43 @@ def mix(
         MixError: If it was stopped.
         MediaError: If a sound's file can't be read.
     """
-    session = _Session(cut, preset, cancel)
     with _scratch(out) as file, ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix=".polish.", dir=out.parent))
+        session = _Session(cut, preset, Path(folder), cancel)
         session.prepare()
-        writers = _stem_writers(cut, session.roles, stems, stack)
+        writers = _stem_writers(cut, session.roles, stems, time_reference or 0, stack)
         meter, mixed = Meter(cut.hz, cut.channels), 0
+        peaks: dict[Role, list[npt.NDArray[np.float32]]] = {role: [] for role in session.roles}
         for buses in ahead(session.blocks()):
             programme = _sum(list(buses.values()))
             meter.add(programme)
             file.write(np.ascontiguousarray(programme, "<f4").tobytes())
             for name, writer in writers.items():
                 writer.write(_sum([bus for role, bus in buses.items() if role in _STEMS[name]]))
+            for role, bus in buses.items():
+                peaks[role].append(_peaks(bus, cut.hz // _STEPS_PER_S))
             mixed += len(programme)
             if on_samples is not None:
                 on_samples(mixed)
         file.flush()
-        mastered = master(
-            Raw(file, session.samples, cut.channels),
-            meter,
-            out,
-            hz=cut.hz,
-            target_lufs=preset.integrated_lufs,
-            limit_dbtp=preset.true_peak_dbtp - true_peak_margin_db,
-            bits=bits,
-            check=session.check,
-        )
-    before = meter.reading()
-    return MixReport(
+        own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
+        raw = Raw(file, session.samples, cut.channels)
+        finished = [
+            master(
+                raw,
+                meter,
+                target.out,
+                hz=cut.hz,
+                target_lufs=target.integrated_lufs,
+                limit_dbtp=target.true_peak_dbtp,
+                bits=bits,
+                time_reference=time_reference,
+                check=session.check,
+            )
+            for target in (own, *further)
+        ]
+    before, mastered = meter.reading(), finished[0]
+    report = MixReport(
         out,
         session.samples,
         cut.hz,
@@ -210,8 +267,34 @@ def mix(
         session.speech,
         session.meetings,
         {name: stems / f"{name}.wav" for name in writers} if stems else {},
-        tuple(session.notes) + _master_notes(before, mastered, preset),
+        tuple(session.notes) + _master_notes(before, mastered, own),
+        Trace(
+            1 / _STEPS_PER_S,
+            {role: np.concatenate(parts) for role, parts in peaks.items()},
+            meter.short_term(),
+            session.ducked_db(cut.hz // _STEPS_PER_S),
+        ),
     )
+    others = tuple(
+        replace(
+            report,
+            path=target.out,
+            loudness=done.loudness,
+            gain_db=done.gain_db,
+            limited_db=done.limited_db,
+            notes=tuple(session.notes) + _master_notes(before, done, target),
+        )
+        for target, done in zip(further, finished[1:], strict=True)
+    )
+    return replace(report, further=others)
+
+
+def _peaks(bus: Samples, step: int) -> npt.NDArray[np.float32]:
+    """Largest magnitude in every step of a block."""
+    found: npt.NDArray[np.float32] = np.maximum.reduceat(
+        np.abs(bus).max(axis=1), np.arange(0, len(bus), step)
+    )
+    return found
 
 
 def _sum(blocks: list[Samples]) -> Samples:
@@ -227,14 +310,14 @@ def stem_paths(folder: Path | None) -> tuple[Path, ...]:
 
 
 def _stem_writers(
-    cut: Cut, used: Sequence[Role], folder: Path | None, stack: ExitStack
+    cut: Cut, used: Sequence[Role], folder: Path | None, start: int, stack: ExitStack
 ) -> dict[str, WavWriter]:
     if folder is None:
         return {}
     names = [name for name, roles in _STEMS.items() if set(used).intersection(roles)]
     return {
         name: stack.enter_context(
-            WavWriter(folder / f"{name}.wav", cut.hz, cut.channels, 32, time_reference=0)
+            WavWriter(folder / f"{name}.wav", cut.hz, cut.channels, 32, time_reference=start)
         )
         for name in names
     }
@@ -252,7 +335,7 @@ def _scratch(out: Path) -> Iterator[IO[bytes]]:
         path.unlink(missing_ok=True)
 
 
-def _master_notes(before: Loudness, mastered: Mastered, preset: MixPreset) -> tuple[str, ...]:
+def _master_notes(before: Loudness, mastered: Mastered, preset: Target) -> tuple[str, ...]:
     if before.true_peak_dbtp == -math.inf:
         return ("the programme has no sound: it is digital silence",)
     if preset.integrated_lufs is None:
@@ -281,10 +364,12 @@ class _Session:
         self,
         cut: Cut,
         preset: MixPreset,
+        polished: Path,
         cancel: threading.Event | None,
     ) -> None:
         self._cut = cut
         self._preset = preset
+        self._polished = polished
         self._cancel = cancel
         self.samples = samples_at(cut.frames, cut.rate, cut.hz)
         self.sounds = [s for s in cut.sounds if _heard(s, self.samples)]
@@ -387,6 +472,15 @@ class _Session:
             self._ducks[id(sound)] = curves[key]
         self.speech = tuple(sorted({r for _, _, r in found}))
 
+    def ducked_db(self, step: int) -> npt.NDArray[np.float64]:
+        """What ducking takes off in the middle of every step, the most of all sounds."""
+        at = np.arange(step // 2, self.samples, step)
+        deepest = np.zeros(len(at))
+        for curve in {id(c): c for c in self._ducks.values()}.values():
+            if len(curve.at):
+                deepest = np.maximum(deepest, -np.interp(at, curve.at, curve.db))
+        return deepest
+
     def _words(self, sound: Sound) -> list[SampleRange]:
         """Where somebody speaks in a clip's native sound."""
         heard = self._ears.get(id(sound))
@@ -442,6 +536,7 @@ class _Session:
         made = self._tones.get(id(sound))
         level = -sound.gain_db if made else self.levels[id(sound)].level_db
         source = self._toned(made) if made else self._source(sound)
+        stereo = getattr(source, "source_channels", 0) == 2
         return Player(
             sound,
             source,
@@ -449,6 +544,7 @@ class _Session:
             curves=curves,
             channels=self._cut.channels,
             words=words,
+            spread=stereo and sound.role in _SPREAD,
         )
 
     def _speech_alone(self, sound: Sound) -> GainCurve:
@@ -484,7 +580,13 @@ class _Session:
                 source.read(skipped)
             return source
         start_s = sound.source_start_s + Fraction(skipped, cut.hz)
-        clip = SampleReader(sound.path, sound.stream, start_s, cut.hz, cut.channels)
+        path, stream = sound.path, sound.stream
+        if sound.polish:
+            stop = min(sound.record.stop, self.samples)
+            samples = stop - max(sound.record.start, 0)
+            path, start_s = polished(sound, start_s, samples, cut.hz, cut.channels, self._polished)
+            stream = 0
+        clip = SampleReader(path, stream, start_s, cut.hz, cut.channels)
         if sound.minus is None:
             return clip
         since_s = sound.minus.source_start_s + Fraction(skipped - Residual.LEAD, cut.hz)

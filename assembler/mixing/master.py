@@ -95,6 +95,10 @@ class Meter:
         self._loudness.add(block)
         self.peaks.add(block)
 
+    def short_term(self) -> npt.NDArray[np.float64]:
+        """Loudness of the last three seconds, ten times a second, in LUFS."""
+        return self._loudness.short_term()
+
     def reading(self, gain_db: float = 0.0) -> Loudness:
         """What the meters say so far, or would say with a gain on everything."""
         loudness = self._loudness.with_gain(gain_db) if gain_db else self._loudness
@@ -116,6 +120,7 @@ def master(
     target_lufs: float | None,
     limit_dbtp: float,
     bits: Literal[16, 24, 32] = 24,
+    time_reference: int | None = None,
     check: Check = lambda: None,
 ) -> Mastered:
     """
@@ -129,6 +134,7 @@ def master(
         target_lufs: Loudness to reach; None leaves it.
         limit_dbtp: True peak that is not passed.
         bits: Depth of the WAV.
+        time_reference: Of the first sample; makes it a broadcast wave.
         check: Called after every block; may raise to stop.
     """
     before = meter.reading()
@@ -140,7 +146,7 @@ def master(
     gain = min(wanted, highest)
     capped = wanted > MAX_GAIN_DB
     if before.true_peak_dbtp + gain <= limit_dbtp:
-        _write(raw, out, hz, bits, Limited(raw, hz, gain), [], check)
+        _write(raw, out, hz, bits, time_reference, Limited(raw, hz, gain), [], check)
         reading = meter.reading(gain)
         reached = target_lufs is None or abs(target_lufs - reading.integrated_lufs) < TOLERANCE_LU
         return Mastered(reading, gain, 0.0, capped, reached)
@@ -151,7 +157,7 @@ def master(
         gain = min(_next_gain(tried, target_lufs), highest)
     while True:
         blocks, after = Limited(raw, hz, gain, limiter), Meter(hz, raw.channels)
-        _write(raw, out, hz, bits, blocks, [after], check)
+        _write(raw, out, hz, bits, time_reference, blocks, [after], check)
         reading = after.reading()
         tried.append((gain, reading.integrated_lufs))
         goal = reading.integrated_lufs if target_lufs is None else target_lufs
@@ -187,6 +193,7 @@ def _write(
     out: Path,
     hz: int,
     bits: Literal[16, 24, 32],
+    time_reference: int | None,
     blocks: Limited,
     meters: Sequence[Meter],
     check: Check,
@@ -199,7 +206,7 @@ def _write(
                 meter.add(block)
             yield block
 
-    with WavWriter(out, hz, raw.channels, bits) as writer:
+    with WavWriter(out, hz, raw.channels, bits, time_reference=time_reference) as writer:
         for block in ahead(measured()):
             writer.write(block)
             check()

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from assembler.cut.model import Sound
 from assembler.media.samples import SampleReader, Samples
+from assembler.mixing.beat import HZ as BEAT_HZ
+from assembler.mixing.beat import bars
 from assembler.mixing.ducking import GainCurve
 from assembler.spec.model import FadeCurve, Role
 from assembler.timebase import SampleRange
@@ -23,6 +25,10 @@ Gains = npt.NDArray[np.float64]
 LOOP_CROSSFADE_S = Fraction(1, 4)
 """Overlap of a loop's end with its beginning."""
 _SHORTEST_LOOP_S = Fraction(1, 10)
+_LONGEST_BEAT_S = 900
+_LEAST_OVERLAP_MS = 2
+_REAR = 10 ** (-9 / 20)
+"""Share of music and ambience in the surrounds of 5.1."""
 _LOG2_PER_DB = math.log2(10) / 20
 
 
@@ -94,16 +100,24 @@ class _Replayed:
 
 
 class Loop:
-    """A stretch from a start to the file's end, repeated with an equal-power crossfade."""
+    """
+    A stretch from a start to the file's end, repeated with an equal-power crossfade.
+
+    Args:
+        sound: What is repeated.
+        hz: Sample rate of the programme.
+        channels: Of the programme.
+    """
 
     def __init__(self, sound: Sound, hz: int, channels: int) -> None:
         reader = SampleReader(sound.path, sound.stream, sound.source_start_s, hz, channels)
         self._reader = _Replayed(reader, channels)
+        self.source_channels = reader.source_channels
         self._overlap = round(LOOP_CROSSFADE_S * hz)
         self._shortest = round(_SHORTEST_LOOP_S * hz)
+        self._stop = self._musical(sound, hz) if sound.role == "music" else None
         self._ready: deque[Samples] = deque()
         self._waiting = 0
-        self._round = 0
         self._taken = 0
         self._tail: Samples | None = None
 
@@ -116,11 +130,35 @@ class Loop:
         self._waiting -= samples
         return joined[:samples]
 
+    @property
+    def _end(self) -> int | None:
+        """Samples of a round with what fades out of it; None while not known."""
+        if self._stop is not None:
+            return self._stop
+        return self._reader.end
+
+    def _musical(self, sound: Sound, hz: int) -> int | None:
+        """End of a round after which the beat goes on, and an overlap that fits there."""
+        length = 0
+        start_s, longest = sound.source_start_s, BEAT_HZ * _LONGEST_BEAT_S
+        args = (sound.path, sound.stream, start_s, BEAT_HZ, 1)
+        with SampleReader(*args, quality="LQ") as reader:
+            mono = reader.read(min(longest, 2 * BEAT_HZ))
+            while (reader.end is None or reader.end > len(mono)) and len(mono) < longest:
+                mono = np.concatenate([mono, reader.read(len(mono))])
+            length = reader.end or 0
+        period_s = bars(mono[:length]) if 0 < length <= longest else None
+        if period_s is None:
+            return None
+        left = round((length / BEAT_HZ - period_s) * hz)
+        self._overlap = max(min(self._overlap, left), hz * _LEAST_OVERLAP_MS // 1000)
+        return min(round(period_s * hz) + self._overlap, length * hz // BEAT_HZ)
+
     def _more(self, samples: int) -> None:
         """Append sound, always keeping back what the next round may overlap with."""
         block = self._reader.read(samples)
         self._taken += samples
-        end = self._reader.end
+        end = self._end
         over = end is not None and self._taken >= end
         if over and end is not None:
             block = block[: max(0, len(block) - (self._taken - end))]
@@ -137,7 +175,7 @@ class Loop:
 
     def _turn(self, held: Samples) -> None:
         """Begin again: the end so far fades out under the new beginning."""
-        end = self._reader.end or 0
+        end = self._end or 0
         overlap = min(self._overlap, len(held), end // 2)
         self._reader.rewind()
         head = self._reader.read(overlap)
@@ -236,6 +274,7 @@ class Player:
         curves: Gains over the programme on top of that.
         channels: Of the programme.
         words: Share of it that is speech and goes to the dialogue, past the curves.
+        spread: Whether stereo is also let into the surrounds of 5.1.
     """
 
     def __init__(
@@ -247,6 +286,7 @@ class Player:
         curves: Sequence[GainCurve],
         channels: int,
         words: GainCurve | None = None,
+        spread: bool = False,
     ) -> None:
         self.sound = sound
         self._source = source
@@ -255,19 +295,34 @@ class Player:
         self._points = automation(sound)
         self._curves = curves
         self._words = words
+        self._spread = spread
         self.gain_db = sound.gain_db + level_db
         self.corrections: list[Correction] = []
         """Of crossfades with neighbours; may be added until the crossfade is played."""
 
     def play(self, start: int, stop: int) -> list[tuple[Role, Samples]]:
         """The sound at samples of the programme that lie in its record range, by role."""
-        block = self._scaled(self._source.read(stop - start), self._gains(start, stop))
+        block = self._placed(self._source.read(stop - start))
+        block = self._scaled(block, self._gains(start, stop))
         share = self._words.over(start, stop) if self._words else 0.0
         role = self.sound.role
         if isinstance(share, float):
             return [("dialogue", block)] if share else [(role, self._curved(block, start, stop))]
         speech = block * share.astype(np.float32)[:, None]
         return [("dialogue", speech), (role, self._curved(block - speech, start, stop))]
+
+    def _placed(self, block: Samples) -> Samples:
+        """In 5.1: what is panned leaves the centre, what is spread keeps its power."""
+        if block.shape[1] < 6 or not (self._spread or self.sound.pan):
+            return block
+        block = block.copy()
+        if self._spread:
+            block[:, 4:6] = block[:, :2] * np.float32(_REAR)
+            block[:, :2] *= np.float32(math.sqrt(1 - _REAR**2))
+        if self.sound.pan:
+            block[:, :2] += block[:, 2:3] * np.float32(math.sqrt(0.5))
+            block[:, 2] = 0
+        return block
 
     def _curved(self, block: Samples, start: int, stop: int) -> Samples:
         db = sum((curve.over(start, stop) for curve in self._curves), start=np.float64(0.0))

@@ -264,6 +264,10 @@ class Duck(Spec):
     by: Annotated[Decibels, Field(ge=0, le=60)] = 10.0
 
 
+Polish = Literal["low-cut", "denoise", "de-ess", "clear", "warm", "telephone"]
+"""Clean-up of speech, and tone colours."""
+
+
 class NativeAudio(Spec):
     """What becomes of the sound that clips bring along."""
 
@@ -271,6 +275,8 @@ class NativeAudio(Spec):
     match: Flag = True
     """Level clips to each other before the mix."""
     mode: Literal["keep", "mute", "speech-only"] = "keep"
+    polish: tuple[Polish, ...] = ()
+    """Clean-up and tone colours."""
     rest: Flag = False
     """Of an avatar clip whose speech comes from its recording, also keep what else it has."""
     duck: Duck | None = None
@@ -483,8 +489,16 @@ class Track(Spec):
     loop: Flag = False
     """Repeated to the end of the programme (or `until`)."""
     duck: Duck | None = None
+    polish: tuple[Polish, ...] = ()
+    """Clean-up and tone colours."""
     mute: Flag = False
     solo: Flag = False
+
+    @model_validator(mode="after")
+    def _polish_once(self) -> Self:
+        if self.loop and self.polish:
+            raise flawed("a loop can't be polished", "take `polish` or `loop` out.", "polish")
+        return self
 
 
 class CaptionPart(Spec):

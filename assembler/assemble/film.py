@@ -89,6 +89,7 @@ def render(
     budget_usd: Decimal | None = None,
     force: bool = False,
     allow_code: bool = False,
+    wait_s: float | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -103,6 +104,8 @@ def render(
         budget_usd: The most that generation may cost; the timeline's own budget holds too.
         force: Overwrite files that aren't ours.
         allow_code: Run the functions that the timeline names as ``module:function``.
+        wait_s: How long to wait for one generated clip, 0 for not at all; not given, hours for what
+            providers make, and without end for what people make.
         workers: Work at a time; the number of cores when not given.
         progress: Told of everything that is done.
         cancel: Stops the run in order when it is set.
@@ -119,6 +122,7 @@ def render(
         force=force,
         budget_usd=budget_usd,
         allow_code=allow_code,
+        wait_s=wait_s,
         workers=workers,
         progress=progress,
         cancel=cancel,
@@ -201,6 +205,7 @@ def make(
     budget_usd: Decimal | None = None,
     force: bool = False,
     allow_code: bool = False,
+    wait_s: float | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -209,6 +214,7 @@ def make(
     began = time.monotonic()
     _refuse_code(prepared, allow_code)
     run = begin(prepared, workers, progress, cancel, budget_usd)
+    run.wait_s = wait_s
     guard(_written(prepared), run.records, force=force, inputs=_read(prepared))
     run.announce()
     cuts, decided = run.cuts()

@@ -29,15 +29,24 @@ class Progress:
     """
 
     def __init__(
-        self, show: Callable[[Reading], None] | None = None, clock: Clock = time.monotonic
+        self,
+        show: Callable[[Reading], None] | None = None,
+        clock: Clock = time.monotonic,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self._show = show
+        self._say = say
         self._clock = clock
         self._began = clock()
         self._lock = threading.Lock()
         self._planned: dict[str, float] = {}
         self._done: dict[str, float] = {}
         self._stage = ""
+
+    def say(self, text: str) -> None:
+        """Tell what the user has to do while the run waits."""
+        if self._say:
+            self._say(text)
 
     def expect(self, stage: str, work: float) -> None:
         """Announce (or correct) the whole work of a stage."""

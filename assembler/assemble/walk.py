@@ -85,6 +85,8 @@ class Walk:
     notes: list[str] = field(default_factory=list)
     masters: Mapping[str, Master] = field(default_factory=dict)
     """Recordings that are heard instead of clips' own sound, by link."""
+    wait_s: float | None = None
+    """How long to wait for one generated clip; None leaves it to `generate`."""
     wanted: Sequence[Wanted] = ()
     """Mixes of all deliveries."""
 
@@ -131,6 +133,8 @@ class Walk:
             on_progress=on_progress,
             cancel=self.cancel,
             budget_usd=self.budget_usd,
+            wait_s=self.wait_s,
+            on_note=self.progress.say,
         )
         self.progress.finish("generate")
         return made

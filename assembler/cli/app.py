@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -45,6 +46,27 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Work at a time; the co
 
 
 CANCEL = threading.Event()
+Wait = Annotated[
+    str | None,
+    typer.Option(help="Longest wait for one generated clip (30s, 20m, 2h), then run again later."),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Ask for what is missing, take what has come, and stop.")
+]
+
+
+def patience_s(wait: str | None, no_wait: bool) -> float | None:
+    """Seconds that the user wants to wait; None when nothing is said."""
+    if no_wait:
+        return 0.0
+    if wait is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", wait.strip().lower())
+    if not found:
+        raise UsageError(f"--wait {wait!r} is no time", fix="write 30s, 20m or 2h.")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 """Set by the first Ctrl-C; every long verb takes it."""
 
 

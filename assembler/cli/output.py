@@ -73,7 +73,7 @@ def progress(style: Style) -> Iterator[Progress | None]:
         with _bar() as shown:
             yield shown
     else:
-        yield Progress(_Lines().show)
+        yield Progress(_Lines().show, say=lambda text: note(style, text))
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _bar() -> Iterator[Progress]:
                 task, completed=reading.done, description=reading.stage, left=_left(reading.left_s)
             )
 
-        yield Progress(show)
+        yield Progress(show, say=lambda text: bar.console.print(text, markup=False, soft_wrap=True))
 
 
 def _left(seconds: float | None) -> str:

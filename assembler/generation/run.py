@@ -416,8 +416,6 @@ class _Run:
                 case Running(progress):
                     self._tell(link.id, min(progress or 0.0, 0.99))
                 case Waiting(ask, fix, note):
-                    self._say(f"link {link.id}: {ask}")
-                    self._say(f"link {link.id}: {note}" if note else "")
                     if self.wait_s is None:
                         begin = time.monotonic()
                     elif time.monotonic() - begin >= self.wait_s:
@@ -447,6 +445,8 @@ class _Run:
         with anyio.CancelScope(
             shield=True
         ):  # the clip lies at its place: a stop here would lose it
+                    self._say(f"link {link.id}: {ask}")
+                    self._say(f"link {link.id}: {note}" if note else "")
             take, sha256 = await to_thread.run_sync(
                 keep, self.project, link, row, info, notes, request.start
             )

@@ -1,0 +1,188 @@
+"""
+What adapters of HTTP platforms share: files to addresses, notes of what was sent, careful reading.
+
+    body = await uploaded(body, self._upload, most_bytes=10 << 20)
+    note_sent(folder, request.client_id, endpoint, body)     # then, after a lost reply:
+    note = sent_note(folder, client_id)
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from anyio import to_thread
+
+from assembler.generation.asking import paths_in, with_addresses
+from assembler.generation.base import (
+    CantTell,
+    Failed,
+    Lookup,
+    NotMade,
+    NotSubmittedError,
+)
+from assembler.generation.http import Api
+from assembler.generation.refusals import Refusal, Trouble, before_sending
+from assembler.media.files import publish
+
+Upload = Callable[[Path, bytes, str], Awaitable[str]]
+"""Takes a file's path, its content and media type; gives the address where it lies."""
+
+_KINDS = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".mp4": "video/mp4",
+    ".mov": "video/quicktime", ".wav": "audio/wav", ".mp3": "audio/mpeg",
+}  # fmt: skip
+_SAMPLING = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+_QUALITIES = (100, 98, 95, 92, 88, 80)
+"""JPEG qualities tried for a picture that is too large as it is."""
+
+
+async def uploaded(body: Any, upload: Upload, *, most_bytes: int) -> Any:
+    """
+    The body with addresses in place of files, each file uploaded once.
+
+    Args:
+        body: Holds paths.
+        upload: Of the platform.
+        most_bytes: Largest picture; a larger one is sent as JPEG.
+
+    Raises:
+        NotSubmittedError: If a picture can't be made as small, or an upload fails.
+    """
+    addresses: dict[Path, str] = {}
+    for path in dict.fromkeys(paths_in(body)):
+        content, kind = await to_thread.run_sync(_content, path, most_bytes)
+        with before_sending():
+            addresses[path] = await upload(path.with_suffix(_suffix(kind, path)), content, kind)
+    return with_addresses(body, addresses)
+
+
+def _content(path: Path, most_bytes: int) -> tuple[bytes, str]:
+    """The bytes of a file and their type; pictures within the limit."""
+    content = path.read_bytes()
+    kind = _KINDS.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or ""
+    if len(content) <= most_bytes or not kind.startswith("image/"):
+        return content, kind or "application/octet-stream"
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    for quality in _QUALITIES:
+        if pixels is None:
+            break
+        how = [cv2.IMWRITE_JPEG_QUALITY, quality, *_SAMPLING]
+        done, data = cv2.imencode(".jpg", pixels, how)
+        if done and len(data) <= most_bytes:
+            return data.tobytes(), "image/jpeg"
+    raise NotSubmittedError(
+        f"{path.name} has {len(content) / 1e6:.1f} MB, {most_bytes / 1e6:.0f} MB can be sent",
+        fix="take a smaller picture.",
+        trouble="parameter",
+    )
+
+
+def _suffix(kind: str, path: Path) -> str:
+    return ".jpg" if kind == "image/jpeg" else path.suffix
+
+
+@dataclass(frozen=True, slots=True)
+class SentNote:
+    """What was sent for one of our ids, where and when."""
+
+    where: str
+    body: Mapping[str, Any]
+    at_s: float
+    """Seconds since 1970, just before it left."""
+
+    def is_of(self, theirs: object) -> bool:
+        """Whether a job with these inputs is the one; a platform may have added what it assumes."""
+        if not isinstance(theirs, Mapping):
+            return False
+        return all(name in theirs and theirs[name] == value for name, value in self.body.items())
+
+
+def note_sent(folder: Path, client_id: str, where: str, body: Mapping[str, Any]) -> None:
+    """Keep what is about to be sent, so that its job can be found by its inputs."""
+    with publish(folder / f"{client_id}.json") as part:
+        noted = {"where": where, "body": body, "at_s": time.time()}
+        part.write_text(json.dumps(noted), encoding="utf-8")
+
+
+def forget_sent(folder: Path, client_id: str) -> None:
+    """Before another try: what the last one has noted isn't what will be sent."""
+    (folder / f"{client_id}.json").unlink(missing_ok=True)
+
+
+def sent_note(folder: Path, client_id: str) -> SentNote | None:
+    """What was sent; None when nothing has left for this id."""
+    try:
+        noted = json.loads((folder / f"{client_id}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return SentNote(str(noted["where"]), noted["body"], float(noted["at_s"]))
+
+
+def unlisted(folder: Path, client_id: str, why: str) -> Lookup:
+    """What became of a submission where jobs can't be looked up; sure only if nothing has left."""
+    return NotMade() if sent_note(folder, client_id) is None else CantTell(why)
+
+
+def text_of(data: Any, *names: str) -> str:
+    """The text at that place in an answer; "" when there is none."""
+    for name in names:
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return data if isinstance(data, str) else ""
+
+
+def record_of(data: Any, *names: str) -> Mapping[str, Any]:
+    """The record at that place in an answer; empty when there is none."""
+    for name in names:
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
+
+
+def items_of(data: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    """The records in a list of an answer."""
+    found = data.get(name) if isinstance(data, Mapping) else None
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, Mapping):
+            yield item
+
+
+def time_text(seconds: float) -> str:
+    """A moment as ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+_POLICY = ("policy", "moderat", "sensitive", "nsfw", "risk control", "safety", "prohibited")
+_BUSY = (
+    "timeout",
+    "timed out",
+    "time-out",
+    "overload",
+    "busy",
+    "upstream",
+    "internal",
+    "unavailable",
+)
+
+
+def trouble_in(said: str) -> Trouble:
+    """What a failure is about, where a platform tells it in words only."""
+    words = said.lower()
+    if any(word in words for word in _POLICY):
+        return "policy"
+    if "credit" in words or "balance" in words:
+        return "balance"
+    return "server" if any(word in words for word in _BUSY) else "unknown"
+
+
+def ended(api: Api, said: str, trouble: Trouble | None = None) -> Failed:
+    """A job that has ended without a clip, in the platform's words."""
+    error = api.error(Refusal(trouble or trouble_in(said), said))
+    return Failed(error.what, error.fix, error.trouble)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.cut.model import Cue
-from assembler.errors import MediaError, UsageError
+from assembler.errors import MediaError, MissingProgramError, UsageError
 from assembler.layers.captions import (
     ass_for,
+    burned_inserts,
     caption_inserts,
+    check_captions,
     read_captions,
     shown,
     write_captions,
@@ -178,3 +182,69 @@ def test_ass_keeps_braces_and_backslashes_as_words() -> None:
     script = ass_for([Cue(Fraction(0), Fraction(1), "{a} C:\\New")], SIZE)
     assert "\\{a\\} C:\\\u2060New" in script
     assert "PlayResX: 320" in script
+
+
+_ASS = """[Script Info]
+ScriptType: v4.00+
+PlayResX: 320
+PlayResY: 192
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, \
+Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, \
+Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Default,Inter Semi Bold,60,&H0000FFFF,&H000000FF,&H0,&H0,0,0,0,0,100,100,0,0,1,0,0,7,10,10,\
+10,1
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\i1}One
+Dialogue: 0,0:00:01.50,0:00:02.50,Default,,0,0,0,,{\\an3}Two
+Dialogue: 0,0:00:04.00,0:00:05.00,Default,,0,0,0,,Three
+""".replace("\\\n", "")
+
+
+def test_ass_is_burnt_in_with_its_own_styles(tmp_path: Path) -> None:
+    """Yellow as its style says, in its corner, in the frames in which it is up."""
+    cues = read_captions(_file(tmp_path, "c.ass", _ASS))
+    assert [cue.text for cue in cues] == ["One", "Two", "Three"]
+    one, three = burned_inserts(cues, (320, 192), Fraction(24), tmp_path / "made")
+    assert [tuple(one.record), tuple(three.record)] == [(24, 60), (96, 120)]
+    with av.open(str(one.path)) as container:
+        frames = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+    assert len(frames) == 36
+    solid = frames[6][frames[6][..., 3] > 250]
+    edge = frames[6][(frames[6][..., 3] > 60) & (frames[6][..., 3] < 200)]
+    assert {(255, 255, 0)} == {tuple(int(c) for c in pixel[:3]) for pixel in solid}
+    assert np.abs(edge[:, :3].astype(int) - [255, 255, 0]).max() <= 6
+    right = [frame[96:, 160:, 3].max() > 0 for frame in frames]
+    left = [frame[:96, :160, 3].max() > 0 for frame in frames]
+    assert ([n >= 12 for n in range(36)], [n < 24 for n in range(36)]) == (right, left)
+
+
+def test_moved_ass_keeps_its_styles_in_a_sidecar(tmp_path: Path) -> None:
+    cues = read_captions(_file(tmp_path, "c.ass", _ASS))
+    moved = [replace(cue, start=cue.start + 1, stop=cue.stop + 1) for cue in cues]
+    write_captions(moved, tmp_path / "moved.ass")
+    text = (tmp_path / "moved.ass").read_text(encoding="utf-8")
+    assert "Dialogue: 0,0:00:02.50,0:00:03.50,Default,,0,0,0,,{\\an3}Two" in text
+    assert "Inter Semi Bold,60" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("Kyoto 京都", "京 (CJK UNIFIED IDEOGRAPH-4EAC), 都 (CJK UNIFIED IDEOGRAPH-90FD)"),
+        ("Well done 🎬", "🎬 (CLAPPER BOARD)"),
+        ("سلام", "س (ARABIC LETTER SEEN), ل (ARABIC LETTER LAM), ا (ARABIC LETTER ALEF), "
+                 "م (ARABIC LETTER MEEM)"),
+    ],
+)  # fmt: skip
+def test_letters_that_the_font_lacks_are_named_before_rendering(words: str, named: str) -> None:
+    cues = [Cue(Fraction(0), Fraction(1), "Fine"), Cue(Fraction(1), Fraction(2), words)]
+    with pytest.raises(MissingProgramError) as caught:
+        check_captions(cues, (320, 192))
+    assert ("caption 2", named) == (
+        caught.value.where,
+        caught.value.what.removeprefix("the font Inter-SemiBold.otf has no "),
+    )

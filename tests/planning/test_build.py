@@ -10,7 +10,7 @@ import pytest
 
 from assembler.errors import PlanError
 from assembler.planning.build import with_states
-from assembler.planning.model import Handoff, ImageFile, Plan
+from assembler.planning.model import Handoff, ImageFile, Plan, Shelf
 from tests.planning.facts import audio, image, info, planned, video
 
 KLING = "defaults: {provider: kling, model: kling-3.0, resolution: 1080p}\n"
@@ -189,6 +189,35 @@ def test_a_files_handles_must_exist(tmp_path: Path) -> None:
     )
 
 
+def test_handles_of_bent_time_are_counted_as_they_are_shown(tmp_path: Path) -> None:
+    """Half speed makes 6 frames of 3; nine frames behind an out at 111 are 18."""
+    text = """
+    segments:
+      - {id: a, file: a.mov, in: 1s, out: 111f, speed: 50%}
+      - {id: b, file: b.mov, in: 3f, out: 100f, speed: 50%, join: {dissolve: 40f}}
+    """
+    files = {"a.mov": info("a.mov", video(120)), "b.mov": info("b.mov", video(120))}
+    with pytest.raises(PlanError) as caught:
+        planned(tmp_path, text, files)
+    path = tmp_path / "film.yaml"
+    assert str(caught.value) == (
+        f"{path}:4:39: segment a: a centred 40-frame dissolve needs 20 frames after out, a has 18\n"
+        "  fix: shorten the dissolve to 36 frames, or move `out` 2 frames earlier\n"
+        f"{path}:5:63: segment b: a centred 40-frame dissolve needs 20 frames before in, b has 6\n"
+        "  fix: shorten the dissolve to 12 frames, or move `in` 14 frames later"
+    )
+
+
+def test_speed_that_outruns_its_clip_is_refused_with_numbers(tmp_path: Path) -> None:
+    text = "segments: [{id: a, file: a.mov, duration: 5s, speed: 2}]"
+    with pytest.raises(PlanError) as caught:
+        planned(tmp_path, text, {"a.mov": info("a.mov", video(120))})
+    assert str(caught.value) == (
+        f"{tmp_path / 'film.yaml'}:2:43: segment a: its 120 frames reach frame 238 of a.mov, "
+        "which has 120 at 24 fps\n  fix: give it at most 60f (2.500 s)"
+    )
+
+
 def test_files_are_counted_at_the_canvas_rate(tmp_path: Path) -> None:
     """100 frames at 25 are 4 s: 96 frames at 24, 240 at 60."""
     text = "canvas: {rate: 60}\nsegments: [{id: a, file: a.mov}]"
@@ -265,7 +294,7 @@ def test_states_follow_the_takes_that_are_there(tmp_path: Path) -> None:
       - {id: street, duration: 5s, prompt: Street.}
     """
     plan = plan_of(tmp_path, text)
-    plan = with_states(plan, {plan.link("dawn.1").key})
+    plan = with_states(plan, Shelf({plan.link("dawn.1").key: frozenset({1})}))
     assert [(s.state, s.why) for s in plan.steps] == [
         ("done", "its take is there"),
         ("ready", "new: no take yet"),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pyloudnorm
 import pytest
+from scipy.signal import firwin
 
 from assembler.media.samples import Samples
 from assembler.mixing.loudness import LoudnessMeter, TruePeaks, true_peaks
@@ -39,6 +40,51 @@ def test_integrated_loudness_of_the_ebu_signals(case: str) -> None:
     """EBU Tech 3341, table 1: within 0.1 LU."""
     expected = -33.0 if case == "2" else -23.0
     assert measured(TECH_3341[case]).integrated() == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("case", TECH_3341)
+def test_the_two_other_meters_read_the_ebu_signals(studio: Studio, case: str) -> None:
+    """What our mixes are checked with, ebur128 and pyloudnorm, is right as well."""
+    expected = -33.0 if case == "2" else -23.0
+    sound = TECH_3341[case]
+    assert ebur128(studio.file(sound))[0] == pytest.approx(expected, abs=0.1)
+    assert pyloudnorm.Meter(HZ).integrated_loudness(sound) == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("n", range(0, 20, 3))
+def test_the_loudest_three_seconds_are_found_wherever_they_begin(n: int) -> None:
+    """EBU Tech 3341 case 10."""
+    meter = measured(np.concatenate([hush(n * 0.15), tone(3, level_db=-23), hush(1)]))
+    assert meter.max_short_term() == pytest.approx(-23, abs=0.1)
+
+
+@pytest.mark.parametrize("n", range(0, 20, 3))
+def test_the_loudest_400_milliseconds_are_found_wherever_they_begin(n: int) -> None:
+    """EBU Tech 3341 case 13."""
+    meter = measured(np.concatenate([hush(n * 0.02), tone(0.4, level_db=-23), hush(1)]))
+    assert meter.max_momentary() == pytest.approx(-23, abs=0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 3.0])
+def test_levels_one_after_the_other_are_followed(seconds: float) -> None:
+    """EBU Tech 3341 cases 11 and 14: bursts from -38 to -19 dBFS, each louder by 1 dB."""
+    sound, found = hush(0.5), []
+    for level in range(-38, -18):
+        burst = [tone(seconds, level_db=level), hush(seconds)]
+        sound = np.concatenate([sound[-round(HZ * seconds) :], *burst])
+        meter = measured(sound)
+        found.append(meter.max_momentary() if seconds < 1 else meter.max_short_term())
+    np.testing.assert_allclose(found, range(-38, -18), atol=0.1)
+
+
+def test_momentary_loudness_stays_where_the_mean_stays() -> None:
+    """EBU Tech 3341 case 12: -20 dBFS for 0.18 s and -30 dBFS for 0.22 s, 25 times."""
+    levels = measured(steps(*[(-20, 0.18), (-30, 0.22)] * 25)).momentary()
+    np.testing.assert_allclose(10 * np.log10(levels) - 0.691, -23, atol=0.1)
+
+
+def hush(seconds: float) -> Samples:
+    return np.zeros((round(seconds * HZ), 2), np.float32)
 
 
 def test_surround_channels_have_their_weights() -> None:
@@ -85,6 +131,25 @@ def test_true_peak_of_the_ebu_signals(
     for block in np.array_split(np.repeat(sound[:, None], 2, 1).astype(np.float32), 7):
         meter.add(block)
     assert expected - 0.4 <= meter.dbtp <= expected + 0.2
+
+
+@pytest.mark.parametrize("offset", range(4))
+def test_true_peak_between_samples_is_found_by_both_meters(studio: Studio, offset: int) -> None:
+    """
+    As EBU Tech 3341 cases 20 to 23: one louder period in a sine of a quarter of the rate, taken
+    to the rate from four times of it at four phases; within +0.2 and -0.4 dB.
+    """
+    at = np.arange(4 * HZ)
+    loud = 0.5 * np.sin(2 * np.pi * at / 24)
+    loud[2 * HZ : 2 * HZ + 24] *= 2
+    band = np.convolve(loud, firwin(513, 0.249, window=("kaiser", 12.0)), "same")
+    sound = band[offset::4]
+    expected = 20 * np.log10(np.abs(band).max())
+    meter = TruePeaks(1)
+    meter.add(sound[:, None].astype(np.float32))
+    assert expected - 0.4 <= meter.dbtp <= expected + 0.2
+    path = studio.file(np.repeat(sound[:, None], 2, 1).astype(np.float32))
+    assert expected - 0.4 <= ebur128(path)[1] <= expected + 0.2
 
 
 def test_true_peak_at_the_very_end_is_seen() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -449,3 +450,31 @@ def test_what_kling_can_not_do_is_refused_before_it_is_sent(
         with pytest.raises(NotSubmittedError, match=said):
             submitted(provider, request_of(one, files, "start", "video"))
     assert server.calls == []
+
+
+def test_account_that_takes_more_or_fewer_at_once_can_be_named(
+    server: kling.Kling, provider: Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.jobs_at_once, server.run_s = 1, 0.1
+    links = [_asked(f"a{n}.1", seed=n) for n in range(3)]
+    monkeypatch.setenv("ASSEMBLER_KLING_CONCURRENCY", "many")
+    with pytest.raises(LinksFailedError, match="ASSEMBLER_KLING_CONCURRENCY is 'many'"):
+        _run(links, project_in(tmp_path), provider)
+    monkeypatch.setenv("ASSEMBLER_KLING_CONCURRENCY", "1")
+    _run(links, project_in(tmp_path), _provider(tmp_path))
+    assert len([c for c in server.calls if c.stage == "submit"]) == 3
+
+
+def test_stop_waits_for_the_reply_to_what_has_left(
+    server: kling.Kling, provider: Kling, tmp_path: Path
+) -> None:
+    """The task is in the ledger when the run has stopped, and the next one goes on with it."""
+    cancel = threading.Event()
+    server.latency_s = 0.5
+    server.on_job = lambda job: cancel.set()
+    with pytest.raises(GenerateError, match="cancelled"):
+        _run([_asked()], project_in(tmp_path), provider, cancel=cancel)
+    (row,) = _rows(project_in(tmp_path))
+    assert (row.state, row.job) == ("accepted", next(iter(server.jobs)))
+    _run([_asked()], project_in(tmp_path), _provider(tmp_path))
+    assert len(server.jobs) == 1

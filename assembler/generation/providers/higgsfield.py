@@ -33,7 +33,6 @@ from assembler.generation.base import (
     Can,
     CantTell,
     Done,
-    Failed,
     Found,
     JobState,
     Lookup,
@@ -48,7 +47,7 @@ from assembler.generation.base import (
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import Key, need_key
 from assembler.generation.refusals import Refusal, Trouble
-from assembler.generation.sending import note_sent, sent_note, text_of, uploaded
+from assembler.generation.sending import ended, note_sent, sent_note, text_of, uploaded
 
 _REMEMBERED_S = 3600.0
 """How long a key of ours is taken to be known; Higgsfield doesn't say. Later the user is asked."""
@@ -173,19 +172,15 @@ class Higgsfield(Provider):
                 return Running()
             case "completed":
                 url = text_of(answer.data, "video", "url")
-                return Done(url) if url else self._failed(Refusal("server", "it has no video"))
+                return Done(url) if url else ended(self._api, "it has no video", "server")
             case "nsfw":
-                return self._failed(Refusal("policy", "nsfw"))
+                return ended(self._api, "nsfw", "policy")
             case "canceled":
-                return self._failed(Refusal("unknown", "it was canceled"))
+                return ended(self._api, "it was canceled", "unknown")
             case "failed":
-                return self._failed(Refusal("server", text_of(answer.data, "error")))
+                return ended(self._api, text_of(answer.data, "error"))
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
-
-    def _failed(self, refusal: Refusal) -> Failed:
-        error = self._api.error(refusal)
-        return Failed(error.what, error.fix, refusal.trouble)
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, without the key."""

@@ -51,8 +51,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
-from assembler.generation.refusals import Refusal, Trouble
+from assembler.generation.refusals import Refusal
 from assembler.generation.sending import (
+    ended,
     forget_sent,
     items_of,
     note_sent,
@@ -105,7 +106,6 @@ _FIELDS: Mapping[str, Field] = {
     "negative_prompt": NEGATIVE,
     "cfg_scale": GUIDANCE,
 }
-_FLAGGED = re.compile(r"flagged|sensitive|nsfw|moderation|content policy|risk control", re.I)
 
 
 class Replicate(Provider):
@@ -199,11 +199,10 @@ class Replicate(Provider):
             case "succeeded":
                 return self._succeeded(answer)
             case "canceled":
-                return self._failed(Refusal("unknown", "it was canceled"))
+                return ended(self._api, "it was canceled", "unknown")
             case "failed":
                 said = text_of(answer.data, "error")
-                trouble: Trouble = "policy" if _FLAGGED.search(said) else "unknown"
-                return self._failed(Refusal(trouble, said))
+                return ended(self._api, said, "policy" if "flagged" in said else None)
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
 
@@ -214,11 +213,7 @@ class Replicate(Provider):
         if answer.data.get("data_removed"):
             what = "replicate: its clip was removed, as all are an hour after they are made"
             return Failed(what, "run again to make it anew; this one was charged.")
-        return self._failed(Refusal("server", "the prediction has no output"))
-
-    def _failed(self, refusal: Refusal) -> Failed:
-        error = self._api.error(refusal)
-        return Failed(error.what, error.fix, refusal.trouble)
+        return ended(self._api, "the prediction has no output", "server")
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, without the key."""

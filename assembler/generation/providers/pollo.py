@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from assembler.generation.addresses import by_address
 from assembler.generation.asking import (
     NEGATIVE,
     SECONDS,
     SHAPE,
     SOUND,
     WORDS,
-    Ask,
     Call,
     Field,
     call,
@@ -33,7 +33,6 @@ from assembler.generation.base import (
     Done,
     JobState,
     Lookup,
-    NotSubmittedError,
     Provider,
     Queued,
     Request,
@@ -54,8 +53,6 @@ from assembler.generation.sending import (
     unlisted,
 )
 
-_IMAGE_URL = "image_url"
-"""Our option that gives the public address of a start image."""
 _NEW = "v1/generation/kling-ai/{}/video"
 _OLD = "generation/kling-ai/{}"
 _IMAGE = "prompt image*"
@@ -120,22 +117,9 @@ class Pollo(Provider):
     async def submit(self, request: Request) -> str:
         """Note the inputs, send them once."""
         forget_sent(self._folder, request.client_id)
-        link = request.link
-        given = link.options.get(_IMAGE_URL)
-        if request.start and not given:
-            raise NotSubmittedError(
-                "pollo: it takes images by their public address only",
-                link.where,
-                f"write its address as `options: {{{_IMAGE_URL}: https://…}}`, or take another "
-                "provider.",
-                "parameter",
-            )
-        call = call_for(self.name, _CALLS, link)
-        plain = {name: value for name, value in link.options.items() if name != _IMAGE_URL}
-        ask = Ask.of(replace(request, link=replace(link, options=plain)))
-        body = compose(
-            self.name, call, ask, {**_FIELDS, "image": Field(("start",), lambda _: given)}
-        )
+        call = call_for(self.name, _CALLS, request.link)
+        ask, image = by_address(self.name, request)
+        body = compose(self.name, call, ask, {**_FIELDS, "image": image})
         note_sent(self._folder, request.client_id, call.where, body)
         answer = await self._api.post_once(f"/{call.where}", json={"input": body})
         job = text_of(answer.data, "taskId") or text_of(answer.data, "data", "taskId")

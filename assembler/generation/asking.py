@@ -40,6 +40,7 @@ _WORDS: Mapping[Meaning, str] = {
     "negative": "a negative prompt",
     "guidance": "guidance",
 }
+_SHOT_WORDS = 512
 _SHAPES = {"16:9": Fraction(16, 9), "9:16": Fraction(9, 16), "1:1": Fraction(1)}
 
 
@@ -186,6 +187,7 @@ def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) ->
                 ask,
                 "leave it out, or take another model or provider.",
             )
+    _check_shots(provider, ask)
     for name, value in ask.link.options.items():
         if name not in call.takes:
             known = ", ".join(call.takes)
@@ -194,6 +196,18 @@ def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) ->
     for name in sorted(call.needs - body.keys()):
         raise _refused(f"{where} needs {name}", ask, "give it in the timeline.")
     return body
+
+
+def _check_shots(provider: str, ask: Ask) -> None:
+    """Each shot carries the words that hold for all, and Kling takes so many for one."""
+    for number, shot in enumerate(ask.shots, 1):
+        if len(shot.prompt) > _SHOT_WORDS:
+            raise _refused(
+                f"{provider}: shot {number} has {len(shot.prompt)} characters with the words that "
+                f"hold for all shots; {_SHOT_WORDS} can be sent",
+                ask,
+                "shorten the segment's prompt or the shot's.",
+            )
 
 
 def _bare(words: str) -> str:

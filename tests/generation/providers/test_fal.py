@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assembler.generation.base import NotSubmittedError
+from assembler.generation.base import Failed, NotSubmittedError, Queued, Running
 from assembler.generation.providers.fal import Fal
 from tests.generation.providers.shops import (
     QUICK,
@@ -18,6 +18,7 @@ from tests.generation.providers.shops import (
     emptied,
     named,
     request_of,
+    run,
     shots,
     submitted,
 )
@@ -155,6 +156,31 @@ def test_elements_are_given_by_options(server: fal.Fal, provider: Fal, files: Fi
     submitted(provider, request_of(wanted, files, "start"))
     (made,) = server.jobs.values()
     assert (hero, "") == (made.body["elements"], made.fails)
+
+
+def test_a_request_waits_runs_and_can_be_cancelled(
+    server: fal.Fal, provider: Fal, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "run_s", 60.0)
+    job = submitted(provider, request_of(asked("fal", "kling-3.0", "text"), files))
+    (made,) = server.jobs.values()
+    assert Queued() == run(provider, provider.poll(job))
+    made.made_s -= 30
+    made.done_s -= 30
+    assert Running() == run(provider, provider.poll(job))
+    run(provider, provider.cancel(job))
+    assert isinstance(run(provider, provider.poll(job)), Failed)
+
+
+def test_shots_with_too_many_words_are_refused(
+    server: fal.Fal, provider: Fal, files: Files
+) -> None:
+    wanted = asked("fal", "kling-3.0", "text", prompt="Fog. " * 101, shots=TWO)
+    with pytest.raises(
+        NotSubmittedError, match="for all shots; 512 can be sent"
+    ):
+        submitted(provider, request_of(wanted, files))
+    assert server.calls == []
 
 
 def test_an_option_that_the_endpoint_has_no_field_for_is_refused(

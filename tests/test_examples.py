@@ -92,6 +92,16 @@ EXAMPLES = [
             "12f}, in: 0.5s": "12f}, in: 0.5s, out: 2s",
         },
     ),
+    Example(
+        "layers-and-looks",
+        1 + 1 + 1.5 + 1.5,
+        cuts={
+            "duration: 2.5s, move": "duration: 1s, move",
+            "duration: 3s": "duration: 1s",
+            "out: 3s": "out: 2s",
+            "out: 4s": "out: 2.5s",
+        },
+    ),
     Example("vertical-cut", 2 + 1.5, cuts={"duration: 4s": "duration: 2s", "out: 4s": "out: 2.5s"}),
 ]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from assembler.errors import AssemblerError, BudgetError, GenerateError
+from assembler.errors import AssemblerError, BudgetError, GenerateError, UsageError
 from assembler.generation import provider_class
 from assembler.generation.base import (
     CantTell,
@@ -188,6 +188,17 @@ def _on_disk(
     return takes, missing
 
 
+def _concurrency(provider: str) -> int | None:
+    """Jobs at once that an account takes of each model, where the user says it."""
+    variable = f"ASSEMBLER_{provider.upper().replace('-', '_')}_CONCURRENCY"
+    said = os.environ.get(variable, "").strip()
+    if not said:
+        return None
+    if not said.isdecimal() or int(said) < 1:
+        raise UsageError(f"{variable} is {said!r}", fix="give a whole number from 1.")
+    return int(said)
+
+
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
     one: BaseException = several
     while isinstance(one, BaseExceptionGroup):
@@ -262,7 +273,7 @@ class _Run:
             self.ended[link.id].set()
 
     def _slot(self, link: Link, provider: Provider) -> CapacityLimiter:
-        most = provider.can.concurrency or self.workers
+        most = _concurrency(link.provider) or provider.can.concurrency or self.workers
         return self.slots.setdefault((link.provider, link.model), CapacityLimiter(most))
 
     def _raise_failures(self) -> None:
@@ -348,32 +359,33 @@ class _Run:
         begin, sendings = time.monotonic(), 0
         while True:
             sendings += 1
-            # A request that has left is waited for (it has a time limit of its own): its reply is
-            # worth more than a quick stop.
-            with anyio.CancelScope(shield=True):
-                self.ledger.sending(row.client_id)
-                try:
-                    job = await provider.submit(request)
-                except ThrottledError as exc:
-                    self.ledger.not_sent(row.client_id, exc.what)
-                    if time.monotonic() - begin > self._patience_s:
-                        raise
-                    pause_s = max(wait_s, exc.after_s or 0.0)
-                    wait_s = min(2 * wait_s, longest_s)
-                except NotSubmittedError as exc:
-                    self.ledger.failed(row.client_id, exc.what)
+            try:
+                return await self._sent(row, provider, request)
+            except ThrottledError as exc:
+                self.ledger.not_sent(row.client_id, exc.what)
+                if time.monotonic() - begin > self._patience_s:
                     raise
-                except AssemblerError as exc:
-                    # The request has left: whether it has become a job is looked up, never guessed.
-                    row = await self._looked_up(row, provider, request, exc)
-                    if row.state != "intended":
-                        return row
-                    if sendings >= _SENDINGS:
-                        raise
-                    pause_s, wait_s = wait_s, min(2 * wait_s, longest_s)
-                else:
-                    return self.ledger.accepted(row.client_id, job)
+                pause_s = max(wait_s, exc.after_s or 0.0)
+            except NotSubmittedError as exc:
+                self.ledger.failed(row.client_id, exc.what)
+                raise
+            except AssemblerError as exc:
+                # The request has left: whether it has become a job is looked up, never guessed.
+                row = await self._looked_up(row, provider, request, exc)
+                if row.state != "intended":
+                    return row
+                if sendings >= _SENDINGS:
+                    raise
+                pause_s = wait_s
+            wait_s = min(2 * wait_s, longest_s)
             await anyio.sleep(pause_s)
+
+    async def _sent(self, row: Submission, provider: Provider, request: Request) -> Submission:
+        """A request that has left is waited for, if the user stops: its reply is worth more."""
+        with anyio.CancelScope(shield=True):  # it has a time limit of its own
+            self.ledger.sending(row.client_id)
+            job = await provider.submit(request)
+            return self.ledger.accepted(row.client_id, job)
 
     async def _looked_up(
         self,
@@ -420,6 +432,8 @@ class _Run:
                         begin = time.monotonic()
                     elif time.monotonic() - begin >= self.wait_s:
                         raise WaitingError(row.provider, link.where, fix, note)
+                    self._say(f"link {link.id}: {ask}")
+                    self._say(f"link {link.id}: {note}" if note else "")
                 case Queued():
                     pass
             if time.monotonic() - begin > self._patience_s:
@@ -445,8 +459,6 @@ class _Run:
         with anyio.CancelScope(
             shield=True
         ):  # the clip lies at its place: a stop here would lose it
-                    self._say(f"link {link.id}: {ask}")
-                    self._say(f"link {link.id}: {note}" if note else "")
             take, sha256 = await to_thread.run_sync(
                 keep, self.project, link, row, info, notes, request.start
             )

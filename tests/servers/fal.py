@@ -202,6 +202,8 @@ class Fal(Platform):
             return Reply(404, {"detail": "Request not found"})
         if state == "failed":
             wrong = json.loads(job.fails) if job.fails else {"detail": "cancelled"}
+            if "runner_" in job.fails:
+                return Reply(503, wrong, {"X-Fal-Error-Type": "runner_disconnected"})
             return Reply(422, wrong, {"X-Fal-Retryable": "false"})
         return Reply(200, self._output(job))
 

@@ -73,9 +73,10 @@ _CLOCKS_S = 120.0
 """By which fal's clock may differ from ours."""
 _KEPT_S = 30 * 86400.0
 """How long payloads are kept."""
+_FINAL = (400, 404, 413, 415, 422)
+"""Statuses of a result that say something about the job; others may pass."""
 _KINDS: Mapping[str, Trouble] = {
     "content_policy_violation": "policy",
-    "no_media_generated": "policy",
     "request_timeout": "server",
     "startup_timeout": "server",
     "runner_scheduling_failure": "server",
@@ -248,12 +249,13 @@ class Fal(Provider):
         note = sent_note(self._folder, sent.client_id)
         if note is None:
             return NotMade()
+        taken = {job.rpartition("/")[2] for job in sent.taken}
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             async for item in self._listed(note.where, note.at_s):
-                job = f"{note.where}/requests/{text_of(item, 'request_id')}"
-                if job not in sent.taken and note.is_of(item.get("json_input")):
-                    return Found(job)
+                request = text_of(item, "request_id")
+                if request not in taken and note.is_of(item.get("json_input")):
+                    return Found(f"{note.where}/requests/{request}")
         return CantTell(
             "fal doesn't list it (it may list requests only when they have ended; run again later)"
         )
@@ -292,17 +294,22 @@ class Fal(Provider):
                 raise self._queue.error(Refusal("server", f"an unknown status: {other!r}"))
 
     async def _ended(self, job: str, at: str, status: Answer) -> JobState:
-        answer = await self._queue.ask("GET", f"/{at}", fine=range(400, 600))
+        failure = _failure(status)
+        answer = await self._queue.ask("GET", f"/{at}", fine=range(400, 600) if failure else _FINAL)
         if answer.status == 404:  # results are kept for an hour, payloads for a month
             answer = await self._kept(job) or answer
         url = text_of(answer.data, "video", "url")
         if answer.status < 300 and url:
             return Done(url)
-        refusal = _judge(answer) or _failure(status) or by_status(answer)
-        if answer.status < 300:
-            refusal = _failure(status) or Refusal("server", "the result has no video")
-        said = self._queue.error(refusal)
-        return Failed(said.what, said.fix, refusal.trouble)
+        refusal = _judge(answer) or failure
+        if answer.status == 400 and refusal and "in progress" in refusal.said:
+            return Running()
+        if failure is None and (answer.status == 404 or refusal is None):
+            # What can't be had now may be had later: only what fal calls failed has failed.
+            raise self._queue.error(refusal or Refusal("server", "the result names no video"))
+        assert refusal is not None
+        error = self._queue.error(refusal)
+        return Failed(error.what, error.fix, refusal.trouble)
 
     async def _kept(self, job: str) -> Answer | None:
         """The result as the list of requests keeps it."""

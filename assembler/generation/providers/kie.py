@@ -203,7 +203,9 @@ class Kie(Provider):
                 return Running()
             case "success":
                 url = _clip_of(text_of(data, "resultJson"))
-                return Done(url) if url else ended(self._api, "the job has no clip", "server")
+                if url:
+                    return Done(url)
+                raise self._api.error(Refusal("server", "a finished job names no clip"))
             case "fail":
                 said = text_of(data, "failMsg") or f"code {text_of(data, 'failCode')}"
                 return ended(self._api, said)

@@ -177,7 +177,9 @@ class Piapi(Provider):
                 return Running()
             case "completed":
                 url = _clip_of(data.get("output"))
-                return Done(url) if url else ended(self._api, "the task has no clip", "server")
+                if url:
+                    return Done(url)
+                raise self._api.error(Refusal("server", "a completed task names no clip"))
             case "failed":
                 said = text_of(data, "error", "message") or text_of(data, "error", "raw_message")
                 return ended(self._api, said or "the task has failed")

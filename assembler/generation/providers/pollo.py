@@ -143,9 +143,9 @@ class Pollo(Provider):
                 return Running()
             case "succeed":
                 url = text_of(made, "url")
-                if not url:
-                    return ended(self._api, "the generation has no clip", "server")
-                return Done(url, _dollars(data))
+                if url:
+                    return Done(url, _dollars(data))
+                raise self._api.error(Refusal("server", "a finished generation names no clip"))
             case "failed":
                 return ended(self._api, text_of(made, "failMsg") or "the generation has failed")
             case other:

@@ -292,10 +292,12 @@ class Scenario(Provider):
     async def _clip(self, job: Mapping[str, Any]) -> JobState:
         assets = record_of(job, "metadata").get("assetIds")
         if not isinstance(assets, list) or not assets:
-            return ended(self._api, "the job has no clip", "server")
+            raise self._api.error(Refusal("server", "a finished job names no clip"))
         answer = await self._api.ask("GET", f"/assets/{quote(str(assets[0]), safe='')}")
         url = text_of(answer.data, "asset", "url")
-        return Done(url) if url else ended(self._api, "the clip has no address", "server")
+        if url:
+            return Done(url)
+        raise self._api.error(Refusal("server", "the clip has no address"))
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, without the key."""

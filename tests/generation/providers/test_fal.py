@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,13 +173,23 @@ def test_a_request_waits_runs_and_can_be_cancelled(
     assert isinstance(run(provider, provider.poll(job)), Failed)
 
 
+def test_a_request_that_fals_runners_have_lost_has_failed_by_their_fault(
+    server: fal.Fal, provider: Fal, files: Files
+) -> None:
+    job = submitted(provider, request_of(asked("fal", "kling-3.0", "text"), files))
+    (made,) = server.jobs.values()
+    lost = {"loc": ["body"], "msg": "Runner disconnected", "type": "runner_disconnected"}
+    made.fails = json.dumps({"detail": [lost]})
+    ended = run(provider, provider.poll(job))
+    assert isinstance(ended, Failed)
+    assert ("server", "Runner disconnected" in ended.reason) == (ended.trouble, True)
+
+
 def test_shots_with_too_many_words_are_refused(
     server: fal.Fal, provider: Fal, files: Files
 ) -> None:
     wanted = asked("fal", "kling-3.0", "text", prompt="Fog. " * 101, shots=TWO)
-    with pytest.raises(
-        NotSubmittedError, match="for all shots; 512 can be sent"
-    ):
+    with pytest.raises(NotSubmittedError, match="for all shots; 512 can be sent"):
         submitted(provider, request_of(wanted, files))
     assert server.calls == []
 

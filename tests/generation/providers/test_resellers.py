@@ -299,6 +299,21 @@ def test_a_result_that_fal_has_forgotten_is_read_from_its_list(opened: Open) -> 
     assert len(server.jobs) == 1
 
 
+def test_trouble_of_fals_while_a_result_is_asked_for_is_no_failure_of_the_job(
+    opened: Open,
+) -> None:
+    """Only what fal calls failed has failed: the job is paid."""
+    shop = SHOPS[0]
+    with opened(shop) as (server, provider, project):
+        server.slow_s = 0.0
+        server.faults.add("poll", "slow", "error_before", "error_before", "error_before")
+        with pytest.raises(ProviderError, match="trouble of its own"):
+            runs.run([_link(shop)], project, provider)
+        assert runs.rows(project)[0].state == "accepted"
+        runs.run([_link(shop)], project, provider)
+    assert len(server.jobs) == 1
+
+
 def test_kie_refuses_what_comes_too_fast_and_it_is_sent_later(opened: Open) -> None:
     shop = SHOPS[2]
     with opened(shop) as (server, provider, project):

@@ -334,6 +334,25 @@ def test_a_clip_under_the_wrong_name_is_not_taken(tmp_path: Path, start: ImageFi
     assert f"{dawn}.mp4 is 0.25 s long, asked for were 1.04 s" in said
 
 
+def test_a_changed_prompt_takes_the_old_sheet_away(tmp_path: Path, start: ImageFile) -> None:
+    """People see one sheet for a link; the old wording comes back when its author goes back."""
+    old_words, new_words = (
+        plan_of([by_hand(start=start, prompt=text)]) for text in ("Mist.", "Fog.")
+    )
+    project = project_in(tmp_path)
+    waits(old_words, project)
+    (first,) = sheets(project)
+    waits(new_words, project)
+    (second,) = sheets(project)
+    assert first != second
+    waits(old_words, project)
+    assert sheets(project) == [first]
+    put(project, "any.mp4", film(tmp_path / "made.mp4", picture(1)))
+    assert "dawn.1" in run(old_words, project)
+    with Ledger(project.ledger) as ledger:
+        assert len(ledger.submissions()) == 2
+
+
 def test_a_lost_take_is_copied_from_the_inbox_again(tmp_path: Path) -> None:
     plan, project = plan_of([by_hand()]), project_in(tmp_path)
     waits(plan, project)
@@ -343,6 +362,8 @@ def test_a_lost_take_is_copied_from_the_inbox_again(tmp_path: Path) -> None:
     run(plan, project)["dawn.1"].unlink()
     clip.unlink()
     assert "dawn.1" in waits(plan, project).what
+    put(project, clip.name, film(tmp_path / "other.mp4", picture(6)))
+    assert "dawn.1" in run(plan, project)
     with Ledger(project.ledger) as ledger:
         assert len(ledger.submissions()) == 1
 
@@ -351,10 +372,10 @@ def test_a_lost_take_is_copied_from_the_inbox_again(tmp_path: Path) -> None:
 async def test_a_sheet_that_is_not_wanted_any_more_goes(tmp_path: Path) -> None:
     provider = Manual(tmp_path / ".assembler/jobs/manual")
     job = await provider.submit(Request(by_hand(), "asm-1234567890ab", None, None))
-    assert (provider.outbox / job / "sheet.md").is_file()
-    (provider.outbox / job / "notes.txt").write_text("mine", encoding="utf-8")
+    assert (provider.desk.outbox / job / "sheet.md").is_file()
+    (provider.desk.outbox / job / "notes.txt").write_text("mine", encoding="utf-8")
     await provider.cancel(job)
-    assert [p.name for p in (provider.outbox / job).iterdir()] == ["notes.txt"]
+    assert [p.name for p in (provider.desk.outbox / job).iterdir()] == ["notes.txt"]
 
 
 @pytest.fixture

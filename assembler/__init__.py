@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assembler.assemble.imports import import_cut
     from assembler.assemble.masters import locate as sync
     from assembler.assemble.prepare import check, plan, schema
+    from assembler.assemble.ranking import rank_takes
     from assembler.assemble.stitch import measure as seam
     from assembler.assemble.stitch import stitch
     from assembler.cut.model import Cut
@@ -36,6 +37,7 @@ __all__ = [
     "import_cut",
     "mix",
     "plan",
+    "rank_takes",
     "render",
     "schema",
     "seam",
@@ -52,6 +54,7 @@ _HOMES = {
     "import_cut": ("assembler.assemble.imports", "import_cut"),
     "mix": ("assembler.assemble.film", "mix"),
     "plan": ("assembler.assemble.prepare", "plan"),
+    "rank_takes": ("assembler.assemble.ranking", "rank_takes"),
     "render": ("assembler.assemble.film", "render"),
     "schema": ("assembler.assemble.prepare", "schema"),
     "seam": ("assembler.assemble.stitch", "measure"),

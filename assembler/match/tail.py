@@ -53,12 +53,14 @@ def handoff_frame(tail: F32) -> tuple[int, str]:
         if good[n]:
             if n == last:
                 return last, ""
-            return n, why if n < last - held else f"the last {_frames(held)} only hold a picture"
+            return n, why if n < last - held else _only_held(held)
     return last, ""
 
 
-def _frames(count: int) -> str:
-    return "frame" if count == 1 else f"{count} frames"
+def _only_held(frames: int) -> str:
+    if frames == 1:
+        return "the last frame only holds a picture"
+    return f"the last {frames} frames only hold a picture"
 
 
 def _sound(tail: F32) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], str]:

@@ -14,7 +14,7 @@ from assembler.cut.captions import too_fast
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS
-from assembler.generation.run import done_keys
+from assembler.generation.shelf import shelf_of
 from assembler.generation.trends import drifting, trimmed
 from assembler.layers.captions import check_captions, read_captions
 from assembler.layers.titles import check_words
@@ -22,7 +22,7 @@ from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
 from assembler.planning.guard import costs_more
 from assembler.planning.ledger import chosen_takes
-from assembler.planning.model import Plan
+from assembler.planning.model import Plan, Shelf
 from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
 from assembler.planning.workflow import COMFYUI, problems_of, recipes
@@ -71,6 +71,8 @@ class Prepared:
     deliveries: tuple[Delivery, ...]
     seams: Mapping[str, SeamPreset]
     """Seam preset by segment id."""
+    shelf: Shelf
+    """Takes that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +231,12 @@ def prepare_loaded(
         draft=draft,
         fetched=fetched,
         recipes={} if draft else recipes(loaded.timeline, provider),
+        chosen=chosen_takes(project.ledger),
     )
     _check_workflows(loaded, built, project.root)
-    planned = with_states(built, done_keys(built, project))
-    return Prepared(loaded, project, stock, planned, deliveries, seams)
+    shelf = shelf_of(built, project)
+    planned = with_states(built, shelf)
+    return Prepared(loaded, project, stock, planned, deliveries, seams, shelf)
 
 
 def _check_workflows(loaded: Loaded, plan: Plan, root: Path) -> None:

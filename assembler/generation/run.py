@@ -44,10 +44,10 @@ from assembler.generation.base import (
 from assembler.generation.handing import HandingOn, Start
 from assembler.generation.inputs import files_of
 from assembler.generation.refusals import ExpiredError
-from assembler.generation.takes import checked, existing, keep, take_path
+from assembler.generation.takes import checked, existing, keep, on_disk, take_path
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo
-from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
+from assembler.planning.ledger import Busy, Intent, Ledger, Submission
 from assembler.planning.model import Link, Plan, Step
 from assembler.planning.project import Project
 
@@ -119,13 +119,15 @@ def generate(
         LinksFailedError: If more than one link failed.
         GenerateError: If one link failed, or the run was cancelled.
     """
-    takes, missing = _on_disk(plan, project, _chosen(plan, project))
-    if not missing:
+    chosen = _chosen(plan, project)
+    takes = _on_disk(plan, project, chosen)
+    others = _others(plan, project, chosen)
+    if len(takes) == len(plan.steps) and not others:
         return takes
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
         run = _Run(
             plan, project, ledger, dict(providers or {}), on_progress, cancel or threading.Event(),
-            budget_usd, wait_s, takes, workers or os.cpu_count() or 1, on_note,
+            budget_usd, wait_s, takes, others, workers or os.cpu_count() or 1, on_note,
         )  # fmt: skip
         _in_event_loop(run.all)
     return {step.link.id: takes[step.link.id] for step in plan.steps}
@@ -153,12 +155,6 @@ def _in_event_loop(work: Callable[[], Awaitable[None]]) -> None:
         raise failures[0]
 
 
-def done_keys(plan: Plan, project: Project) -> frozenset[str]:
-    """Keys of the links whose take is on disk, for `planning.build.with_states`."""
-    takes, _ = _on_disk(plan, project, chosen_takes(project.ledger))
-    return frozenset(plan.link(id_).key for id_ in takes)
-
-
 def settle(project: Project, client_id: str, job: str | None) -> Submission:
     """The user's word on a lost submission: its job, or None when the provider has made none."""
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
@@ -174,18 +170,31 @@ def _chosen(plan: Plan, project: Project) -> dict[str, int]:
         return {s.link.key: ledger.chosen(s.link.key) for s in plan.steps}
 
 
-def _on_disk(
+def _on_disk(plan: Plan, project: Project, numbers: Mapping[str, int]) -> dict[str, Take]:
+    """Chosen takes that are there, by link."""
+    found = ((s.link, existing(project, s.link, numbers.get(s.link.key, 1))) for s in plan.steps)
+    return {link.id: take for link, take in found if take is not None}
+
+
+def _others(
     plan: Plan, project: Project, numbers: Mapping[str, int]
-) -> tuple[dict[str, Take], list[Link]]:
-    """Takes that are there, by link, and the links that have none."""
-    takes, missing = {}, []
-    for step in plan.steps:
-        take = existing(project, step.link, numbers.get(step.link.key, 1))
-        if take is None:
-            missing.append(step.link)
-        else:
-            takes[step.link.id] = take
-    return takes, missing
+) -> tuple[tuple[Step, int], ...]:
+    """Takes beside the chosen ones that the author wants to choose from and that aren't there."""
+    return tuple(
+        (step, number)
+        for step in plan.steps
+        for number in range(1, step.link.takes + 1)
+        if step.link.takes > 1
+        and number != numbers.get(step.link.key, 1)
+        and not on_disk(project, step.link.key, number)
+    )
+
+
+def _varied(link: Link, number: int) -> Link:
+    """The link for a take of that number: with one seed all takes would be one."""
+    if link.seed is None or number == 1:
+        return link
+    return replace(link, seed=(link.seed + number - 1) % 2**32)
 
 
 def _concurrency(provider: str) -> int | None:
@@ -219,6 +228,8 @@ class _Run:
     budget_usd: Decimal | None
     wait_s: float | None
     takes: dict[str, Take]
+    others: tuple[tuple[Step, int], ...]
+    """Further takes to make, with their numbers."""
     workers: int
     on_note: Callable[[str], None] | None
     told: set[str] = field(default_factory=set)
@@ -240,6 +251,8 @@ class _Run:
                 async with anyio.create_task_group() as links:
                     for step in missing:
                         links.start_soon(self._link, step)
+                    for step, number in self.others:
+                        links.start_soon(self._other, step, number)
                 group.cancel_scope.cancel()
         except BaseExceptionGroup as several:
             raise _first(several) from several
@@ -256,6 +269,19 @@ class _Run:
 
     async def _link(self, step: Step) -> None:
         """One link, when what it hangs on is there; if that failed, it isn't begun."""
+        try:
+            take = await self._made(step, self.ledger.chosen(step.link.key), step.link.id)
+            if take is not None:
+                self.takes[step.link.id] = take
+        finally:
+            self.ended[step.link.id].set()
+
+    async def _other(self, step: Step, number: int) -> None:
+        """A take beside the chosen one."""
+        await self._made(step, number, f"{step.link.id} (take {number})")
+
+    async def _made(self, step: Step, number: int, name: str) -> Take | None:
+        """A take of a link when what it hangs on is there; None when that or the take failed."""
         link = step.link
         try:
             for before in step.after:
@@ -264,13 +290,12 @@ class _Run:
             if all(before in self.takes for before in step.after):
                 provider = self._provider(link.provider)
                 async with self._slot(link, provider):
-                    self.takes[link.id] = await self._take(link, provider)
+                    return await self._take(link, provider, number)
         except ProviderError as exc:
-            self.failures[link.id] = exc.at(link.where)
+            self.failures[name] = exc.at(link.where)
         except AssemblerError as exc:
-            self.failures[link.id] = exc
-        finally:
-            self.ended[link.id].set()
+            self.failures[name] = exc
+        return None
 
     def _slot(self, link: Link, provider: Provider) -> CapacityLimiter:
         most = _concurrency(link.provider) or provider.can.concurrency or self.workers
@@ -291,8 +316,9 @@ class _Run:
 
     def _join_waiting(self) -> None:
         """One sentence for all clips that people have to make."""
-        failed = ((s.link.id, self.failures.get(s.link.id)) for s in self.plan.steps)
-        waiting = {id_: error for id_, error in failed if isinstance(error, WaitingError)}
+        order = {step.link.id: n for n, step in enumerate(self.plan.steps)}
+        failed = sorted(self.failures.items(), key=lambda item: order[item[0].split(" ")[0]])
+        waiting = {name: error for name, error in failed if isinstance(error, WaitingError)}
         if not waiting:
             return
         first, *others = waiting
@@ -306,10 +332,9 @@ class _Run:
 
     # -- one link --------------------------------------------------------------------------
 
-    async def _take(self, link: Link, provider: Provider) -> Take:
-        number = self.ledger.chosen(link.key)
+    async def _take(self, link: Link, provider: Provider, number: int) -> Take:
         start = await to_thread.run_sync(self.handing.start, link, number)
-        link = self.handing.asked(link, start)
+        link = _varied(self.handing.asked(link, start), number)
         request = await to_thread.run_sync(self._request, link, start)
         row = await self._claimed(link, number, provider)
         while True:
@@ -322,7 +347,7 @@ class _Run:
                     row = await self._finished(row, provider, link)
                 case "done":
                     take = await self._downloaded(row, provider, request)
-                    self._tell(link.id, 1.0)
+                    self._tell(row, 1.0)
                     return take
                 case "fetched":
                     take_here = await to_thread.run_sync(existing, self.project, link, number)
@@ -385,7 +410,8 @@ class _Run:
         with anyio.CancelScope(shield=True):  # it has a time limit of its own
             self.ledger.sending(row.client_id)
             job = await provider.submit(request)
-            return self.ledger.accepted(row.client_id, job)
+            row = self.ledger.accepted(row.client_id, job)
+        return row
 
     async def _looked_up(
         self,
@@ -411,8 +437,9 @@ class _Run:
         raise GenerateError(
             f"{link.provider}: link {link.id} was sent, but the reply was lost{lost}; {found.why}",
             link.where,
-            f"see in your list of jobs at {link.provider} whether one was made, then tell "
-            f"assembler.generation.run.settle(project, {row.client_id!r}, its id or None).",
+            f"see in your list of jobs at {link.provider} whether one was made, then say "
+            f"`assembler takes settle {self.project.timeline.name} {row.client_id}` with "
+            "`--job ID`, or with `--none`.",
         ) from cause
 
     async def _finished(self, row: Submission, provider: Provider, link: Link) -> Submission:
@@ -426,7 +453,7 @@ class _Run:
                     self.ledger.failed(row.client_id, reason, billed)
                     raise ProviderError(self._said(row, reason), link.where, fix, trouble)
                 case Running(progress):
-                    self._tell(link.id, min(progress or 0.0, 0.99))
+                    self._tell(row, min(progress or 0.0, 0.99))
                 case Waiting(ask, fix, note):
                     if self.wait_s is None:
                         begin = time.monotonic()
@@ -498,9 +525,10 @@ class _Run:
             self.on_note(text)
         self.told.add(text)
 
-    def _tell(self, link: str, share: float) -> None:
-        if self.on_progress is not None:
-            self.on_progress(link, share)
+    def _tell(self, row: Submission, share: float) -> None:
+        beside = any((s.link.key, n) == (row.key, row.number) for s, n in self.others)
+        if self.on_progress is not None and not beside:
+            self.on_progress(row.link, share)
 
     def _provider(self, name: str) -> Provider:
         if name not in self.providers:

@@ -7,7 +7,7 @@ Nothing is read or written here. What a model can't do is collected and raised a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -20,6 +20,7 @@ from assembler.planning.files import file_clip
 from assembler.planning.guard import guarded, with_longer
 from assembler.planning.links import LinkShape, shapes_of
 from assembler.planning.model import (
+    Change,
     FileClip,
     FrameSource,
     Handoff,
@@ -27,12 +28,13 @@ from assembler.planning.model import (
     Link,
     LinkState,
     Plan,
+    Shelf,
     Step,
 )
 from assembler.planning.problems import Loaded, Problems
 from assembler.planning.row import Place, places
 from assembler.planning.settings import Inputs, Settings, settings_of
-from assembler.spec.model import Segment, Timeline
+from assembler.spec.model import Segment
 from assembler.spec.presets import GenerationKind, ModelPreset
 
 
@@ -46,6 +48,7 @@ def build(
     draft: bool = False,
     fetched: Mapping[str, Path] | None = None,
     recipes: Mapping[str, str] | None = None,
+    chosen: Mapping[str, int] | None = None,
 ) -> Plan:
     """
     Plan of a timeline, with no take made yet.
@@ -59,32 +62,52 @@ def build(
         draft: Makes every link with the free `animatic` instead.
         fetched: Where the clips of URL segments lie, by URL; those that aren't there yet are noted.
         recipes: What else decides the clips of a segment, by its id: hashes of its workflows.
+        chosen: Numbers of the takes that were chosen, by link key: what goes on from another take
+            is another link.
 
     Raises:
         PlanError: With everything that the models and files can't do.
     """
     inputs = Inputs(loaded.timeline, media, models, provider, draft)
-    builder = _Builder(loaded, inputs, hashes, fetched or {}, recipes or {})
+    builder = _Builder(loaded, inputs, hashes, fetched or {}, recipes or {}, chosen or {})
     return builder.plan()
 
 
-def with_states(plan: Plan, done: Collection[str]) -> Plan:
-    """The plan with each step's state, given the keys of the takes that exist."""
-    finished = {s.link.id for s in plan.steps if s.link.key in done}
+def with_states(plan: Plan, shelf: Shelf) -> Plan:
+    """The plan with what is there, what must be made and why, given the takes that exist."""
+    finished = {s.link.id for s in plan.steps if shelf.number(s.link) not in shelf.missing(s.link)}
     steps = []
     for step in plan.steps:
-        missing = tuple(a for a in step.after if a not in finished)
-        state, why = _state(step.link.id in finished, missing)
-        steps.append(replace(step, state=state, why=why))
+        link, to_make = step.link, len(shelf.missing(step.link))
+        change, changed = _change(link, shelf)
+        waits = tuple(a for a in step.after if a not in finished)
+        state: LinkState = "done" if link.id in finished else "waiting" if waits else "ready"
+        if state == "done":
+            wanted = len(shelf.wanted(link))
+            why = f"{wanted - to_make} of {wanted} takes are there" if to_make else _THERE
+        elif waits:
+            known = "" if change == "new" else f"{changed}; "
+            why = f"{known}waits for {' and '.join(waits)}"
+        else:
+            why = changed
+        steps.append(replace(step, state=state, why=why, to_make=to_make, change=change))
     return replace(plan, steps=tuple(steps))
 
 
-def _state(done: bool, missing: tuple[str, ...]) -> tuple[LinkState, str]:
-    if done:
-        return "done", "its take is there"
-    if missing:
-        return "waiting", f"waits for {' and '.join(missing)}"
-    return "ready", "new: no take yet"
+_THERE = "its take is there"
+
+
+def _change(link: Link, shelf: Shelf) -> tuple[Change, str]:
+    """Why a link has no take, in short and in words."""
+    older, number = shelf.older.get(link.id), shelf.number(link)
+    if shelf.on_disk.get(link.key):
+        return "new", f"take {number} was asked for"
+    if older is None:
+        return "new", "new: no take yet"
+    if older.asked_key == link.asked_key:
+        return "start", "starts on another frame now: make it anew, or keep its older take"
+    names = " and ".join(older.changed) or "what is asked for"
+    return "asked", f"{names} has changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +131,10 @@ class _Builder:
         hashes: Mapping[Path, str],
         fetched: Mapping[str, Path],
         recipes: Mapping[str, str],
+        chosen: Mapping[str, int],
     ) -> None:
         self.loaded = loaded
+        self.chosen = chosen
         self.recipes = recipes
         self.inputs = inputs
         self.hashes = hashes
@@ -131,7 +156,7 @@ class _Builder:
                 self.add_generated(place)
         self.problems.raise_any()
         return Plan(
-            with_states(Plan(tuple(self.steps), ()), ()).steps,
+            with_states(Plan(tuple(self.steps), ()), Shelf()).steps,
             tuple(self.files),
             tuple(dict.fromkeys(self.notes)),
             {step.link.id: step.link for step in self.steps},
@@ -176,17 +201,11 @@ class _Builder:
         if settings is None:
             return
         self.notes += settings.notes
-        wanted = self._takes(segment)
-        if wanted > 1:
-            self.notes.append(f"{segment.id}: {wanted} takes asked for; one is made at a time")
         before = len(self.problems)
         shapes = shapes_of(place, settings, self.inputs, self.problems)
         if shapes and len(self.problems) == before:
             self._check_transitions(place, sum(s.shown_frames for s in shapes))
             self._add_links(place, settings, shapes, start)
-
-    def _takes(self, segment: Segment) -> int:
-        return segment.takes or self.inputs.timeline.defaults.takes
 
     def _check_transitions(self, place: Place, frames: int) -> None:
         needed = place.joint.after + place.following.before
@@ -228,7 +247,8 @@ class _Builder:
                 link = with_longer(link, shape, settings, self.rate, price)
             self.steps.append(Step(link, "waiting", "", own_start.after if own_start else ()))
             frame = shape.handoff_frame
-            start = _End(Handoff(link.id, frame), (link.id,), (link.key, frame))
+            take = keys.take_key(link.key, self.chosen.get(link.key, 1))
+            start = _End(Handoff(link.id, frame), (link.id,), (take, frame))
         known = self._image(image) if image else start
         if known:
             self.ends[segment.id] = known
@@ -277,12 +297,14 @@ class _Builder:
             key="",
             price_usd=self._price(segment, settings, made.kind, shape.length_s),
             where=self.loaded.where("segments", place.index),
+            takes=segment.takes or self.inputs.timeline.defaults.takes,
             wanted_frames=shape.wanted_frames,
             head_frames=shape.head_frames,
             tail_frames=shape.tail_frames,
         )
         link = guarded(link, segment, self.inputs.timeline)
-        return replace(link, key=self._key(link, start, end, segment))
+        key, asked = self._keys(link, start, end, segment)
+        return replace(link, key=key, asked_key=asked)
 
     def _price(
         self, segment: Segment, settings: Settings, kind: GenerationKind, length_s: Fraction
@@ -297,7 +319,10 @@ class _Builder:
             voices=bool(segment.voices),
         )
 
-    def _key(self, link: Link, start: _End | None, end: _End | None, segment: Segment) -> str:
+    def _keys(
+        self, link: Link, start: _End | None, end: _End | None, segment: Segment
+    ) -> tuple[str, str]:
+        """Of everything, and of what is asked for whatever it starts on."""
         elements = segment.references.elements if segment.references else ()
         parts = keys.link_parts(
             link,
@@ -306,14 +331,15 @@ class _Builder:
             hashes=self.hashes,
             elements=elements,
         )
-        if link.drift_de is not None and start and start.after:
-            parts["drift"] = link.drift_de
         if self.recipes.get(segment.id):
             parts["recipe"] = self.recipes[segment.id]
+        asked = keys.content_key(**parts | {"start": None})
+        if link.drift_de is not None and start and start.after:
+            parts["drift"] = link.drift_de
         key = keys.content_key(**parts)
         self.copies[key] += 1
         copy = self.copies[key]
-        return key if copy == 1 else keys.content_key(**parts, copy=copy)
+        return key if copy == 1 else keys.content_key(**parts, copy=copy), asked
 
 
 def _in_order(all_places: Mapping[str, Place]) -> list[Place]:

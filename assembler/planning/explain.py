@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from assembler.planning.model import Handoff, ImageFile, LinkState, Plan, Step
+
+Redo = Literal["no", "must", "may"]
+"""may: only what it starts on has changed, so that its older take can be kept instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,14 @@ class PlanRow:
     audio: bool
     shots: int
     price_usd: Decimal | None
+    """Of what is still to be made; of the takes that are there when nothing is."""
+    takes: int
+    to_make: int
+    """Of `takes`."""
     state: LinkState
     why: str
+    redo: Redo
+    """Whether it has to be made."""
     prompt: str
     key: str
     where: str
@@ -56,6 +65,10 @@ class Totals:
     """Of those whose price is known."""
     unpriced: int
     """Links to be made whose price isn't known."""
+    keepable: int = 0
+    """Links to be made whose older take could be kept instead."""
+    keepable_usd: Decimal = Decimal(0)
+    """What keeping them would save."""
 
 
 def rows(plan: Plan) -> tuple[PlanRow, ...]:
@@ -80,13 +93,26 @@ def _row(step: Step) -> PlanRow:
         after=step.after,
         audio=link.audio,
         shots=len(link.shots),
-        price_usd=link.price_usd,
+        price_usd=step.price_usd if step.to_make else _times(link.price_usd, link.takes),
+        takes=link.takes,
+        to_make=step.to_make,
         state=step.state,
         why=step.why,
+        redo=_redo(step),
         prompt=link.prompt,
         key=link.key,
         where=link.where,
     )
+
+
+def _redo(step: Step) -> Redo:
+    if not step.to_make:
+        return "no"
+    return "may" if step.change == "start" else "must"
+
+
+def _times(price: Decimal | None, count: int) -> Decimal | None:
+    return None if price is None else price * count
 
 
 def _source(source: ImageFile | Handoff | None) -> str:
@@ -103,13 +129,17 @@ def _source(source: ImageFile | Handoff | None) -> str:
 
 def totals(plan: Plan) -> Totals:
     """The plan added up."""
-    left = [step.link for step in plan.steps if step.state != "done"]
+    steps = [step for step in plan.steps if step.to_make]
+    left = [step.link for step in steps]
+    kept = [step for step in steps if step.change == "start"]
     return Totals(
         links=len(plan.steps),
         to_make=len(left),
-        seconds=float(sum((link.length_s for link in left), Fraction(0))),
+        seconds=float(sum((s.link.length_s * s.to_make for s in steps), Fraction(0))),
         price_usd=plan.price_usd,
         unpriced=sum(link.price_usd is None for link in left),
+        keepable=len(kept),
+        keepable_usd=sum((step.price_usd or Decimal(0) for step in kept), Decimal(0)),
     )
 
 
@@ -123,7 +153,7 @@ def table(rows: Sequence[PlanRow], plan: Plan) -> str:
             row.provider if row.provider == row.model else f"{row.provider} {row.model}",
             f"{row.size[0]}x{row.size[1]}",
             row.start or "its prompt",
-            _money(row.price_usd),
+            money(row.price_usd),
             _state(row),
         )
         for row in rows
@@ -133,10 +163,11 @@ def table(rows: Sequence[PlanRow], plan: Plan) -> str:
 
 
 def _state(row: PlanRow) -> str:
-    return "done" if row.state == "done" else row.why
+    return "done" if not row.to_make else row.why
 
 
-def _money(usd: Decimal | None) -> str:
+def money(usd: Decimal | None) -> str:
+    """A price for people."""
     return "unknown" if usd is None else "free" if usd == 0 else f"${usd:.2f}"
 
 
@@ -153,10 +184,16 @@ def _sum(total: Totals) -> str:
         return "nothing to generate"
     if total.to_make == 0:
         return f"all {_links(total.links)} done; nothing to pay"
+    kept = (
+        f"; {_links(total.keepable)} ({money(total.keepable_usd)}) could be kept as they are: "
+        "`assembler takes keep`"
+        if total.keepable
+        else ""
+    )
     unknown = f" and {_links(total.unpriced)} of unknown price" if total.unpriced else ""
     return (
         f"{total.to_make} of {_links(total.links)} to make, {total.seconds:g} s, "
-        f"{_money(total.price_usd)}{unknown}"
+        f"{money(total.price_usd)}{unknown}{kept}"
     )
 
 

@@ -39,6 +39,11 @@ def content_key(**parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def take_key(key: str, number: int) -> str:
+    """Content key of one take of a link."""
+    return key if number == 1 else f"{key}-{number}"
+
+
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import psutil
 
@@ -323,6 +323,24 @@ class Ledger:
                 "INSERT OR REPLACE INTO choices VALUES (?, ?, ?)", (key, number, time.time())
             )
 
+    def adopt(self, key: str, link: str, file: str, sha256: str) -> None:
+        """Take 1 of *key* is a clip that was made, and paid, under another key."""
+        with self._writing():
+            self._db.execute(
+                "INSERT OR REPLACE INTO takes VALUES (?, 1, ?, ?, ?, ?)",
+                (key, link, file, sha256, time.time()),
+            )
+
+    def next_number(self, key: str) -> int:
+        """The number of a take that was never asked for."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT MAX(number) FROM (SELECT number FROM submissions WHERE key = ?1"
+                " UNION ALL SELECT number FROM takes WHERE key = ?1)",
+                (key,),
+            ).fetchone()
+        return int(row[0] or 0) + 1
+
     def chosen(self, key: str) -> int:
         """The take to use: 1 unless another was chosen."""
         with self._lock:
@@ -473,22 +491,37 @@ def _lives(owner: str) -> bool:
 
 def chosen_takes(path: Path) -> dict[str, int]:
     """Numbers of the takes that were chosen, by link key. Writes nothing, not even beside it."""
+    rows = _only_read(path, "choices", "SELECT key, number FROM choices")
+    return {str(key): int(number) for key, number in rows}
+
+
+def takes_made(path: Path) -> tuple[TakeRow, ...]:
+    """Every take that ever came, oldest first. Writes nothing either."""
+    rows = _only_read(path, "takes", "SELECT * FROM takes ORDER BY made_at, number")
+    return tuple(TakeRow(*row) for row in rows)
+
+
+def submissions_made(path: Path) -> tuple[Submission, ...]:
+    """Every submission, oldest first. Writes nothing either."""
+    rows = _only_read(path, "submissions", f"SELECT {_COLUMNS} FROM submissions ORDER BY id")
+    return tuple(_submission(row) for row in rows)
+
+
+def _only_read(path: Path, table: str, query: str) -> list[Any]:
     if not path.is_file():
-        return {}
+        return []
     # Without `immutable`, SQLite puts files of its own beside a ledger that nobody has open.
     still, live = "mode=ro&immutable=1", "mode=ro"
     open_now = path.with_name(f"{path.name}-wal").exists()
     for mode in (live, still) if open_now else (still,):
         try:
             with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True)) as db:
-                known = "SELECT 1 FROM sqlite_master WHERE name = 'choices'"
-                if not db.execute(known).fetchone():  # another run is just making it
-                    return {}
-                rows = db.execute("SELECT key, number FROM choices").fetchall()
+                known = "SELECT 1 FROM sqlite_master WHERE name = ?"
+                if not db.execute(known, (table,)).fetchone():  # another run is just making it
+                    return []
+                return db.execute(query).fetchall()
         except sqlite3.DatabaseError as exc:
             failure = exc
-        else:
-            return {key: int(number) for key, number in rows}
     raise _unreadable(path, failure) from failure
 
 

@@ -104,6 +104,10 @@ class Link:
     """Of `wanted_frames` that lie before the segment's start (handle of a transition)."""
     tail_frames: int = 0
     """Of `wanted_frames` that lie after the segment's end."""
+    takes: int = 1
+    """How many the author wants to choose from."""
+    asked_key: str = ""
+    """Hash of what is asked for, whatever it starts on."""
     elements: tuple[str, ...] = ()
     """The platform's ids of recurring figures and things."""
     drift_de: float | None = None

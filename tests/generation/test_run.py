@@ -32,7 +32,8 @@ from assembler.generation.base import (
     Running,
     Sent,
 )
-from assembler.generation.run import LinksFailedError, done_keys, generate, settle
+from assembler.generation.run import LinksFailedError, generate, settle
+from assembler.generation.shelf import shelf_of
 from assembler.media.frames import last_frames, read_frames
 from assembler.media.info import Colour
 from assembler.media.pixels import BT709
@@ -162,7 +163,7 @@ def test_second_run_makes_nothing(tmp_path: Path, clip: Path) -> None:
     second = generate(plan, project, providers={})
     assert first == second
     assert len(provider.submitted) == 1
-    assert done_keys(plan, project) == {plan.link("dawn.1").key}
+    assert shelf_of(plan, project).on_disk.keys() == {plan.link("dawn.1").key}
 
 
 def test_provenance_lies_beside_the_take(tmp_path: Path, clip: Path) -> None:
@@ -225,7 +226,7 @@ def test_failed_link_stops_only_what_hangs_on_it(tmp_path: Path, clip: Path) -> 
     with pytest.raises(GenerateError) as caught:
         generate(plan, project, providers={"rented": provider})
     assert caught.value.fix == "change the prompt."
-    assert done_keys(plan, project) == {plan.link("street.1").key}
+    assert shelf_of(plan, project).on_disk.keys() == {plan.link("street.1").key}
     assert len(provider.submitted) == 2
 
 

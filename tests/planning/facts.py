@@ -99,6 +99,7 @@ def planned(
     hashes: Mapping[str, str] | None = None,
     draft: bool = False,
     provider: str | None = None,
+    chosen: Mapping[str, int] | None = None,
 ) -> tuple[Loaded, Plan]:
     """A timeline from text, and its plan with the packaged models."""
     files = files or {}
@@ -115,5 +116,6 @@ def planned(
         hashes=digests,
         draft=draft,
         provider=provider,
+        chosen=chosen,
     )
     return timeline, plan

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from assembler.planning.build import with_states
 from assembler.planning.explain import rows, table, totals
+from assembler.planning.model import OlderTake, Shelf
 from tests.planning.facts import planned
 
 TEXT = """
@@ -30,7 +31,7 @@ def test_the_table_says_what_is_made_waited_for_and_paid(tmp_path: Path) -> None
 
 def test_what_is_done_costs_nothing_more(tmp_path: Path) -> None:
     plan = planned(tmp_path, TEXT)[1]
-    plan = with_states(plan, {plan.link("dawn.1").key})
+    plan = with_states(plan, Shelf({plan.link("dawn.1").key: frozenset({1})}))
     total = totals(plan)
     assert (
         total.links,
@@ -53,13 +54,43 @@ def test_a_film_of_files_has_nothing_to_generate(tmp_path: Path) -> None:
     assert table(rows(plan), plan).startswith("nothing to generate\nnote: a: https://")
 
 
-def test_what_changes_nothing_yet_is_said(tmp_path: Path) -> None:
-    """A key that is accepted does something, or the plan says that it doesn't."""
-    text = """
-segments:
-  - {id: a, duration: 2s, prompt: Mist., takes: 2}
-  - {id: b, duration: 2s, prompt: Mist., continue: a, seam: {patch: auto}}
-"""
-    notes = planned(tmp_path, text)[1].notes
-    assert any(n.startswith("b: `seam: {patch: auto}` changes nothing yet") for n in notes)
-    assert "a: 2 takes asked for; one is made at a time" in notes
+def test_several_takes_are_priced_together(tmp_path: Path) -> None:
+    plan = planned(tmp_path, TEXT.replace("model: kling-3.0", "model: kling-3.0, takes: 3"))[1]
+    one = plan.link("dawn.1")
+    assert one.takes == 3
+    assert one.price_usd is not None
+    assert rows(plan)[0].price_usd == 3 * one.price_usd
+    there = with_states(plan, Shelf({one.key: frozenset({1, 3})}))
+    first = rows(there)[0]
+    assert (first.state, first.to_make, first.price_usd) == ("done", 1, one.price_usd)
+    assert first.why == "2 of 3 takes are there"
+
+
+def test_what_goes_on_from_another_take_may_be_kept(tmp_path: Path) -> None:
+    """Choosing another take makes another link of what starts on it, and of nothing else."""
+    _, before = planned(tmp_path, TEXT)
+    keys = {step.link.id: step.link.key for step in before.steps}
+    after = planned(tmp_path, TEXT, chosen={keys["dawn.1"]: 2})[1]
+    changed = {s.link.id for s in after.steps if s.link.key != keys[s.link.id]}
+    assert "dawn.2" in changed
+    assert "dawn.1" not in changed
+    older = {
+        s.link.id: OlderTake(keys[s.link.id], 1, s.link.asked_key)
+        for s in after.steps
+        if s.link.id in changed
+    }
+    on_disk = {key: frozenset({1, 2}) for id_, key in keys.items() if id_ not in changed}
+    found = {
+        row.link: row
+        for row in rows(with_states(after, Shelf(on_disk, {keys["dawn.1"]: 2}, older)))
+    }
+    assert found["dawn.1"].redo == "no"
+    assert found["dawn.2"].redo == "may"
+    assert "keep its older take" in found["dawn.2"].why
+
+
+def test_what_is_asked_for_otherwise_must_be_made(tmp_path: Path) -> None:
+    plan = planned(tmp_path, TEXT)[1]
+    older = OlderTake("0" * 32, 1, "another", ("the prompt",))
+    row = rows(with_states(plan, Shelf({}, {}, {"dawn.1": older})))[0]
+    assert (row.redo, row.why) == ("must", "the prompt has changed")

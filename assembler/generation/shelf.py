@@ -1,0 +1,85 @@
+"""
+Which takes of a plan are on disk, and what was made for its links before they changed.
+
+    plan = with_states(plan, shelf_of(plan, project))
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assembler.generation.takes import on_disk, take_path
+from assembler.planning.ledger import TakeRow, chosen_takes, takes_made
+from assembler.planning.model import Link, OlderTake, Plan, Shelf
+from assembler.planning.project import Project
+
+_NAMES = {
+    "prompt": "the prompt", "negative": "the negative prompt", "camera": "the camera",
+    "model": "the model", "provider": "the provider", "kind": "the kind", "seed": "the seed",
+    "resolution": "the resolution",
+}  # fmt: skip
+"""What a provenance says in the words of `Link`, and its name."""
+
+
+def shelf_of(plan: Plan, project: Project) -> Shelf:
+    """Takes by their files and provenance; nothing is opened or written."""
+    chosen, made = chosen_takes(project.ledger), takes_made(project.ledger)
+    numbers: defaultdict[str, set[int]] = defaultdict(set)
+    by_link: defaultdict[str, list[TakeRow]] = defaultdict(list)
+    for row in made:
+        numbers[row.key].add(row.number)
+        by_link[row.link].append(row)
+    links = [step.link for step in plan.steps]
+    # A clip that lies there counts even if the ledger lost it: it was paid for.
+    there = {
+        link.key: frozenset(
+            n
+            for n in {chosen.get(link.key, 1), *range(1, link.takes + 1), *numbers[link.key]}
+            if on_disk(project, link.key, n)
+        )
+        for link in links
+    }
+    older = {
+        link.id: found
+        for link in links
+        if not there[link.key]
+        and (found := _older(project, link, reversed(by_link[link.id]), chosen))
+    }
+    return Shelf({key: found for key, found in there.items() if found}, chosen, older)
+
+
+def _older(
+    project: Project, link: Link, rows: Iterable[TakeRow], chosen: Mapping[str, int]
+) -> OlderTake | None:
+    """The newest take that was in use under another key and still lies there."""
+    for row in rows:
+        if row.key == link.key or row.number != chosen.get(row.key, 1):
+            continue
+        if not on_disk(project, row.key, row.number):
+            continue
+        noted = provenance(project, row.key, row.number)
+        asked = str(noted.get("asked_key", ""))
+        changed = () if asked == link.asked_key else tuple(_changed(noted, link))
+        return OlderTake(row.key, row.number, asked, changed)
+    return None
+
+
+def provenance(project: Project, key: str, number: int) -> dict[str, Any]:
+    """What was written down of a take; empty when it can't be read."""
+    path = take_path(project, key, number).with_suffix(".json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _changed(noted: Mapping[str, Any], link: Link) -> Iterable[str]:
+    for field, name in _NAMES.items():
+        if field in noted and noted[field] != getattr(link, field):
+            yield name
+    if noted.get("length_s") not in (None, float(link.length_s)):
+        yield "the length"

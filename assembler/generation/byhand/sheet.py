@@ -67,6 +67,8 @@ def _rows(sheet: Sheet) -> Iterator[tuple[str, str]]:
         yield "seed", str(link.seed)
     if link.guidance is not None:
         yield "guidance", f"{link.guidance:g}"
+    if link.elements:
+        yield "elements", _cell(", ".join(link.elements))
     if link.voices:
         yield "voices", _cell(", ".join(link.voices))
     for name, value in link.options.items():

@@ -25,7 +25,15 @@ from assembler.media.writer import FrameWriter
 from assembler.planning.ledger import Ledger
 from assembler.planning.model import Link, Plan
 from assembler.planning.project import Project
-from tests.generation.links import SIZE, Handoff, ImageFile, link, plan_of, project_in
+from tests.generation.links import (
+    SIZE,
+    Handoff,
+    ImageFile,
+    LinkShot,
+    link,
+    plan_of,
+    project_in,
+)
 
 RATE = Fraction(24)
 
@@ -108,6 +116,31 @@ def test_the_sheet_says_what_to_make(tmp_path: Path, start: ImageFile) -> None:
         assert said in text
     sent = read_image(tmp_path / "manual/outbox" / name / "start-image.png")
     assert float(np.abs(sent[..., :3] - picture(1)).max()) < 1 / 255
+
+
+@pytest.mark.anyio
+async def test_everything_that_a_link_is_made_from_lies_beside_its_sheet(tmp_path: Path) -> None:
+    for name in ("me.png", "speech.wav", "dance.mp4", "a.png", "b.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    provider = Manual(tmp_path / ".assembler/jobs/manual")
+    files = {
+        "portrait": (tmp_path / "me.png",), "speech": (tmp_path / "speech.wav",),
+        "video": (tmp_path / "dance.mp4",), "reference": (tmp_path / "a.png", tmp_path / "b.png"),
+    }  # fmt: skip
+    shots = (LinkShot(Fraction(2), "Wide."), LinkShot(Fraction(3), "Close."))
+    asked = by_hand(kind="reference", shots=shots, elements=("hero",), voices=("Ann",))
+    job = await provider.submit(
+        Request(asked, "asm-1234567890ab", None, None, files=files)  # type: ignore[arg-type]
+    )
+    folder = provider.desk.outbox / job
+    assert (folder / "reference-2.png").read_bytes() == b"b.png"
+    text = (folder / "sheet.md").read_text(encoding="utf-8")
+    for said in (
+        "| portrait | `portrait.png` |", "| speech | `speech.wav` |", "| video | `video.mp4` |",
+        "| reference 1 | `reference-1.png` |", "1. 2 s: Wide.", "2. 3 s: Close.",
+        "| elements | hero |", "| voices | Ann |",
+    ):  # fmt: skip
+        assert said in text
 
 
 def test_a_clip_is_taken_by_its_name(tmp_path: Path) -> None:

@@ -149,7 +149,9 @@ class _Shaper:
             )
             self.refuse(what, f"make it {longest}s, or take another provider", "duration")
             return ()
-        if len(lengths) > 1 and not self.model.start_image:
+        framed = self.model.framed_kinds
+        goes_on = not framed or self.settings.then.kind in framed
+        if len(lengths) > 1 and not (self.model.start_image and goes_on):
             what = f"{self.model.id} makes {longest} s at most and can't go on from an image"
             self.refuse(what, f"make it {longest}s, or take a model with start images", "duration")
             return ()

@@ -12,9 +12,10 @@ from typing import Literal
 
 from assembler.media.info import MediaInfo
 from assembler.planning.chain import Lengths, Span, Yield
+from assembler.planning.limits import image_problems, video_problems
 from assembler.planning.problems import Problems
 from assembler.spec.model import Segment, Timeline
-from assembler.spec.presets import FrameCount, GenerationKind, ImageLimits, ModelPreset, Price
+from assembler.spec.presets import FrameCount, GenerationKind, ModelPreset, Price
 from assembler.spec.presets import Lengths as SpecLengths
 
 DRAFT = "animatic"
@@ -137,6 +138,7 @@ class _Resolver:
         kind = self.kind(model)
         resolution = self.resolution(model)
         self._check_resolution(model, kind, resolution)
+        self._check_frames(model, kind)
         size = self.size(model, resolution)
         self.references(model)
         self.images(model)
@@ -254,6 +256,18 @@ class _Resolver:
                 f"{model.id} {what} at {' or '.join(can)}, not at {resolution}",
                 f"set `resolution: {can[0]}`",
                 *self.place("resolution"),
+            )
+
+    def _check_frames(self, model: ModelPreset, kind: GenerationKind) -> None:
+        """Start and end images go with some kinds only."""
+        if not model.framed_kinds or kind in model.framed_kinds or kind == "text":
+            return
+        if self.start or self.segment.end_image:
+            what = "a video to change" if kind == "edit" else "references"
+            self.refuse(
+                f"{model.id} takes no start or end image together with {what}",
+                "leave out one of them, or take another provider or model",
+                *self._image_key(),
             )
 
     def kind(self, model: ModelPreset) -> GenerationKind:
@@ -446,6 +460,17 @@ class _Resolver:
                 self._image(model, path, key)
         if self.segment.avatar:
             self._image(model, self.segment.avatar.image, "avatar", "image")
+        given = self.segment.references
+        if given is None or model.id == DRAFT:
+            return
+        for number, path in enumerate(given.images):
+            self._image(model, path, "references", "images", number)
+        if given.video is not None and model.video is not None:
+            info = self.inputs.media.get(given.video)
+            if info is not None and info.video is not None:
+                for what, fix in video_problems(info, model.video):
+                    what = f"{given.video.name} {what} ({model.id})"
+                    self.refuse(what, fix, "references", "video")
 
     def addresses(self, model: ModelPreset, provider: str) -> None:
         """Files that lie on this machine can't be sent where only addresses are taken."""
@@ -469,33 +494,13 @@ class _Resolver:
             fix = "put the image where everybody can fetch it and write its address here: "
             self.refuse(what, f"{fix}`options: {{image_url: https://…}}`; or {other}", "start")
 
-    def _image(self, model: ModelPreset, path: Path, *loc: str) -> None:
+    def _image(self, model: ModelPreset, path: Path, *loc: str | int) -> None:
         info = self.inputs.media.get(path)
         if info is None or info.video is None:
             self.refuse(f"{path.name} is no picture that can be read", "give a PNG or JPEG", *loc)
             return
         for what, fix in image_problems(info, model.image):
             self.refuse(f"{path.name} {what} ({model.id})", fix, *loc)
-
-
-def image_problems(info: MediaInfo, limits: ImageLimits) -> list[tuple[str, str]]:
-    """What makes a picture unfit for a model, each with its remedy."""
-    assert info.video is not None
-    width, height = info.video.display_size
-    shape = Fraction(width, height)
-    found = []
-    if min(width, height) < limits.min_px:
-        what = f"is {width}x{height}; the shorter side must have {limits.min_px} px"
-        found.append((what, "give a larger picture"))
-    if limits.max_px is not None and max(width, height) > limits.max_px:
-        what = f"is {width}x{height}; the longer side may have {limits.max_px} px"
-        found.append((what, f"scale it down to {limits.max_px} px"))
-    low, high = limits.min_ratio, limits.max_ratio
-    if (low is not None and shape < low) or (high is not None and shape > high):
-        bounds = f"{low or 0:g} to {high or float('inf'):g}"
-        what = f"has an aspect ratio of {float(shape):.3g}; {bounds} is possible"
-        found.append((what, "crop it nearer to the canvas's shape"))
-    return found
 
 
 def _lengths(limits: SpecLengths) -> Lengths:

@@ -190,6 +190,8 @@ class ModelPreset(Spec):
     """Lengths where a kind has others than `lengths`; ask `lengths_for`."""
     resolutions_by_kind: dict[GenerationKind, tuple[Resolution, ...]] = Field(default_factory=dict)
     """Resolutions of a kind that isn't made at all of them."""
+    framed_kinds: tuple[GenerationKind, ...] = ()
+    """Kinds that take start and end images, where not all do; empty means all."""
     frames_by_kind: dict[GenerationKind, FrameCount] = Field(default_factory=dict)
     """Frame counts where a kind has others than `frames`; ask `frames_for`."""
     video: VideoLimits | None = None

@@ -12,7 +12,11 @@ from tests.planning.facts import audio, image, info, planned, video
 FILES = {
     "a.png": image(),
     "b.png": image(),
+    "tiny.png": image((200, 200)),
     "m.mp4": info("m.mp4", video(120)),
+    "m.webm": info("m.webm", video(120)),
+    "long.mp4": info("long.mp4", video(960)),
+    "slow.mov": info("slow.mov", video(60, 12)),
     "t.wav": info("t.wav", sound=audio(5)),
 }
 
@@ -42,6 +46,30 @@ FILES = {
         ),
         ("provider: piapi, model: kling-3.0, negative: fog", "kling-3.0 takes no negative prompt"),
         ("provider: scenario, model: kling-o1", "kling-o1 can't start from words alone"),
+        (
+            "provider: fal, model: kling-o1, start: a.png, references: {images: [b.png]}",
+            "kling-o1 takes no start or end image together with references",
+        ),
+        (
+            "provider: fal, model: kling-3.0-omni, start: a.png, references: {video: m.mp4}",
+            "kling-3.0-omni takes no start or end image together with a video to change",
+        ),
+        (
+            "provider: fal, model: kling-3.0-omni, references: {images: [tiny.png]}",
+            "tiny.png is 200x200; the shorter side must have 300 px",
+        ),
+        (
+            "provider: fal, model: kling-2.6-motion, start: a.png, references: {video: long.mp4}",
+            "long.mp4 has 40 s; 30 s are possible",
+        ),
+        (
+            "provider: fal, model: kling-o1, references: {video: slow.mov}",
+            "slow.mov has 12 frames a second; 24 to 60 are possible",
+        ),
+        (
+            "provider: fal, model: kling-o1, references: {video: m.webm}",
+            "m.webm is a webm file; mp4 or mov is possible",
+        ),
         ("provider: scenario, model: avatar-2.0", "provider scenario doesn't offer avatar-2.0"),
         (
             "provider: kie, model: kling-2.6, start: a.png, end: b.png",
@@ -89,4 +117,14 @@ def test_a_chain_at_pollo_is_refused(tmp_path: Path) -> None:
     segments: [{id: s, duration: 40s, prompt: Mist., provider: pollo, model: kling-3.0}]
     """
     with pytest.raises(PlanError, match="can't go on from a frame on this machine"):
+        planned(tmp_path, text, FILES)
+
+
+def test_references_cannot_go_on_in_a_chain_where_they_take_no_frames(tmp_path: Path) -> None:
+    text = """
+    segments:
+      - {id: s, duration: 20s, prompt: Mist., provider: fal, model: kling-o1,
+         references: {images: [a.png]}}
+    """
+    with pytest.raises(PlanError, match="makes 10 s at most and can't go on from an image"):
         planned(tmp_path, text, FILES)

@@ -18,7 +18,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from math import ceil
 from pathlib import Path
@@ -114,6 +114,7 @@ class Kling(Provider):
     """
 
     name = "kling"
+    can = Can(client_id=True, lookup=True, listing=True, concurrency=5)
 
     def __init__(
         self,
@@ -124,15 +125,13 @@ class Kling(Provider):
         pace: float = 1.0,
         limits: Limits | None = None,
     ) -> None:
-        self.can = Can(client_id=True, lookup=True, listing=True, concurrency=concurrency)
+        self.can = replace(Kling.can, concurrency=concurrency)
         self._unit_usd = unit_usd
         self._pace = pace
         self._key = find_key("KLING_API_KEY")
         self._access, self._secret = find_key("KLING_ACCESS_KEY"), find_key("KLING_SECRET_KEY")
         keys = [key for key in (self._key, self._access, self._secret) if key]
-        self._api = Api(
-            self.name, URL, sign=self._signed, judge=_judged, keys=keys, limits=limits
-        )
+        self._api = Api(self.name, URL, sign=self._signed, judge=_judged, keys=keys, limits=limits)
         self._existing: set[str] = set()
         """Our ids that Kling says it has."""
         self._missed: dict[str, float] = {}

@@ -68,7 +68,7 @@ class Manual(Provider):
         return Decimal(0)
 
     async def submit(self, request: Request) -> str:
-        """Write the sheet; it is asked for as soon as our own note of it is there."""
+        """Note the job and lay its sheet into the outbox; a poll does that, too, after a crash."""
         try:
             return await to_thread.run_sync(self._submit, request)
         except (OSError, AssemblerError) as exc:
@@ -109,8 +109,8 @@ class Manual(Provider):
             sheet=text_of(sheet),
             files=tuple((str(file), copy) for _, file, copy in used),
         )
-        self.desk.ask(job)
         self.desk.keep(job)
+        self.desk.ask(job)
         return name
 
     def _poll(self, name: str) -> JobState:

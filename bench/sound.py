@@ -3,6 +3,7 @@ Sound in numbers: ``python bench/sound.py [BENCH ...] [--footage FOLDER]``.
 
 hour      one hour, 240 segments with native sound and three tracks: time, memory, exactness
 loudness  mixes to different targets, measured by two independent meters
+seams     beds that differ, and words at seams, by what was done before and after
 joins     crossfades of noise, tones and speech-like sound: dips, bumps, steps
 sync      speech of clips found in a master recording; real speech and music with ``--footage``
 ducking   depth under speech and steepness of what goes down
@@ -30,6 +31,7 @@ import psutil
 import soxr
 
 from assembler.cut.model import Clip, Cut, Sound, Source
+from assembler.generation.animatic.sound import ambience
 from assembler.match.sync import Sync, sync
 from assembler.media.ffmpeg import exe, run
 from assembler.media.info import Colour, MediaInfo
@@ -293,6 +295,90 @@ def _print_join(name: str, first: Samples, second: Samples, out: Samples, fade: 
     print(f"joins: {name}: level {level:+.2f} dB, largest step {step:.2f} of the sound's own")
 
 
+# Seams --------------------------------------------------------------------------------------------
+
+PLACES = ("sea", "city street", "rain", "forest", "wind in the mountains", "crowd in a café")
+BANDS_HZ = (60, 150, 250, 400, 630, 1000, 1600, 2500, 4000, 6300, 10000)
+
+
+def seams(folder: Path) -> None:
+    """Rooms that pass into each other, and seams that fall into words."""
+    steps: dict[str, list[float]] = {"crossfade alone": [], "bridged": []}
+    pairs = [(a, b) for a in PLACES for b in PLACES if a != b]
+    for n, (a, b) in enumerate(pairs):
+        sounds = _seam_of(folder, _room(a, n), _room(b, 100 + n))
+        for name, preset in zip(steps, (NO_BRIDGE, preset_of(None, 0.0)), strict=True):
+            mix(cut_of(8, sounds), preset, folder / "mix.wav", bits=32)
+            out = read_samples(probe(folder / "mix.wav"), 0, Fraction(0), 8 * HZ, HZ, 2)
+            steps[name].append(_band_step_db(out, 4 * HZ))
+    for name, found in steps.items():
+        print(
+            f"seams: {len(found)} pairs of rooms, {name}: largest step of a band "
+            f"median {np.median(found):.1f}, worst {max(found):.1f} dB"
+        )
+    _words_at_seams(folder)
+
+
+def _words_at_seams(folder: Path) -> None:
+    """Speech on both sides: how loud it is under the crossfade, against its own level."""
+    speech, _ = _recordings(folder)
+    rng = np.random.default_rng(SEED[0])
+    before, after = [], []
+    for _ in range(40):
+        one, two = (speech[int(k)] for k in rng.integers(0, len(speech), 2))
+        cuts = [int(rng.integers(0, len(x) - 6 * HZ)) for x in (one, two)]
+        sides = [x[c : c + 6 * HZ] for x, c in zip((one, two), cuts, strict=True)]
+        sounds = _seam_of(folder, *(s.repeat(2, 1) for s in sides), handle=HZ // 2)
+        report = mix(cut_of(8, sounds), preset_of(None, 0.0), folder / "mix.wav", bits=32)
+        place = report.seams[0].place
+        usual = SampleRange(4 * HZ - FADE // 2, 4 * HZ + FADE // 2)
+        for at, found in ((usual, before), (place, after)):
+            # Each side's own sample under the programme's: A begins at 0, B at 3.5 s.
+            moved = (0, int(3.5 * HZ))
+            parts = [s[at.start - m : at.stop - m] for s, m in zip(sides, moved, strict=True)]
+            levels = [np.mean(p**2) / np.mean(s**2) for p, s in zip(parts, sides, strict=True)]
+            found.append(10 * np.log10(max(levels) + 1e-9))
+    for name, found in (("where the picture's is", before), ("where it is laid", after)):
+        print(
+            f"seams: 40 seams in speech, {name}: under the crossfade the louder side is "
+            f"{np.median(found):.1f} dB (median), {np.percentile(found, 90):.1f} dB (9 of 10) "
+            "against its mean"
+        )
+
+
+FADE = HZ * 40 // 1000
+NO_BRIDGE = MixPreset(id="x", title="x", true_peak_dbtp=0, bridge_ms=0)
+
+
+def _room(words: str, seed: int) -> Samples:
+    return ambience(words, 5 * HZ, seed)
+
+
+def _seam_of(folder: Path, a: Samples, b: Samples, handle: int = HZ // 2) -> list[Sound]:
+    """A up to 4 s and B from there, with handles on both sides."""
+    for name, samples in (("a", a), ("b", b)):
+        write_wav(folder / f"{name}.wav", [samples], HZ, 2)
+    half, zero = FADE // 2, Fraction(0)
+    return [
+        Sound("a", "native", folder / "a.wav", "a", 0, zero, SampleRange(0, 4 * HZ + half),
+              fade_out=FADE, free_out=min(handle, len(a) - 4 * HZ) - half),
+        Sound("b", "native", folder / "b.wav", "b", 0, Fraction(handle - half, HZ),
+              SampleRange(4 * HZ - half, 8 * HZ), fade_in=FADE, free_in=handle - half),
+    ]  # fmt: skip
+
+
+def _band_step_db(out: Samples, seam: int) -> float:
+    """Largest change of a band's level from the half second before a seam to the one after."""
+    sides = out[seam - HZ // 2 - FADE : seam - FADE], out[seam + FADE : seam + FADE + HZ // 2]
+    levels = []
+    for side in sides:
+        power = np.abs(np.fft.rfft(side[:, 0] * np.hanning(len(side)))) ** 2
+        at = np.searchsorted(BANDS_HZ, np.fft.rfftfreq(len(side), 1 / HZ), side="right")
+        bands = np.bincount(at, power, len(BANDS_HZ) + 1)[1:-1] / len(side) ** 2
+        levels.append(np.maximum(10 * np.log10(bands + 1e-14), -80))
+    return float(np.abs(levels[0] - levels[1]).max())
+
+
 # Sync ---------------------------------------------------------------------------------------------
 
 TRIALS = 240
@@ -491,6 +577,7 @@ BENCHES: dict[str, Callable[[Path], None]] = {
     "hour": hour,
     "loudness": loudness,
     "joins": joins,
+    "seams": seams,
     "sync": sync_speech,
     "ducking": ducking,
     "peers": peers,

@@ -649,11 +649,12 @@ def _encoded(block: npt.NDArray[np.floating[Any]], bits: int, rng: np.random.Gen
     if bits == 32:
         return np.ascontiguousarray(block, "<f4").tobytes()
     steps = 1 << (bits - 1)
-    scaled = block.astype(np.float64) * steps
-    if scaled.any():
-        scaled += rng.random(scaled.shape, np.float32)
-        scaled -= rng.random(scaled.shape, np.float32)
-    whole = np.clip(np.rint(scaled), -steps, steps - 1).astype("<i4")
+    scaled = np.multiply(block, steps, dtype=np.float64)
+    if block.any():
+        two = np.frombuffer(rng.bytes(4 * block.size), "<u2").reshape(2, *block.shape)
+        scaled += np.subtract(two[0], two[1], dtype=np.int32) * (1 / 65536)
+    np.rint(scaled, out=scaled)
+    whole = np.clip(scaled, -steps, steps - 1, out=scaled).astype("<i4")
     if bits == 16:
         return whole.astype("<i2").tobytes()
     return np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()

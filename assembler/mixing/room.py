@@ -88,7 +88,7 @@ def _together(frames: Samples) -> float:
         return 0.0
     cross = np.einsum("fna,fnb->ab", frames[..., :2], frames[..., :2])
     power = float(cross[0, 0] * cross[1, 1])
-    return max(0.0, float(cross[0, 1]) / power**0.5) if power else 0.0
+    return min(max(0.0, float(cross[0, 1]) / power**0.5), 1.0) if power else 0.0
 
 
 def difference_db(a: Bed, b: Bed, gain_a_db: float = 0.0, gain_b_db: float = 0.0) -> float:

@@ -113,6 +113,13 @@ def test_a_bridge_is_no_louder_than_the_louder_bed_and_ends(studio: Studio) -> N
     np.testing.assert_allclose(out[-HZ // 4 :], faint[-HZ // 4 :], atol=1e-4)
 
 
+def test_the_bed_of_a_mono_recording_is_bridged_in_mono(studio: Studio) -> None:
+    both = [np.repeat(hiss(2.5, n, level, 1), 2, 1) for n, level in ((1, 0.05), (2, 0.004))]
+    out, report = mixed(studio, seam(studio, *both), AS_IT_IS)
+    assert report.seams[0].bridged
+    np.testing.assert_allclose(out[:, 0], out[:, 1], atol=1e-3)
+
+
 def test_like_beds_are_left_alone(studio: Studio) -> None:
     out, report = mixed(studio, seam(studio, hiss(2.5, 1), hiss(2.5, 2)), AS_IT_IS)
     assert not report.seams[0].bridged

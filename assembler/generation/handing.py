@@ -200,20 +200,16 @@ class HandingOn:
         """Map home from a clip's end, the softness that it added, and what was left before it."""
         assert clip.link is not None
         frames = [*_looked_along(clip, frame), end]
-        before = self._before_in_segment(clip.link)
         own = clip.take.handed if clip.take else None
-        if before is None or own is None:  # the chain's first link: its own look is the measure
+        if own is None:  # the chain's first link: its own look is the measure
             return change_along(None, frames), 0.0, 0.0
         sent = self._sent(clip.link, own, (end.shape[1], end.shape[0]))
-        change = change_along(sent, frames)
-        left = np.array(own.home) if own.home is not None else colour.identity_matrix()
-        fix = own.correction.colour
-        if fix is not None:
-            left = composed(inverse(np.array(fix.matrix)), left)
-        total = composed(change, left)
+        total, behind = change_along(sent, frames), 0.0
+        if self._before_in_segment(clip.link) is not None:
+            total, behind = composed(total, _left(own)), own.behind
         head = read_frames(clip.info, stop=SHARP_FRAMES, colour=clip.colour, max_size=_BOX)
         soft = softened(sent, np.stack([resized(f, sent.shape[1::-1]) for f in head]))
-        return total, soft, own.behind
+        return total, soft, behind
 
     def _sent(self, link: Link, handed: Handed, size: tuple[int, int]) -> F32:
         path = self._png(self._clip(handed.after), handed, link.size)
@@ -246,6 +242,13 @@ class HandingOn:
     def _keep(self, link: Link, number: int, handed: Handed) -> None:
         with publish(pending_path(self.project, link.key, number)) as part:
             part.write_text(json.dumps(handed.data()), encoding="utf-8")
+
+
+def _left(handed: Handed) -> F64:
+    """Map from a sent image's colours to those that the first link would have given."""
+    home = colour.identity_matrix() if handed.home is None else np.array(handed.home)
+    fix = handed.correction.colour
+    return home if fix is None else composed(inverse(np.array(fix.matrix)), home)
 
 
 def _looked_at(clip: _Clip, frame: int, count: int | None = None) -> F32:

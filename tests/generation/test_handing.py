@@ -106,6 +106,21 @@ def test_what_was_sent_is_kept_with_the_take(guarded: tuple[Project, dict[str, T
     assert list(project.takes.glob("*.start.json")) == []
 
 
+def test_segment_that_goes_on_is_measured_by_what_it_was_sent(tmp_path: Path) -> None:
+    """Its first clip's own shift is taken back as well: the film shows it without."""
+    links = _chain(2, HOP, drift_de=4.0)
+    start = Handoff("dawn.2")
+    options = links[0].options
+    links.append(link("turn.1", options=options, start=start, drift_de=4.0, **SPAN_S))
+    links.append(link("turn.2", options=options, start=Handoff("turn.1"), drift_de=4.0, **SPAN_S))
+    _, takes = _made(tmp_path, links)
+    for name in ("turn.1", "turn.2"):
+        handed = takes[name].handed
+        assert handed is not None
+        assert handed.drift is not None
+        assert handed.drift.colour_de > 2
+
+
 def test_without_the_guard_the_end_is_handed_on_as_it_is(
     unguarded: tuple[Project, dict[str, Take]],
 ) -> None:

@@ -1,7 +1,7 @@
 """
 What the drift guard does for a chain of twelve links whose generator has faults.
 
-    python bench/chain.py [--only FAULTS …] [--pan] [--links 12] [--keep FOLDER]
+    python bench/chain.py [--only all pan …] [--links 12] [--keep FOLDER]
 
 A chain of clips of 3 s (two of them of 2 s) is rendered by `assembler` with the embedded generator,
 which adds to every clip the faults named in the table, with the guard on and off. The camera stands
@@ -48,6 +48,8 @@ FAULTS = {
     "pop: 8, held_tail: 2, fade: 4}",
 }
 """For every link of the chain, so that they add up."""
+PAN = "pan"
+"""The chain that pans, without faults and with those of `hop`."""
 
 MODEL = """
 id: animatic
@@ -132,8 +134,8 @@ class Chain:
 def main() -> None:
     """Render the chains and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--only", nargs="*", default=list(FAULTS), choices=FAULTS)
-    parser.add_argument("--pan", action="store_true", help="the chain that pans, too")
+    names = [*FAULTS, PAN]
+    parser.add_argument("--only", nargs="+", default=names, choices=names)
     parser.add_argument("--links", type=int, default=12)
     parser.add_argument("--keep", type=Path, help="folder for the films")
     args = parser.parse_args()
@@ -145,15 +147,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         root = args.keep or Path(made)
         for name in args.only:
+            if name == PAN:
+                panned(root, args.links)
+                continue
             for anchor in ("off", "first"):
                 folder = root / f"{name.replace(' ', '-')}-{anchor}"
                 chain = rendered(folder, FAULTS[name], anchor, args.links)
-                print(
-                    f"| {name} | {'on' if anchor == 'first' else 'off'} | {row(chain)} |",
-                    flush=True,
-                )
-        if "all" in args.only:
-            panned(root, args.links)
+                print(f"| {name} | {guard(anchor)} | {row(chain)} |", flush=True)
 
 
 def panned(root: Path, links: int) -> None:

@@ -1,12 +1,14 @@
 """
 How well seams are hidden, on cases with a known answer, beside what people do by hand.
 
-    python bench/seams.py CASES [--methods assembler,naive,...] [--every 2] [--kinds pop,drift]
-                          [--json rows.json]
+    python bench/seams.py CASES... [--methods assembler,naive,...] [--every 2] [--kinds pop,drift]
+                          [--px 640] [--json rows.json]
 
-CASES holds a folder per case: a.mp4, b.mp4, truth.mkv (lossless) and case.json with `kind`, `seam`
+CASES hold a folder per case: a.mp4, b.mp4, truth.mkv (lossless) and case.json with `kind`, `seam`
 (frame of the truth at which B takes over), `a_keep`, `b_first`, `b_map` for stalls. The engine runs
-in this process; its seconds are those of deciding, without reading and rendering.
+in this process; its seconds are those of deciding, without reading and rendering. With --px all
+pictures are read at most so wide, which takes a fraction of the time and costs little truth. Rows
+that are in the JSON file are not measured again.
 
 Methods: assembler · naive (files as they are) · drop-one · mkl (drop one, then colours by
 Monge-Kantorovich as ComfyUI's ColorMatch, needs `color-matcher`) · dissolve (8 frames) · trim (the
@@ -32,7 +34,7 @@ from numpy.typing import NDArray
 from assembler.match import engine
 from assembler.match.apply import coloured, corrected, features
 from assembler.match.decision import SeamDecision
-from assembler.match.features import resized
+from assembler.match.features import fitted, resized
 from assembler.match.measure import low_lab
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
@@ -48,18 +50,24 @@ DISSOLVE = 8
 
 
 class Clips:
-    """Both sides and the truth of one case, at A's size and rate."""
+    """Both sides and the truth of one case, at A's rate and at one size."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, px: int | None = None) -> None:
         self.case: Case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-        a, b = probe(folder / "a.mp4"), probe(folder / "b.mp4")
+        a, b, truth = (probe(folder / name) for name in ("a.mp4", "b.mp4", "truth.mkv"))
+        assert a.video is not None
         self.rate = Fraction(self.case["rate"])
-        began = time.perf_counter()
-        self.a = list(read_frames(a))
-        size = (self.a[0].shape[1], self.a[0].shape[0])
-        self.b = [_fitted(f, size) for f in read_frames(b, rate=self.rate)]
-        self.read_s = time.perf_counter() - began
-        self.truth = list(read_frames(probe(folder / "truth.mkv")))
+        self.frames = a.video.frames
+        """Of A, which is read from `first` on, and the truth with it."""
+        self.first = max(0, self.case["seam"] - engine.TAIL_FRAMES - 8)
+        size = fitted(a.video.display_size, px or max(a.video.display_size))
+        self.a = list(read_frames(a, start=self.first, max_size=size))
+        self.b = [_fitted(f, size) for f in read_frames(b, rate=self.rate, max_size=size)]
+        self.truth = list(read_frames(truth, start=self.first, max_size=size))
+
+    def at(self, frame: int) -> int:
+        """Index in `a` and `truth` of a frame of the programme."""
+        return frame - self.first
 
     @property
     def known(self) -> list[int]:
@@ -73,7 +81,7 @@ class Clips:
         tail = np.stack([resized(f, small) for f in self.a[-engine.TAIL_FRAMES :]])
         head = np.stack([resized(f, small) for f in self.b[: engine.HEAD_FRAMES]])
         return engine.decide(
-            tail, head, a_frames=len(self.a), rate=self.rate, preset=PRESET, override=SeamOverride()
+            tail, head, a_frames=self.frames, rate=self.rate, preset=PRESET, override=SeamOverride()
         )
 
 
@@ -88,7 +96,7 @@ def assembled(clips: Clips, row: dict[str, Any]) -> list[F32]:
     row.update(seconds=time.perf_counter() - began, matched=found.matched)
     used = [n for n in range(found.start_from, len(clips.b)) if n not in set(found.skipped)]
     shown = [corrected(clips.b[n], found.correction, k) for k, n in enumerate(used[: WINDOW + 2])]
-    return clips.a[: found.keep_until] + shown
+    return clips.a[: clips.at(found.keep_until)] + shown
 
 
 def mkl(clips: Clips) -> list[F32]:
@@ -112,7 +120,7 @@ def dissolve(clips: Clips) -> list[F32]:
 
 def oracle(clips: Clips) -> list[F32]:
     """The true cut, with geometry and colour fitted on the truth."""
-    keep = clips.case["a_keep"]
+    keep = clips.at(clips.case["a_keep"])
     truth = clips.truth[keep:]
     shown = [clips.b[n] for n in clips.known][: len(truth)]
     warp = _median_warp(shown[::6], truth[::6])
@@ -147,7 +155,7 @@ BASELINES: dict[str, Callable[[Clips], list[F32]]] = {
     "drop-one": lambda c: c.a + c.b[1:],
     "mkl": mkl,
     "dissolve": dissolve,
-    "trim": lambda c: c.a[: c.case["a_keep"]] + [c.b[n] for n in c.known],
+    "trim": lambda c: c.a[: c.at(c.case["a_keep"])] + [c.b[n] for n in c.known],
     "oracle": oracle,
 }
 
@@ -166,7 +174,7 @@ def _psnr(one: F32, two: F32) -> float:
 
 def score(out: list[F32], clips: Clips) -> dict[str, Any]:
     """exact, psnr, dE, pop, a_kept of one join."""
-    truth, k = clips.truth, clips.case["seam"]
+    truth, k = clips.truth, clips.at(clips.case["seam"])
     out, n = out[: len(truth)], len(truth)
     shown = range(k, min(n, len(out)))
     kept = [_psnr(out[i], clips.a[i]) for i in range(0, max(1, min(k - 8, len(out))), 4)]
@@ -198,15 +206,19 @@ def _in_time(out: list[F32], truth: list[F32], shown: range) -> float:
     return good / max(1, len(shown))
 
 
-def run(folder: Path, methods: list[str]) -> Iterator[dict[str, Any]]:
+def run(folder: Path, methods: list[str], px: int | None) -> Iterator[dict[str, Any]]:
     """A row per method for one case."""
-    clips = Clips(folder)
+    clips = Clips(folder, px)
     for method in methods:
-        row: dict[str, Any] = {"case": folder.name, "kind": clips.case["kind"], "method": method}
+        row: dict[str, Any] = {
+            "case": f"{folder.parent.name}/{folder.name}",
+            "kind": clips.case["kind"],
+            "method": method,
+        }
         if clips.case["kind"] in ("cut", "mismatch"):
             if method == "assembler" and clips.case["kind"] == "mismatch":
                 found = clips.decide()
-                untouched = found.correction.neutral and found.keep_until == len(clips.a)
+                untouched = found.correction.neutral and found.keep_until == clips.frames
                 yield row | {"exact": not found.matched and untouched and not found.start_from}
             continue
         out = assembled(clips, row) if method == "assembler" else BASELINES[method](clips)
@@ -248,27 +260,33 @@ def _line(method: str, kind: str, rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Run the bench from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", type=Path)
+    parser.add_argument("cases", type=Path, nargs="+")
     parser.add_argument("--methods", default="assembler,naive,drop-one,dissolve,trim")
     parser.add_argument("--every", type=int, default=1, help="take every n-th case only")
     parser.add_argument("--kinds", default="")
+    parser.add_argument("--px", type=int, help="read pictures at most so wide")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     methods, kinds = args.methods.split(","), set(filter(None, args.kinds.split(",")))
-    folders = sorted(p.parent for p in args.cases.glob("*/case.json"))[:: args.every]
+    folders = [p.parent for cases in args.cases for p in sorted(cases.glob("*/case.json"))]
     rows: list[dict[str, Any]] = []
-    for folder in folders:
+    if args.json and args.json.exists():
+        rows = json.loads(args.json.read_text(encoding="utf-8"))
+    done = {(row["case"], row["method"]) for row in rows}
+    for folder in folders[:: args.every]:
         kind = json.loads((folder / "case.json").read_text(encoding="utf-8"))["kind"]
-        if kinds and kind not in kinds:
+        name = f"{folder.parent.name}/{folder.name}"
+        missing = [method for method in methods if (name, method) not in done]
+        if (kinds and kind not in kinds) or kind == "cut" or not missing:
             continue
-        rows += run(folder, methods)
-        print(folder.name, file=sys.stderr, flush=True)
+        rows += run(folder, missing, args.px)
+        print(name, file=sys.stderr, flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     print(table(rows, methods))
     seconds = [r["seconds"] for r in rows if "seconds" in r]
     if seconds:
         print(f"\ndeciding: median {np.median(seconds):.2f} s, worst {max(seconds):.2f} s")
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ def seam_data(decision: SeamDecision, took_s: float) -> dict[str, Any]:
         "colour": colour and colour["matrix"],
         "pop": pop if pop and (any(pop["rgb"]) or pop["steps"]) else None,
         "sharpen": correction["sharpen"],
+        "patch": correction["patch"],
         "release_frames": correction["release_frames"],
         "seconds": round(took_s, 3),
     }

@@ -22,11 +22,14 @@ from assembler.match.register import (
     seen_through,
     travel_px,
 )
+from assembler.match.stride import Stride
 
 CAMERA_PX = 0.3
 """A camera that moves by less from frame to frame stands still, at the size of the details."""
 SAME_WAY = 0.4
 """Ways that differ by less than this part of the camera's speed are the same."""
+DIFFERS = 0.4
+"""Less of a step is left between two pictures of the same moment."""
 CLEARLY = 0.8
 """Another overlap is believed when its pictures lie so much nearer than one repeated frame's."""
 
@@ -103,16 +106,28 @@ def _chosen(tried: Sequence[Alignment]) -> Alignment:
     return Alignment(chosen.pairs, chosen.affine, chosen.cost, chosen.likeness, margin)
 
 
-def shows_next_moment(tail: F32, head: F32, aligned: Alignment) -> bool:
+def shows_next_moment(tail: F32, head: F32, aligned: Alignment, stride: Stride) -> bool:
     """
     Whether B's first frame already shows what follows A's last (nothing is repeated).
 
-    Either the camera's way from A's last frame to B's first is the one that it goes in both clips
-    anyway, or the difference that registration leaves is a step of what moves in them.
+    The way from A's last frame to B's first is a step of the motion, and registration leaves a
+    difference; or it is the camera's way that it goes in both clips anyway; or the difference is a
+    step of what moves in them.
     """
     if len(aligned.pairs) > 1 or len(tail) < 2 or len(head) < 2:
         return False
-    return _goes_on(tail, head, aligned.affine) or _moves_on(tail, head, aligned.affine)
+    way = aligned.affine
+    if stride.forward and _left(tail, head, way) > DIFFERS:
+        return True
+    return _goes_on(tail, head, way) or _moves_on(tail, head, way)
+
+
+def _left(tail: F32, head: F32, way: Affine) -> float:
+    """What registration leaves between A's last frame and B's first, in parts of a step."""
+    first, second = (seen_through(head[n], way) for n in (0, 1))
+    mask = inside(way, (tail.shape[2], tail.shape[1]))
+    step = min(distance(tail[-1], tail[-2], mask), distance(first, second, mask))
+    return distance(first, tail[-1], mask) / max(step, 1e-6)
 
 
 def _goes_on(tail: F32, head: F32, way: Affine) -> bool:
@@ -130,11 +145,10 @@ def _goes_on(tail: F32, head: F32, way: Affine) -> bool:
 
 def _moves_on(tail: F32, head: F32, way: Affine) -> bool:
     """The difference of both, projected on the motion of both: 0 is a repeat, 1 a step."""
+    if _left(tail, head, way) < 0.7:
+        return False
     first, second = (seen_through(head[n], way) for n in (0, 1))
     mask = inside(way, (tail.shape[2], tail.shape[1]))
-    step = distance(tail[-1], tail[-2], mask), distance(first, second, mask)
-    if distance(first, tail[-1], mask) < 0.7 * min(step):
-        return False
     motion = (tail[-1] - tail[-2] + second - first)[mask] / 2
     apart = (first - tail[-1])[mask]
     part = float(np.sum(apart * motion) / max(float(np.sum(motion * motion)), 1e-9))

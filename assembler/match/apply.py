@@ -5,13 +5,15 @@ Which frames need arrays: `array_frames(correction, frames)` counts B's first us
 correction differs from frame to frame. All later ones get the constant part alone, which ffmpeg
 can do by itself: `affine_at(correction, size)` (a transform), then `cube(fix)` (a 3-D LUT), then
 unsharp masking by `sharpen` with the radius of `sharpen_radius_px(height)`. `corrected` does the
-same in numpy, and is the reference.
+same in numpy, and is the reference. Frames that a patch makes come out of corrected ones, see
+`patch.patched`.
 
     rgb = corrected(rgb, decision.correction, n)      # B's n-th used frame
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,6 +88,8 @@ def array_frames(correction: Correction, frames: int) -> int:
     count = correction.release_frames
     if correction.colour is not None:
         count = max(count, _changing_frames(correction.colour))
+    if correction.patch is not None:
+        count = max(count, correction.patch.frames)
     return min(frames, count)
 
 
@@ -102,7 +106,7 @@ def constant_part(correction: Correction) -> Correction:
     if correction.release_frames > 0:
         return Correction()
     if correction.colour is None:
-        return correction
+        return replace(correction, patch=None)
     matrix = tuple((float(r), float(g), float(b)) for r, g, b in settled_matrix(correction.colour))
     return Correction(ColourFix(matrix), correction.affine, correction.sharpen)
 

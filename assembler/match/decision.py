@@ -48,6 +48,16 @@ class ColourFix:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """B's first used frames made anew along the motion, because moments are missing before them."""
+
+    frames: int
+    """So many of B's first used frames are made; they share the jump."""
+    missing: float
+    """Frames of motion between A's last frame and B's first, beyond the usual one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """Everything that is changed in B's frames, anchored to the segment's first link."""
 
@@ -64,10 +74,13 @@ class Correction:
     release_frames: int = 0
     """The correction fades out over so many frames from the seam; 0 holds it to the clip's end."""
 
+    patch: Patch | None = None
+
     @property
     def neutral(self) -> bool:
         """Whether it changes nothing."""
-        return self.colour is None and self.affine is None and self.sharpen == 0.0
+        plain = self.colour is None and self.affine is None and self.sharpen == 0.0
+        return plain and self.patch is None
 
 
 NO_CORRECTION = Correction()
@@ -140,7 +153,12 @@ def correction_from_json(data: Mapping[str, Any]) -> Correction:
         affine=None if affine is None else _six(affine),
         sharpen=float(data["sharpen"]),
         release_frames=int(data["release_frames"]),
+        patch=_patch_from_json(data.get("patch")),
     )
+
+
+def _patch_from_json(data: Mapping[str, Any] | None) -> Patch | None:
+    return None if data is None else Patch(int(data["frames"]), float(data["missing"]))
 
 
 def _colour_from_json(data: Mapping[str, Any]) -> ColourFix:

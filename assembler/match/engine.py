@@ -16,10 +16,11 @@ from fractions import Fraction
 import numpy as np
 
 from assembler.errors import MatchError
-from assembler.match.decision import NO_CORRECTION, SeamDecision
+from assembler.match.decision import NO_CORRECTION, Patch, SeamDecision
 from assembler.match.features import F32, details, fitted
 from assembler.match.grade import TIMING_PX, Permission, anchored, correction_of, permission
 from assembler.match.outcome import SHOWN_FRAMES, Outlook, worthwhile
+from assembler.match.patch import LEAST_MISSING, patch_for
 from assembler.match.timing import Timing, timing_of
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
@@ -63,7 +64,8 @@ def decide(
         rate: The programme's frame rate.
         preset: How far the engine may go.
         override: What the author has said about this seam.
-        anchor: A frame or frames of the segment's first link, same kind, when A isn't it.
+        anchor: *tail* in the look of the chain's first link, which is what B was started on, where
+            that isn't the look A is shown in.
         seam: Ids of both sides.
 
     Raises:
@@ -122,6 +124,7 @@ def _joined(
     anchor: F32 | None,
 ) -> SeamDecision:
     keep, start, skipped = _cut(len(tail), a_frames, may, override, found)
+    jumps = found.fresh and (keep, start) == (a_frames - found.held_tail, found.start)
     found = replace(found, start=start, skipped=skipped)
     correction, notes = correction_of(tail, head, found, may, rate)
     if anchor is not None and correction.colour is not None and may.colour == "hold":
@@ -133,6 +136,10 @@ def _joined(
     plain, after = (outlook.measured(kept, used, c) for c in (NO_CORRECTION, correction))
     if not worthwhile(correction, plain, after):
         correction, after, notes = NO_CORRECTION, plain, ()
+    if jumps and may.patch:
+        patch = patch_for(tail[:kept], head[_used(found, len(head))], found.stride)
+        correction = replace(correction, patch=patch)
+        notes += _jump_told(found, patch)
     return SeamDecision(
         seam=seam,
         matched=True,
@@ -148,6 +155,16 @@ def _joined(
         after=after,
         notes=(*_told(found, may), *notes),
     )
+
+
+def _jump_told(found: Timing, patch: Patch | None) -> tuple[str, ...]:
+    missing = found.stride.frames - 1
+    if patch is not None:
+        made = f"the first {patch.frames} are made anew" if patch.frames > 1 else "one is made anew"
+        return (f"about {missing:.1f} frames of motion are missing before B: {made}",)
+    if found.stride.sure and missing > LEAST_MISSING:
+        return (f"about {missing:.1f} frames of motion are missing before B",)
+    return ()
 
 
 def _used(found: Timing, frames: int) -> Sequence[int]:

@@ -69,6 +69,7 @@ class Permission:
     colour: str
     geometry: bool
     sharpness: bool
+    patch: bool
     max_de: float
     """Colours are moved by no more than this."""
 
@@ -80,6 +81,7 @@ def permission(preset: SeamPreset, override: SeamOverride) -> Permission:
         colour=override.colour or preset.colour,
         geometry=preset.geometry if override.geometry is None else override.geometry == "on",
         sharpness=preset.sharpness if override.sharpness is None else override.sharpness == "on",
+        patch=preset.patch if override.patch is None else override.patch == "auto",
         max_de=preset.max_dE,
     )
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from assembler.match.apply import corrected
 from assembler.match.decision import SeamDecision
-from assembler.match.features import F32, details, fitted, resized
+from assembler.match.features import F32, details, fitted, luma, resized
 from assembler.match.measure import colour_step, low_lab
+from assembler.match.patch import patched
 from assembler.match.timing import steps_of
 
 CELL_PX = 192
@@ -83,6 +84,10 @@ class _Row:
         left_out = set(decision.skipped)
         used = [n for n in range(decision.start_from, len(head)) if n not in left_out]
         shown = [corrected(head[n], decision.correction, k) for k, n in enumerate(used)]
+        patch = decision.correction.patch
+        if patch is not None:
+            made = patched([tail[last - 1]], ([f] for f in shown), patch, lambda p: luma(p[0]))
+            shown = [frame for (frame,) in made]
         return cls(tail[:last], np.stack(shown) if shown else head[-1:])
 
     def pictures(self) -> F32:

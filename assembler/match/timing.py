@@ -16,6 +16,7 @@ import numpy as np
 from assembler.match.align import align, shows_next_moment
 from assembler.match.features import F32, distance
 from assembler.match.register import Affine
+from assembler.match.stride import UNKNOWN, Stride, stride_of
 
 MOST_OVERLAP = 30
 """Longest overlap that is looked for, in frames."""
@@ -56,6 +57,8 @@ class Timing:
     """Frames of the head that A has already shown."""
     fresh: bool
     """Nothing is repeated: the pair shows neighbouring moments, `affine` is the camera's way."""
+    stride: Stride
+    """From A's last frame to B's first moving one, where no more than one could be repeated."""
     still: frozenset[int]
     """Frames of the head that only hold the one before."""
 
@@ -69,7 +72,9 @@ def timing_of(tail: F32, head: F32) -> Timing:
     moving = moving_frames(head_steps, usual, natural, still_level(tail_steps))
     kept = tail[: len(tail) - held_tail]
     aligned = align(kept, head[moving], MOST_OVERLAP)
-    fresh = shows_next_moment(kept, head[moving], aligned)
+    alone = len(aligned.pairs) == 1
+    stride = stride_of(kept[-2:], head[moving[:2]]) if alone else UNKNOWN
+    fresh = shows_next_moment(kept, head[moving], aligned, stride)
     first = 0 if fresh else len(aligned.pairs)
     start = moving[min(first, len(moving) - 1)]
     skipped = tuple(n for n in range(start, moving[-1]) if n not in set(moving))
@@ -84,6 +89,7 @@ def timing_of(tail: F32, head: F32) -> Timing:
         skipped=skipped,
         repeats=start,
         fresh=fresh,
+        stride=stride,
         still=frozenset(range(len(head))) - frozenset(moving),
     )
 

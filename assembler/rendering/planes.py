@@ -85,6 +85,16 @@ class Layout:
             at += rows * columns
         return out
 
+    def luma(self, planes: Sequence[Plane]) -> F32:
+        """Luma of a frame's planes, float32 in [0, 1]."""
+        if self.rgb:
+            green, blue, red = (p.astype(np.float32) for p in planes)
+            grey = _KR * red + (1 - _KR - _KB) * green + _KB * blue
+        else:
+            grey = planes[0].astype(np.float32)
+        zero, one = self.steps(0)
+        return np.asarray((grey - zero) / one, np.float32)
+
     def steps(self, plane: int) -> tuple[float, float]:
         """Code of 0 and codes from 0 to 1 of a plane."""
         if self.rgb:

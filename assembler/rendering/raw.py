@@ -19,6 +19,7 @@ import numpy as np
 
 from assembler.cut.model import Change
 from assembler.match.decision import NO_CORRECTION
+from assembler.match.patch import patched
 from assembler.media.pipe import raw_frames
 from assembler.rendering.graph import (
     MADE_BY_EFFECTS,
@@ -27,7 +28,7 @@ from assembler.rendering.graph import (
     graph_of,
     working_format,
 )
-from assembler.rendering.planes import Layout, PlaneChange
+from assembler.rendering.planes import Layout, Plane, PlaneChange
 from assembler.rendering.spans import Form, Shot, Span
 from assembler.timebase import FrameRange
 
@@ -48,14 +49,23 @@ def frames_of(shot: Shot, form: Form, cancel: Cancel = None) -> Iterator[Any]:
         return
     work = working_format(form.pix_fmt)
     layout = Layout.of(work, form.size)
-    base = _base(shot, form, layout, cancel)
     if shot.correction.neutral:
-        yield from base
+        yield from _base(shot, form, layout, cancel)
         return
-    change = PlaneChange(fitted(shot, form), layout)
-    for n, raw in enumerate(base):
-        for plane in change.apply(layout.planes(raw), max(0, shot.used + n)):
+    frames = _corrected(shot, form, layout, cancel)
+    if shot.before and shot.correction.patch:
+        (last,) = _corrected(shot.before, form, layout, cancel)
+        frames = patched(last, frames, shot.correction.patch, layout.luma)
+    for planes in frames:
+        for plane in planes:
             yield np.ascontiguousarray(plane).data.cast("B")
+
+
+def _corrected(shot: Shot, form: Form, layout: Layout, cancel: Cancel) -> Iterator[list[Plane]]:
+    """Planes of each frame with the seam's correction, but without its patch."""
+    change = PlaneChange(fitted(shot, form), layout)
+    for n, raw in enumerate(_base(shot, form, layout, cancel)):
+        yield change.apply(layout.planes(raw), max(0, shot.used + n))
 
 
 def _base(shot: Shot, form: Form, layout: Layout, cancel: Cancel) -> Iterator[Any]:

@@ -9,16 +9,21 @@ rate that is simply its n-th frame.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from assembler.match.decision import NO_CORRECTION, Correction, SeamDecision
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.retime import Retime
 from assembler.spec.model import FadeCurve, Fit, Polish, Role
-from assembler.timebase import FrameRange, SampleRange
+from assembler.timebase import FrameRange, SampleRange, Timecode
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
+    from moviepy import CompositeVideoClip
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,3 +374,25 @@ class Cut:
     def channels(self) -> int:
         """Number of audio channels."""
         return {"mono": 1, "stereo": 2, "5.1": 6}[self.layout]
+
+    def to_otio(self, start: str = "01:00:00:00") -> otio.schema.Timeline:
+        """
+        The cut as an OpenTimelineIO timeline that begins at the timecode *start*.
+
+        Raises:
+            MissingProgramError: If opentimelineio isn't installed.
+        """
+        from assembler.exporting.edit import edit_of
+        from assembler.exporting.otio import to_timeline
+
+        return to_timeline(edit_of(self, start=Timecode.parse(start, self.rate)))
+
+    def to_moviepy(self, inserts: Sequence[Insert] = ()) -> CompositeVideoClip:
+        """
+        The cut as a clip of moviepy, with its sound; *inserts* are titles made for the canvas.
+
+        What only the renderer can do is named in warnings.
+        """
+        from assembler.exporting.movie import to_moviepy
+
+        return to_moviepy(self, inserts)

@@ -155,7 +155,8 @@ class _Writer:
         _text(effect, "effecttype", "transition")
         _text(effect, "mediatype", "video")
         comments = ET.SubElement(made, "comments")
-        _text(comments, "mastercomment1", f"{OURS} {transition.name}")
+        numbers = f"{transition.before_frames} {transition.after_frames}"
+        _text(comments, "mastercomment1", f"{OURS} {transition.name} {numbers}")
         return made
 
     def _item(
@@ -382,9 +383,16 @@ def _is_number(value: object) -> bool:
 
 
 def _cut_point(passage: Any, clip: Any, rate: Fraction) -> tuple[int | None, str]:
-    """Frames of a transition before its cut, as Premiere says it, and our name for it."""
+    """
+    Frames of a transition before its cut, and our name for it.
+
+    Our comment says both, as long as the transition has its length; Premiere says it in ticks.
+    """
     own = passage.metadata.get("fcp_xml", {})
     said = str(own.get("comments", {}).get("mastercomment1", "")).split()
-    name = said[1] if len(said) == 2 and said[0] == OURS else ""
+    if len(said) == 4 and said[0] == OURS:
+        before, after = int(said[2]), int(said[3])
+        length = round(passage.duration().value)
+        return (before if before + after == length else None), said[1]
     ticks = own.get("cutPointTicks")
-    return (round(int(ticks) * rate / TICKS) if ticks else None), name
+    return (round(int(ticks) * rate / TICKS) if ticks else None), ""

@@ -160,17 +160,20 @@ class _Restorer:
 
     def placed(self, event: Event, edit: Edit) -> _Placed | None:
         base = self.known_clip(event, edit)
-        start = edit_start(edit, base.source.path) if base else 0
-        source_in = event.source_in - (start if event.from_midnight else 0)
         if base is None:
             source = self.media.picture(event.file, event.name)
             if source is None:
                 self.missing.append(event.file or event.name)
                 return None
-            name = event.name or source.path.stem
-            base = Clip(name, name, source, event.record, source_in)
-            return _Placed(event, base, event.record, max(0, source_in), False)
-        return _Placed(event, base, event.record, max(0, source_in), True)
+            # By its content it may be a take after all.
+            base = next((c for c in self.cut.clips if c.source.path == source.path), None)
+            if base is None:
+                name = event.name or source.path.stem
+                first = max(0, event.source_in)
+                base = Clip(name, name, source, event.record, first)
+                return _Placed(event, base, event.record, first, False)
+        start = edit_start(edit, base.source.path) if event.from_midnight else 0
+        return _Placed(event, base, event.record, max(0, event.source_in - start), True)
 
     def known_clip(self, event: Event, edit: Edit) -> Clip | None:
         """The clip of the exported cut that an event shows: by its file, then by its name."""

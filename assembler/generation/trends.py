@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from assembler.generation.takes import started_on
-from assembler.match.drift import Drift, expected, trend
+from assembler.match.drift import UNSEEN_DE, Drift, expected, trend
 from assembler.planning.clips import Handed
 from assembler.planning.model import Handoff, Link, Plan
 from assembler.planning.project import Project
@@ -88,4 +88,6 @@ def _drifting(chain: Sequence[Link], drifts: Sequence[Drift]) -> Iterator[str]:
             f"{expected(drifts, shown + 1).told()}"
         )
     help_ = f"a `keyframe:` or a planned cut after {chain[max(0, shown - 1)].id} would help"
-    yield f"{chain[0].segment}: its look {says}; {help_}"
+    if drifts[-1].colour_de > UNSEEN_DE:
+        help_ += ", or a higher `drift: {limit: …}`"
+    yield f"{chain[0].segment}: the look of its clips {says}; {help_}"

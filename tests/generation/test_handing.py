@@ -207,16 +207,17 @@ def test_coming_drift_is_announced(tmp_path: Path) -> None:
     project, links = project_in(tmp_path), _chain(8, {}, drift_de=4.0)
     _noted(project, links, [Drift(0.7 * n, 1.0, 1.0, 1.0) for n in (1, 2, 3)])
     assert list(drifting(plan_of(links), project, {})) == [
-        "dawn: its look drifts and will show it by the end of dawn.5: colours by 3.5 dE; "
-        "a `keyframe:` or a planned cut after dawn.4 would help"
+        "dawn: the look of its clips drifts and will show it by the end of dawn.5: "
+        "colours by 3.5 dE; a `keyframe:` or a planned cut after dawn.4 would help, "
+        "or a higher `drift: {limit: …}`"
     ]
     assert list(drifting(plan_of(links[:5]), project, {})) == []
 
 
 def test_drift_that_shows_is_said(tmp_path: Path) -> None:
     project, links = project_in(tmp_path), _chain(5, {}, drift_de=4.0)
-    _noted(project, links, [Drift(1.0, 1.0, 1.0, 1.0), Drift(2.0, 1.0, 1.0, 0.8)])
+    _noted(project, links, [Drift(0.1, 1.0, 1.0, 0.9), Drift(0.1, 1.0, 1.0, 0.8)])
     assert list(drifting(plan_of(links), project, {})) == [
-        "dawn: its look has drifted by the end of dawn.2: sharpness by -20%; "
+        "dawn: the look of its clips has drifted by the end of dawn.2: sharpness by -20%; "
         "a `keyframe:` or a planned cut after dawn.1 would help"
     ]

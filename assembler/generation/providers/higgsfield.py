@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from assembler.generation.asking import (
     END,
     GUIDANCE,
@@ -37,8 +39,8 @@ from assembler.generation.base import (
     JobState,
     Lookup,
     NotMade,
-    NotSubmittedError,
     Provider,
+    ProviderError,
     Queued,
     Request,
     Running,
@@ -102,6 +104,7 @@ class Higgsfield(Provider):
         folder: Where what was sent is kept: only the same body is safe to send again.
         concurrency: Jobs under way at once for each model; more wait in Higgsfield's queue.
         remembered_s: How long after sending a lost reply is answered by sending again.
+        looks_s: Pauses between the tries at that.
         limits: How long and how large things may be.
     """
 
@@ -114,11 +117,13 @@ class Higgsfield(Provider):
         *,
         concurrency: int = 8,
         remembered_s: float = _REMEMBERED_S,
+        looks_s: tuple[float, ...] = (2.0, 10.0),
         limits: Limits | None = None,
     ) -> None:
         self.can = replace(Higgsfield.can, concurrency=concurrency)
         self._folder = folder
         self._remembered_s = remembered_s
+        self._looks_s = looks_s
         self._keys = _keys()
         self._api = Api(
             self.name, "https://api.higgsfield.ai", sign=self._sign, judge=_judge, keys=self._keys,
@@ -145,13 +150,20 @@ class Higgsfield(Provider):
             return NotMade()
         if time.time() - note.at_s > self._remembered_s:
             return CantTell("Higgsfield may have forgotten our id by now and can't list requests")
-        try:
-            return Found(await self._sent(sent.client_id, note.where, note.body))
-        except NotSubmittedError as error:
-            # A request that it has accepted isn't judged again.
-            if error.trouble in ("parameter", "policy", "balance"):
-                return NotMade()
-            raise
+        failure: ProviderError | None = None
+        for pause_s in (0.0, *self._looks_s):
+            await anyio.sleep(max(pause_s, getattr(failure, "after_s", None) or 0.0))
+            try:
+                return Found(await self._sent(sent.client_id, note.where, note.body))
+            except ProviderError as error:
+                # A request that it has accepted isn't judged again.
+                if error.trouble in ("parameter", "policy"):
+                    return NotMade()
+                if error.trouble not in ("throttle", "server", "unknown"):
+                    raise
+                failure = error
+        assert failure is not None
+        raise failure
 
     async def _sent(self, client_id: str, where: str, body: Any) -> str:
         answer = await self._api.post_once(

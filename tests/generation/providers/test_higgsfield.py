@@ -43,7 +43,7 @@ def server(
 
 
 def made(project: Project, **more: Any) -> Higgsfield:
-    return Higgsfield(project.home / "jobs/higgsfield", limits=FAST, **more)
+    return Higgsfield(project.home / "jobs/higgsfield", limits=FAST, looks_s=(0.05, 0.05), **more)
 
 
 def words(id_: str = "dawn.1", **changes: Any) -> Link:
@@ -153,6 +153,13 @@ def test_a_lost_reply_is_answered_under_the_same_key(
     assert len(submits) == 2
     assert len({(call.headers["idempotency-key"], call.body) for call in submits}) == 1
     assert (len(server.jobs), len(server.billed), len(rows(project))) == (1, 1, 1)
+
+
+def test_the_answer_to_a_lost_reply_may_take_several_tries(server: Server, tmp_path: Path) -> None:
+    server.faults.add("submit", "reset_after", "throttle", "reset_after")
+    project = project_in(tmp_path)
+    assert "dawn.1" in run([words()], project, made(project))
+    assert (len(server.jobs), len(rows(project))) == (1, 1)
 
 
 def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: Path) -> None:

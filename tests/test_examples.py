@@ -94,7 +94,7 @@ EXAMPLES = [
     ),
     Example(
         "layers-and-looks",
-        1 + 1 + 1.5 + 1.5,
+        1 + 1 + 1 + 1.5,
         cuts={
             "duration: 2.5s, move": "duration: 1s, move",
             "duration: 3s": "duration: 1s",

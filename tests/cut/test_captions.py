@@ -57,7 +57,7 @@ def test_cues_of_a_segment_count_from_its_start(tmp_path: Path) -> None:
     text = CHAIN + "captions: {file: c.srt, on: c}\n"
     decision = seam("a>b", 61, 27)
     cut = cut_of(tmp_path, text, FILES, captions=[word(1, "c")], seams=[decision])
-    assert ("c", 12 + 24) == said_at(cut, cut.captions[0])
+    assert said_at(cut, cut.captions[0]) == ("c", 12 + 24)
 
 
 def test_cues_of_a_track_follow_its_sound(tmp_path: Path) -> None:
@@ -67,9 +67,7 @@ def test_cues_of_a_track_follow_its_sound(tmp_path: Path) -> None:
         "tracks: [{id: voice, role: voice, file: talk.wav, on: c+0.5s, in: 5s}]\n"
         "captions: {file: c.srt, of: voice}\n"
     )
-    cut = cut_of(
-        tmp_path, text, FILES, captions=[word(7, "seven")], seams=[seam("a>b", 61, 27)]
-    )
+    cut = cut_of(tmp_path, text, FILES, captions=[word(7, "seven")], seams=[seam("a>b", 61, 27)])
     (heard,) = (sound for sound in cut.sounds if sound.id == "voice")
     begins = Fraction(heard.record.start, cut.hz) - (heard.source_start_s - 7)
     assert begins == cut.captions[0].start
@@ -79,7 +77,7 @@ def test_cues_that_nobody_sees_are_left_out_and_counted(tmp_path: Path) -> None:
     (tmp_path / "c.srt").touch()
     text = CHAIN + "captions: c.srt\n"
     cut = cut_of(tmp_path, text, FILES, captions=[word(1, "in"), word(60, "out")])
-    assert ["in"] == [cue.text for cue in cut.captions]
+    assert [cue.text for cue in cut.captions] == ["in"]
     assert "c.srt: 1 captions lie outside of what is shown" in cut.notes
 
 
@@ -90,7 +88,7 @@ def test_what_cant_be_read_in_time_is_told_with_numbers() -> None:
         word(2, "A line that goes on well beyond forty-two", Fraction(4)),
         word(8, "A line that goes on well beyond forty-two letters", Fraction(4)),
     ]
-    assert [
+    assert list(too_fast(cues, line=42, speed=20)) == [
         "caption 2 at 1.00 s has 13 characters in 0.50 s; at 20 a second it needs 0.65 s",
         "caption 4 at 8.00 s has a line of 49 characters; 42 are comfortable",
-    ] == list(too_fast(cues, line=42, speed=20))
+    ]

@@ -90,10 +90,16 @@ def sounding(sound: Sound) -> str:
         said.append("levelled to the mix")
     if sound.speech_only:
         said.append("silent where nobody speaks")
+    if sound.polish:
+        said.append(f"polished ({', '.join(sound.polish)})")
+    if sound.minus:
+        said.append(f"without the speech of {sound.minus.path.name}")
     return "; ".join(said)
 
 
-def lost_pictures(edit: Edit, *, shapes: bool = False, stretch: bool = False) -> Iterator[str]:
+def lost_pictures(
+    edit: Edit, *, shapes: bool = False, stretch: bool = False, chapters: bool = False
+) -> Iterator[str]:
     """What of the picture is not in the edit, with where it is instead."""
     cut = edit.cut
     for clip in cut.clips:
@@ -117,6 +123,8 @@ def lost_pictures(edit: Edit, *, shapes: bool = False, stretch: bool = False) ->
             yield f"layer {layer.id}: its {layer.shape} shape"
     for title in cut.titles:
         yield f"title {title.id}: its style {title.style} (words and place in time are there)"
+    if cut.chapters and not chapters:
+        yield f"chapters: {len(cut.chapters)}"
     if cut.captions:
         how = "burnt in by our renderer" if cut.burn_captions else "see the .srt"
         yield f"captions: {len(cut.captions)} cues; {how}"

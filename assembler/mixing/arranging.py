@@ -29,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 _BEDS_DIFFER_DB = 3.0
 _IN_WORD_DB = 12.0
 """A place in an utterance is chosen if it is quieter than others by so much."""
+_PAUSE_DB = -8.0
+"""Against the mean of a sound; pauses between words are quieter."""
 _FAR_DB_PER_S = 10.0
 """Of equally quiet places the one near the picture's seam is taken."""
 _SHORTEST_S = 0.01
@@ -84,7 +86,7 @@ class Meeting:
     moved: int
     """Samples from where the cut had its middle; positive is later."""
     in_words: bool
-    """Whether somebody speaks there all the same."""
+    """Whether somebody is heard speaking there all the same."""
     beds_differ_db: float
     bridged: bool
 
@@ -200,7 +202,14 @@ def _quietest(
         if best is None or level[k] < best[0]:
             best = float(level[k]), int(starts[k]), length, bool(words[k])
     assert best is not None
-    return best[1], best[2], best[3]
+    _, start, length, spoken = best
+    return start, length, spoken and any(_loud(x, start, length, rules.hz) for x in (a, b))
+
+
+def _loud(heard: Heard, start: int, length: int, hz: int) -> bool:
+    """Whether a place isn't much quieter than the sound is on average."""
+    here = _loudness(heard, np.array([start]), length, hz)[0]
+    return bool(here > heard.power.mean() * 10 ** (_PAUSE_DB / 10))
 
 
 def _shortest(rules: Rules) -> int:

@@ -379,22 +379,20 @@ class _Session:
         self.notes: list[str] = []
         self.speech: tuple[SampleRange, ...] = ()
         self.meetings: tuple[Meeting, ...] = ()
+        self.roles: list[Role] = []
+        """Roles that have something to say, one at least."""
         self._ears: dict[int, Heard] = {}
         self._tones: dict[int, Tone] = {}
         self._ducks: dict[int, GainCurve] = {}
-
-    @property
-    def roles(self) -> list[Role]:
-        """Roles that have something to say, one at least."""
-        used = {sound.role for sound in self.sounds}
-        used |= {"dialogue" for sound in self.sounds if self._words(sound)}
-        return [role for role in _ROLES if role in used] or ["native"]
 
     def prepare(self) -> None:
         """Hear the clips, lay their joins, find who speaks when, and set their levels."""
         self._listen()
         self._arrange()
         self._find_speech()
+        used = {sound.role for sound in self.sounds}
+        used |= {"dialogue" for sound in self.sounds if self._words(sound)}
+        self.roles = [role for role in _ROLES if role in used] or ["native"]
 
     def check(self) -> None:
         """Stop here when that was asked for."""

@@ -67,7 +67,7 @@ class Heard:
     @property
     def silent(self) -> bool:
         """Whether it has nothing to hear."""
-        return not len(self.power) or float(self.power.max()) < 10 ** (_DEAD_DB / 10)
+        return bool(len(self.power)) and float(self.power.max()) < 10 ** (_DEAD_DB / 10)
 
 
 def listen(sound: Sound, hz: int, channels: int, samples: int, check: Check) -> Heard:
@@ -134,7 +134,7 @@ class _Ear:
         self._step = hz // STEPS_PER_S
         self._rest = np.zeros(0, np.float32)
         self._power: list[npt.NDArray[np.float32]] = []
-        self._edge = EDGE_S * hz
+        self._edge, self._channels = EDGE_S * hz, channels
         self._head: list[Samples] = []
         self._tail: deque[Samples] = deque()
 
@@ -163,7 +163,8 @@ class _Ear:
 
     def edges(self) -> tuple[Samples, Samples]:
         """The first and the last seconds."""
-        head, tail = np.concatenate(self._head), np.concatenate(list(self._tail))
+        nothing = np.zeros((0, self._channels), np.float32)
+        head, tail = (np.concatenate([nothing, *part]) for part in (self._head, self._tail))
         return head[: self._edge], tail[-self._edge :]
 
 

@@ -136,26 +136,12 @@ class HandingOn:
 
     def _choice(self, link: Link, source: Handoff, clip: _Clip) -> Handed:
         planned = self._planned(source, clip)
-        if link.start_at_s is not None:
-            at = link.start_at_s
-            frame = clip.video.shown_at(at.numerator, Fraction(at.denominator))
-            why = "" if frame == planned else "the timeline says so"
-            tail = None
-        elif link.drift_de is None or clip.link is None:
-            return Handed(clip.id, clip.key, planned)
-        elif clip.link.kind == "avatar":  # its clips go on after the last word
-            frame, why, tail = planned, "", None
-        else:
-            tail = _looked_at(clip, planned)
-            back, why = handoff_frame(tail)
-            frame = planned - (len(tail) - 1 - back)
-            tail = tail[: back + 1]
+        frame, why = _frame(link, clip, planned)
         lost_s = max(Fraction(0), (planned - frame) / clip.video.rate)
         handed = Handed(clip.id, clip.key, frame, lost_s, why)
         if link.drift_de is None or clip.link is None:
             return handed
-        end = (_looked_at(clip, frame, 1) if tail is None else tail)[-1]
-        return self._taken_back(handed, clip, end, link.drift_de)
+        return self._taken_back(handed, clip, link.drift_de)
 
     def _planned(self, source: Handoff, clip: _Clip) -> int:
         """The planned frame; later at a segment's end that makes up for what was lost before."""
@@ -183,7 +169,8 @@ class HandingOn:
 
     # -- in which look ---------------------------------------------------------------------
 
-    def _taken_back(self, handed: Handed, clip: _Clip, end: F32, limit_de: float) -> Handed:
+    def _taken_back(self, handed: Handed, clip: _Clip, limit_de: float) -> Handed:
+        end = _looked_at(clip, handed.frame, 1)[0]
         total, soft, behind = self._drifted(clip, handed.frame, end)
         held = held_back(end, total, soft=soft, behind=behind, limit_de=limit_de)
         undone = soft + behind - held.correction.sharpen
@@ -201,8 +188,8 @@ class HandingOn:
         assert clip.link is not None
         frames = [*_looked_along(clip, frame), end]
         own = clip.take.handed if clip.take else None
-        if own is None:  # the chain's first link: its own look is the measure
-            return change_along(None, frames), 0.0, 0.0
+        if own is None or self._clip(own.after).key != own.take:
+            return change_along(None, frames), 0.0, 0.0  # its own look is the measure
         sent = self._sent(clip.link, own, (end.shape[1], end.shape[0]))
         total, behind = change_along(sent, frames), 0.0
         if self._before_in_segment(clip.link) is not None:
@@ -251,10 +238,23 @@ def _left(handed: Handed) -> F64:
     return home if fix is None else composed(inverse(np.array(fix.matrix)), home)
 
 
-def _looked_at(clip: _Clip, frame: int, count: int | None = None) -> F32:
-    """The frames up to *frame*, as many as the choice is made from, (n, h, w, 3)."""
-    wanted = round(WINDOW_S * clip.video.rate) if count is None else count
-    first = max(0, frame + 1 - wanted)
+def _frame(link: Link, clip: _Clip, planned: int) -> tuple[int, str]:
+    """Own frame of a clip that a link starts on, and why where it isn't the planned one."""
+    if link.start_at_s is not None:
+        at = link.start_at_s
+        frame = clip.video.shown_at(at.numerator, Fraction(at.denominator))
+        return frame, "" if frame == planned else "the timeline says so"
+    # An author's file ends where he cut it; an avatar goes on after its last word.
+    if link.drift_de is None or clip.link is None or clip.link.kind == "avatar":
+        return planned, ""
+    tail = _looked_at(clip, planned, round(WINDOW_S * clip.video.rate))
+    n, why = handoff_frame(tail)
+    return planned - (len(tail) - 1 - n), why
+
+
+def _looked_at(clip: _Clip, frame: int, count: int) -> F32:
+    """The last *count* frames up to *frame*, (n, h, w, 3)."""
+    first = max(0, frame + 1 - count)
     return np.stack(
         list(read_frames(clip.info, start=first, stop=frame + 1, colour=clip.colour, max_size=_BOX))
     )

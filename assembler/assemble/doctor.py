@@ -23,7 +23,17 @@ PACKAGES = (
     "httpx",
     "pydantic",
 )
-FILTERS = ("zscale", "tonemap", "xfade", "lut3d", "subtitles", "overlay", "tpad")
+FILTERS = (
+    "zscale",
+    "tonemap",
+    "xfade",
+    "lut3d",
+    "lut1d",
+    "chromakey",
+    "subtitles",
+    "overlay",
+    "tpad",
+)
 ENCODERS = (
     "libx264",
     "libx265",

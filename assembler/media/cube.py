@@ -7,6 +7,7 @@ Colour tables: .cube files (Adobe/IRIDAS), 1D and 3D, read whole and checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +89,7 @@ def _checked(head: dict[str, list[str]], rows: Values, path: Path) -> Cube:
     if not np.isfinite(rows).all():
         raise MediaError("the colour table has values that are no numbers", str(path), _FIX)
     for key, value in (("DOMAIN_MIN", "0"), ("DOMAIN_MAX", "1")):
-        if any(float(word) != float(value) for word in head.get(key, [])):
+        if head.get(key) and not re.fullmatch(rf"({value}(\.0*)?\s*)+", " ".join(head[key])):
             what = f"the colour table's {key} is {' '.join(head[key])}, not {value}"
             raise MediaError(what, str(path), _FIX)
     return Cube(size, solid, rows)

@@ -127,17 +127,21 @@ def effected(shot: Shot, form: Form, cancel: Cancel = None) -> Iterator[Any]:
         )
         return _coloured(part, rgb, cancel)
 
+    length = change.effects_frames or shot.frames
     with Reader(read, shot.frames) as frames:
+        moved = 0
 
         def picture(t: float) -> Any:
-            number = round(t * float(form.rate)) - first
+            number = round(t * float(form.rate)) - first - moved
             return _picture(frames[number], layout)
 
-        clip = _clip(picture, change.effects_frames or shot.frames, form)
+        clip = _clip(picture, length, form)
         for effect in change.effects:
             clip = applied(clip, effect)
         for n in range(shot.frames):
-            yield _raw(_got(clip, float((first + n) / form.rate), shot), form, shot)
+            place = min(max(0, first + n), length - 1)  # handles lie outside of the clip's time
+            moved = place - first - n
+            yield _raw(_got(clip, float(place / form.rate), shot), form, shot)
 
 
 def _coloured(shot: Shot, form: Form, cancel: Cancel) -> Iterator[Any]:

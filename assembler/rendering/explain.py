@@ -76,6 +76,8 @@ def _work(span: Span) -> Iterator[str]:
     yield from (f"transition {piece.name}" for piece in passages)
     if any(not shot.correction.neutral for shot in shots):
         yield "corrected at its seam"
+    if any(shot.source.retime or not shot.source.change.plain for shot in shots):
+        yield "its time or its picture is changed"
     if span.overlays:
         yield f"{len(span.overlays)} layers"
     if span.inserts:

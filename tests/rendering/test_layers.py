@@ -28,10 +28,12 @@ from assembler.cut.model import (
     View,
 )
 from assembler.errors import UsageError
+from assembler.match.decision import Correction
 from assembler.media.ffmpeg import exe
 from assembler.media.files import sha256_of
 from assembler.planning.retime import Retime, retimed
 from assembler.rendering.effects import check_effect
+from assembler.rendering.graph import fitted
 from assembler.rendering.render import render
 from assembler.rendering.spans import spans_of
 from assembler.spec.change import Grade
@@ -365,6 +367,30 @@ def test_an_own_function_changes_frames_after_the_colours(tmp_path, rendered):
     change = Change(cdl=Cdl((2.0, 2.0, 2.0)), effects=(effect,), effects_frames=4)
     (frame, *_) = rendered(clip(replace(taken, change=change), 0, 4))
     assert abs(means(frame)[0] - 100) <= 1.0
+
+
+def test_effects_stand_still_in_the_handles_of_a_transition(tmp_path, rendered):
+    """Before its first frame a clip that fades in is as black as in it, not beyond."""
+    a = painted(tmp_path / "a.mkv", [flat(100, 128, 128)] * 20)
+    b = painted(tmp_path / "b.mkv", [flat(200, 128, 128)] * 20)
+    effect = Effect("FadeIn", '{"duration": 0.25}')
+    fading = replace(b, change=Change(effects=(effect,), effects_frames=10))
+    way = Transition("dissolve", 4, 4)
+    frames = rendered(clip(a, 0, 10), clip(fading, 10, 20, 5, transition=way))
+    for k in range(8):
+        coming = 16 + (200 - 16) * min(1.0, max(0, k - 4) / 6)
+        wanted = 100 + (coming - 100) * (k + 1) / 9
+        assert abs(means(frames[6 + k])[0] - wanted) <= 1.6
+
+
+def test_a_seams_geometry_follows_the_authors_crop(sources):
+    """Half the width shown twice as large: a shift is twice as large a part of it."""
+    a, _ = sources
+    cropped = replace(a, change=Change(crop=(0.5, 0.25, 0.0, 0.25)))
+    moved = Correction(affine=(1.0, 0.0, 0.01, 0.0, 1.0, 0.02))
+    (span,) = spans_of(cut_of(clip(cropped, 0, 20, correction=moved)), LOSSLESS)
+    found = fitted(span.pieces[0], span.form).affine
+    assert found == pytest.approx((1.0, 0.0, 0.02, 0.0, 1.0, 0.04))
 
 
 def test_effects_are_refused_with_the_nearest_name():

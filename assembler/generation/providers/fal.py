@@ -71,8 +71,6 @@ _APP = "fal-ai/kling-video"
 _IMAGE_BYTES = 10_000_000
 _CLOCKS_S = 120.0
 """By which fal's clock may differ from ours."""
-_KEPT_S = 30 * 86400.0
-"""How long payloads are kept."""
 _FINAL = (400, 404, 413, 415, 422)
 """Statuses of a result that say something about the job; others may pass."""
 _KINDS: Mapping[str, Trouble] = {
@@ -213,7 +211,7 @@ class Fal(Provider):
         folder: Path,
         *,
         concurrency: int = 10,
-        looks_s: tuple[float, ...] = (2.0, 5.0),
+        looks_s: tuple[float, ...] = (0.5, 2.0, 4.0),
         limits: Limits | None = None,
     ) -> None:
         self.can = replace(Fal.can, concurrency=concurrency)
@@ -242,20 +240,21 @@ class Fal(Provider):
         job = text_of(answer.data, "request_id")
         if not job:
             raise self._queue.error(Refusal("unknown", "the answer names no request"))
-        return f"{endpoint}/requests/{job}"
+        self._remember(job, endpoint)
+        return job
 
     async def find(self, sent: Sent) -> Lookup:
         """The request with the very input that was sent, if fal lists it."""
         note = sent_note(self._folder, sent.client_id)
         if note is None:
             return NotMade()
-        taken = {job.rpartition("/")[2] for job in sent.taken}
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             async for item in self._listed(note.where, note.at_s):
                 request = text_of(item, "request_id")
-                if request not in taken and note.is_of(item.get("json_input")):
-                    return Found(f"{note.where}/requests/{request}")
+                if request not in sent.taken and note.is_of(item.get("json_input")):
+                    self._remember(request, note.where)
+                    return Found(request)
         return CantTell(
             "fal doesn't list it (it may list requests only when they have ended; run again later)"
         )
@@ -281,8 +280,8 @@ class Fal(Provider):
 
     async def poll(self, job: str) -> JobState:
         """Its status, and its result when it has one; a failed request is completed, too."""
-        at = _place(job)
-        answer = await self._queue.ask("GET", f"/{at}/status")
+        at = f"/{_APP}/requests/{quote(job, safe='')}"
+        answer = await self._queue.ask("GET", f"{at}/status")
         match text_of(answer.data, "status"):
             case "IN_QUEUE":
                 return Queued()
@@ -295,7 +294,7 @@ class Fal(Provider):
 
     async def _ended(self, job: str, at: str, status: Answer) -> JobState:
         failure = _failure(status)
-        answer = await self._queue.ask("GET", f"/{at}", fine=range(400, 600) if failure else _FINAL)
+        answer = await self._queue.ask("GET", at, fine=range(400, 600) if failure else _FINAL)
         if answer.status == 404:  # results are kept for an hour, payloads for a month
             answer = await self._kept(job) or answer
         url = text_of(answer.data, "video", "url")
@@ -313,13 +312,17 @@ class Fal(Provider):
 
     async def _kept(self, job: str) -> Answer | None:
         """The result as the list of requests keeps it."""
-        endpoint, _, request = job.partition("/requests/")
-        if not request:
+        note = sent_note(self._folder, job)
+        if note is None:
             return None
-        async for item in self._listed(endpoint, time.time() - _KEPT_S):
-            if item.get("request_id") == request and item.get("json_output"):
+        async for item in self._listed(note.where, note.at_s):
+            if item.get("request_id") == job and item.get("json_output"):
                 return Answer(200, item["json_output"])
         return None
+
+    def _remember(self, job: str, endpoint: str) -> None:
+        """Which endpoint a request went to, which its id doesn't say."""
+        note_sent(self._folder, job, endpoint, {})
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, from fal's CDN, without the key."""
@@ -327,7 +330,8 @@ class Fal(Provider):
 
     async def cancel(self, job: str) -> None:
         """Take it out of the queue; one that runs may still finish."""
-        await self._queue.ask("PUT", f"/{_place(job)}/cancel", fine=(400, 404))
+        at = f"/{_APP}/requests/{quote(job, safe='')}/cancel"
+        await self._queue.ask("PUT", at, fine=(400, 404))
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -358,13 +362,6 @@ def _keys() -> tuple[Key, ...]:
         if halves[0] and halves[1]:
             return halves[0], halves[1]
     return (need_key("fal", "FAL_KEY"),)
-
-
-def _place(job: str) -> str:
-    """Where a request is asked for: its owner and app, without the endpoint's sub-path."""
-    endpoint, _, request = job.rpartition("/requests/")
-    app = "/".join(endpoint.split("/")[:2]) if endpoint else _APP
-    return f"{app}/requests/{quote(request, safe='')}"
 
 
 def _judge(answer: Answer) -> Refusal | None:

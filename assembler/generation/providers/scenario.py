@@ -206,7 +206,7 @@ class Scenario(Provider):
         folder: Path,
         *,
         concurrency: int = 4,
-        looks_s: tuple[float, ...] = (2.0, 5.0),
+        looks_s: tuple[float, ...] = (0.5, 2.0, 4.0),
         limits: Limits | None = None,
     ) -> None:
         self.can = replace(Scenario.can, concurrency=concurrency)

@@ -144,7 +144,7 @@ def test_each_kind_is_sent_as_its_endpoint_wants_it(
     wanted = request_of(asked("fal", model, kind, **changes), files, *parts.split())
     job = submitted(provider, wanted)
     (made,) = server.jobs.values()
-    assert (f"fal-ai/kling-video/{endpoint}", job.rpartition("/")[2]) == (
+    assert (f"fal-ai/kling-video/{endpoint}", job) == (
         made.facts["model"], made.id,
     )  # fmt: skip
     assert body == named(made.body, server.files.get, files)

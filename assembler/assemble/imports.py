@@ -258,6 +258,10 @@ class _Finder:
         self._names: dict[str, Path] | None = None
         self._found: dict[Path, Source] = {}
 
+    def there(self, file: str) -> bool:
+        """Whether a file lies just where it is said to be."""
+        return bool(file) and any((folder / file).is_file() for folder in self._folders)
+
     def picture(self, file: str, name: str) -> Source | None:
         """A file with a picture; one that has the bytes of a known take is that take."""
         path = self._path(file, name)

@@ -120,7 +120,7 @@ class _Writer:
                     f"{shot.name}: its {t.name} has {t.before_frames} frames before the cut and "
                     f"{t.after_frames} after it; Final Cut Pro centres transitions"
                 )
-        yield from lost_pictures(edit, shapes=True, stretch=True)
+        yield from lost_pictures(edit, shapes=True, stretch=True, chapters=True)
         yield from lost_sounds(edit, pan=True)
 
     def _s(self, frame: int) -> str:
@@ -331,9 +331,13 @@ class _Writer:
             if shot.record.start <= marker.frame < shot.record.stop:
                 at = begin + marker.frame - shot.record.start
                 yield self._marker(at, marker.name, marker.note)
+        for chapter in self.edit.cut.chapters:
+            if shot.record.start <= chapter.frame < shot.record.stop:
+                at = begin + chapter.frame - shot.record.start
+                yield self._marker(at, chapter.name, chapter.note, tag="chapter-marker")
 
-    def _marker(self, frame: int, value: str, note: str) -> ET.Element:
-        made = ET.Element("marker", start=self._s(frame), duration=self._s(1), value=value)
+    def _marker(self, frame: int, value: str, note: str, tag: str = "marker") -> ET.Element:
+        made = ET.Element(tag, start=self._s(frame), duration=self._s(1), value=value)
         if note:
             made.set("note", note)
         return made
@@ -403,6 +407,7 @@ class _Reader:
         self.form = form
         self.events: list[Event] = []
         self.markers: list[Marker] = []
+        self.chapters: list[Marker] = []
         self.lost: list[str] = []
 
     def found(self) -> Found:
@@ -421,6 +426,7 @@ class _Reader:
             size=size,
             events=tuple(self.events),
             markers=tuple(sorted(self.markers, key=lambda m: m.frame)),
+            chapters=tuple(sorted(self.chapters, key=lambda m: m.frame)),
             lost=tuple(dict.fromkeys(self.lost)),
         )
 
@@ -483,7 +489,8 @@ class _Reader:
     def _marker(self, frame: int, element: ET.Element) -> None:
         value = element.get("value", "")
         if not value.startswith(SEAM):
-            self.markers.append(Marker(frame, value, element.get("note", "")))
+            kind = self.chapters if element.tag == "chapter-marker" else self.markers
+            kind.append(Marker(frame, value, element.get("note", "")))
 
     def _event(
         self,

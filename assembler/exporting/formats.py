@@ -47,6 +47,10 @@ def recognised(text: str) -> Format | None:
     return "edl" if re.search(r"^(TITLE:|FCM:|\d{3,}\s+\S+\s)", head, re.MULTILINE) else None
 
 
+_BROKEN = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
+"""What reading a file that isn't what it says may raise, here and in OTIO's adapters."""
+
+
 def read(
     files: Sequence[tuple[str, str]],
     *,
@@ -64,6 +68,14 @@ def read(
     Raises:
         MediaError: If one can't be read.
     """
+    try:
+        return _read(files, rate, start)
+    except _BROKEN as error:
+        what = f"can't be understood ({type(error).__name__}: {error})"
+        raise MediaError(what, files[0][0], "export it again") from error
+
+
+def _read(files: Sequence[tuple[str, str]], rate: Fraction | None, start: Timecode | None) -> Found:
     forms = [recognised(text) for _, text in files]
     for (name, _), form in zip(files, forms, strict=True):
         if form is None:

@@ -51,6 +51,8 @@ class Found:
     size: tuple[int, int] | None
     events: tuple[Event, ...]
     markers: tuple[Marker, ...] = ()
+    chapters: tuple[Marker, ...] | None = None
+    """None where the file has no word for them."""
     lost: tuple[str, ...] = ()
     """What isn't understood, each a sentence."""
     carries: frozenset[Part] = frozenset({"row", "layers", "titles", "sounds"})

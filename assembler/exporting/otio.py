@@ -244,14 +244,21 @@ def found_of(
         cut_point: Reads how many frames of a transition lie before its cut, where OTIO's adapter
             doesn't know, and what we call it.
         size: Of the canvas, where the file says it.
+
+    Raises:
+        MediaError: If a length or a place is missing.
     """
-    reader = _Reader(library(), rate or _rate_of(timeline), levels, cut_point)
-    for n, track in enumerate(timeline.video_tracks()):
-        reader.track(track, n, start)
-    for n, track in enumerate(timeline.audio_tracks(), 1):
-        reader.track(track, n, start)
-    for marker in timeline.tracks.markers:
-        reader.marker(marker, 0)
+    package = library()
+    reader = _Reader(package, rate or _rate_of(timeline), levels, cut_point)
+    try:
+        for n, track in enumerate(timeline.video_tracks()):
+            reader.track(track, n, start)
+        for n, track in enumerate(timeline.audio_tracks(), 1):
+            reader.track(track, n, start)
+        for marker in timeline.tracks.markers:
+            reader.marker(marker, 0)
+    except package.exceptions.OTIOError as error:
+        raise MediaError(f"can't be understood: {error}", timeline.name or "") from error
     return Found(
         title=timeline.name or "",
         rate=reader.rate,

@@ -34,6 +34,9 @@ TITLE_STYLE = "title"
 class Media(Protocol):
     """Finds files that the exported cut doesn't know."""
 
+    def there(self, file: str) -> bool:
+        """Whether a file lies just where it is said to be."""
+
     def picture(self, file: str, name: str) -> Source | None:
         """A file with a picture, by where it is said to be or by its name."""
 
@@ -127,6 +130,8 @@ class _Restorer:
             captions=moves.cues(cut.captions, cut.rate),
             seams=tuple(seam for seam in cut.seams if seam.seam in pairs),
             markers=found.markers or moves.markers(cut.markers),
+            chapters=moves.markers(cut.chapters) if found.chapters is None else found.chapters,
+            poster=None if cut.poster is None else moves.frame(cut.poster),
         )
         return Restored(made, tuple(dict.fromkeys(self.lost)))
 
@@ -172,20 +177,22 @@ class _Restorer:
                 first = max(0, event.source_in)
                 base = Clip(name, name, source, event.record, first)
                 return _Placed(event, base, event.record, first, False)
-        start = edit_start(edit, base.source.path) if event.from_midnight else 0
-        return _Placed(event, base, event.record, max(0, event.source_in - start), True)
+        return _Placed(event, base, event.record, max(0, _first(event, base, edit)), True)
 
     def known_clip(self, event: Event, edit: Edit) -> Clip | None:
         """The clip of the exported cut that an event shows: by its file, then by its name."""
         clips = self.cut.clips
-        chosen = [c for c in clips if same_file(event, c.source.path)]
+        chosen = [c for c in clips if _says(event, c.source.path)]
+        if not chosen and self.media.there(event.file):
+            return None  # another file of that name, or a copy
+        chosen = chosen or [c for c in clips if same_file(event, c.source.path)]
         if event.reel and not chosen:
             paths = {m.path for m in edit.media if m.reel == event.reel}
             chosen = [c for c in clips if c.source.path in paths]
         if not chosen:
             chosen = [c for c in clips if c.id == event.name]
         named = [c for c in chosen if c.id == event.name] or chosen
-        within = [c for c in named if c.source_in <= event.source_in < c.source_out]
+        within = [c for c in named if c.source_in <= _first(event, c, edit) < c.source_out]
         return next(iter(within or named), None)
 
     def clip(self, one: _Placed, skipped: tuple[int, ...], before: Clip | None) -> Clip:
@@ -194,14 +201,9 @@ class _Restorer:
         if transition and before is None:
             self.lost.append(f"{base.id}: a {transition.name} needs a clip before it")
             transition = None
-        if transition and transition.before_frames > one.source_in and not base.source.still:
-            self.lost.append(
-                f"{base.id}: its {transition.name} wants {transition.before_frames} frames before "
-                f"the cut, the clip has {one.source_in}"
-            )
-            transition = replace(transition, before_frames=one.source_in)
-        if transition:
-            transition = _as_exported(transition, base.transition)
+        if transition and before:
+            transition = self.within_handles(transition, one, before)
+            transition = transition and _as_exported(transition, base.transition)
         used = one.source_in - base.source_in
         used -= sum(1 for n in base.skipped if n < one.source_in)
         return replace(
@@ -214,6 +216,25 @@ class _Restorer:
             correction=advanced(base.correction, used) if one.known else base.correction,
             join=self.join(one, before, transitioned=transition is not None),
         )
+
+    def within_handles(
+        self, transition: Transition, one: _Placed, before: Clip
+    ) -> Transition | None:
+        """A transition no longer than the frames that both clips have beyond the cut."""
+        has = before.source.frames_at(self.cut.rate)
+        ahead, after = transition.before_frames, transition.after_frames
+        if not one.base.source.still:
+            ahead = min(ahead, one.source_in)
+        if has is not None:
+            after = min(after, max(0, has - before.source_out))
+        if (ahead, after) == (transition.before_frames, transition.after_frames):
+            return transition
+        self.lost.append(
+            f"{one.base.id}: its {transition.name} has {ahead + after} frames instead of "
+            f"{transition.frames}; the clips have no more"
+        )
+        short = replace(transition, before_frames=ahead, after_frames=after)
+        return short if short.frames else None
 
     def join(
         self, one: _Placed, before: Clip | None, *, transitioned: bool
@@ -392,8 +413,20 @@ def edit_start(edit: Edit, path: Path) -> int:
     return next((medium.start for medium in edit.media if medium.path == path), 0)
 
 
+def _first(event: Event, clip: Clip, edit: Edit) -> int:
+    """First frame of an event, counted from the first one of a clip's medium."""
+    start = edit_start(edit, clip.source.path) if event.from_midnight else 0
+    return event.source_in - start
+
+
+def _says(event: Event, path: Path) -> bool:
+    """Whether an event names just this file, by its whole path or relative to the edit."""
+    parts = Path(event.file).parts
+    return bool(parts) and len(parts) > 1 and path.parts[-len(parts) :] == parts
+
+
 def same_file(event: Event, path: Path) -> bool:
-    """Whether an event names this file, wherever it lies now."""
+    """Whether an event names a file of this name, wherever it lies now."""
     return bool(event.file) and Path(event.file).name == path.name
 
 

@@ -93,6 +93,9 @@ class _Maker:
             markers=tuple(
                 Marker(c.record.start, c.segment, "a “note”") for c in clips if c.join != "handoff"
             ),
+            chapters=(Marker(0, "Harbour"), Marker(frames // 2, "Dawn", "second half")),
+            metadata=(("comment", "a film"),),
+            poster=frames // 3,
             notes=("assumed BT.709",),
         )
 

@@ -168,6 +168,19 @@ def test_a_level_and_a_fade_changed_in_fcpxml_come_back(film: Film, tmp_path: Pa
     assert score.record == film.exported.cut.sounds[0].record
 
 
+def test_a_dissolve_longer_than_its_handles_is_cut_to_them(film: Film, tmp_path: Path) -> None:
+    path = beside(film, tmp_path, "film.otio")
+    timeline = otio.adapters.read_from_file(str(path))
+    passage = timeline.video_tracks()[0][1]
+    passage.in_offset, passage.out_offset = time(20), time(30)
+    otio.adapters.write_to_file(timeline, str(path))
+    imported = import_cut(path)
+    assert imported.cut.clips[1].transition == Transition("dissolve", 12, 24)
+    assert imported.lost == (
+        "two: its dissolve has 36 frames instead of 50; the clips have no more",
+    )
+
+
 def test_a_split_clip_becomes_two(film: Film, tmp_path: Path) -> None:
     path = beside(film, tmp_path, "film.otio")
     timeline = otio.adapters.read_from_file(str(path))
@@ -258,6 +271,16 @@ def test_another_frame_rate_is_refused(film: Film, tmp_path: Path) -> None:
         ("TITLE: X\n001 A V C 1 2\n", "can't be read at 24"),
         ("Dear editor,", "is no OTIO, FCPXML, FCP 7 XML or EDL file"),
         ('{"OTIO_SCHEMA": "Clip.1", "name": "x"}', "has a Clip, no timeline"),
+        (
+            '<fcpxml><resources><format id="r1" frameDuration="x"/></resources>'
+            '<project><sequence format="r1"/></project></fcpxml>',
+            "can't be understood",
+        ),
+        (
+            '<fcpxml><resources><format id="r1" frameDuration="1/0s"/></resources>'
+            '<project><sequence format="r1"/></project></fcpxml>',
+            "can't be understood",
+        ),
     ],
 )
 def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path, text: str, what: str) -> None:

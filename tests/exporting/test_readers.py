@@ -57,11 +57,12 @@ ELEMENTS: dict[str, tuple[set[str], tuple[tuple[str, ...], ...]]] = {
     "asset-clip": (
         CLIP_ATTRIBUTES | {"format", "tcFormat", "srcEnable", "audioRole"},
         (("note",), ("adjust-conform",), ("adjust-transform",), ("adjust-volume",), ANCHORED,
-         ("marker",)),
+         ("marker", "chapter-marker")),
     ),
     "video": (
         CLIP_ATTRIBUTES,
-        (("note",), ("adjust-conform",), ("adjust-transform",), ANCHORED, ("marker",)),
+        (("note",), ("adjust-conform",), ("adjust-transform",), ANCHORED,
+         ("marker", "chapter-marker")),
     ),
     "title": (CLIP_ATTRIBUTES, (("text",), ("text-style-def",), ("note",))),
     "text": (set(), (("text-style",),)),
@@ -79,6 +80,7 @@ ELEMENTS: dict[str, tuple[set[str], tuple[tuple[str, ...], ...]]] = {
     "keyframeAnimation": (set(), (("keyframe",),)),
     "keyframe": ({"time", "value", "curve"}, ()),
     "marker": ({"start", "duration", "value", "note"}, ()),
+    "chapter-marker": ({"start", "duration", "value", "note"}, ()),
 }  # fmt: skip
 """
 Attributes that an element may have, and its children in the order in which they may come.

@@ -28,6 +28,9 @@ SEEDS = range(23)
 class Nothing:
     """An editor's file that names media nobody has."""
 
+    def there(self, file: str) -> bool:
+        return False
+
     def picture(self, file: str, name: str) -> Source | None:
         return None
 

@@ -38,6 +38,8 @@ from assembler.media.info import Colour, MediaInfo
 from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, Samples, read_samples, write_wav
 from assembler.mixing.bus import MixReport, mix
+from assembler.mixing.ducking import FRAME, SPEECH_HZ, SpeechLevels, speech_in
+from assembler.mixing.speech import spoken
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, FrameRange, SampleRange, samples_at
 
@@ -317,6 +319,28 @@ def seams(folder: Path) -> None:
             f"median {np.median(found):.1f}, worst {max(found):.1f} dB"
         )
     _words_at_seams(folder)
+    _words_found()
+
+
+def _words_found() -> None:
+    """Share of recordings in which words are heard; of speech, of what is loud in it."""
+    for path in sorted(FOOTAGE[0].glob("audio/*")) if FOOTAGE else []:
+        info = probe(path)
+        samples = int(min(60, info.audio[0].duration_s) * SPEECH_HZ)
+        start_s = info.audio[0].start_s
+        mono = read_samples(info, info.audio[0].index, start_s, samples, SPEECH_HZ, 1)
+        meter = SpeechLevels()
+        meter.add(mono)
+        found, loud = (
+            np.isin(np.arange(samples // FRAME), np.concatenate([[], *map(_range, ranges)]))
+            for ranges in (spoken(mono), speech_in(meter.levels()))
+        )
+        shown = f"{found[loud].mean():.0%} of what is loud" if loud.any() else "nothing loud"
+        print(f"words: {path.name}: {found.mean():.0%} of all, {shown}")
+
+
+def _range(both: tuple[int, int]) -> Samples:
+    return np.arange(*both)
 
 
 def _words_at_seams(folder: Path) -> None:

@@ -35,7 +35,10 @@ _GLIDE = 0.012
 """Least median change of pitch from frame to frame; a played note holds it closer."""
 _AROUND_FRAMES = 15
 _BRIDGED_FRAMES = 40
-_SHORTEST_FRAMES = 20
+_SHORTEST_FRAMES = 60
+"""With what is taken in around it."""
+_GAPS_DB = 17.0
+_VOICED = 0.4
 
 
 class Voices:
@@ -72,8 +75,8 @@ class Voices:
         voiced = pitches > 0
         speaking = voiced & _syllables(levels, voiced, pitches)
         found = bridged([(a - _AROUND_FRAMES, b + _AROUND_FRAMES) for a, b in runs(speaking)], 0)
-        found = [r for r in bridged(found, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
-        return [(max(0, a), min(len(levels), b)) for a, b in found]
+        found = [(max(0, a), min(len(levels), b)) for a, b in bridged(found, _BRIDGED_FRAMES)]
+        return [r for r in found if _dense(levels[slice(*r)], speaking[slice(*r)])]
 
 
 def spoken(mono: Samples) -> list[tuple[int, int]]:
@@ -128,6 +131,12 @@ def _syllables(
     glide = _mean(change) / np.maximum(_mean(pairs), 1e-6)
     low, high = _VOICED_SHARE
     return (share > low) & (share < high) & (spread > _SYLLABLES_DB) & (glide > _GLIDE)
+
+
+def _dense(levels: Floats, speaking: npt.NDArray[np.bool_]) -> bool:
+    """Whether a stretch has as much voice and as deep gaps as an utterance."""
+    deep = levels.max() - np.percentile(levels, 10) >= _GAPS_DB
+    return len(levels) >= _SHORTEST_FRAMES and bool(deep) and speaking.mean() >= _VOICED
 
 
 def _mean(values: Floats) -> Floats:

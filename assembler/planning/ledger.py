@@ -440,7 +440,8 @@ class Ledger:
     ) -> Submission:
         with self._writing():
             row = self.submission(client_id)
-            if row.state not in allowed or row.owner not in (None, self._owner):
+            foreign = row.owner not in (None, self._owner) and _lives(row.owner or "")
+            if row.state not in allowed or foreign:
                 raise GenerateError(
                     f"submission {client_id} of link {row.link} is {row.state}, "
                     f"it can't become {state}",

@@ -100,6 +100,24 @@ def test_unknown_row_stays_until_the_user_speaks(tmp_path: Path) -> None:
         assert ledger.accepted(row.client_id, "job-7").job == "job-7"
 
 
+def test_users_word_counts_after_the_process_was_killed(tmp_path: Path) -> None:
+    """Nobody needs to run once more before a lost request can be settled."""
+    path = tmp_path / "ledger.sqlite"
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from assembler.planning.ledger import Intent, Ledger\n"
+        "ledger = Ledger(Path(sys.argv[1]))\n"
+        "row = ledger.claim(Intent('k1', 'dawn.1', 'piapi', 'kling-3.0'))\n"
+        "ledger.sending(row.client_id); ledger.unknown(row.client_id, 'no list')\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    with Ledger(path) as ledger:
+        (row,) = ledger.submissions()
+        assert row.owner is not None
+        assert ledger.failed(row.client_id, "no job was made").state == "failed"
+
+
 def test_takes_of_one_link_are_numbered(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         _fetched(ledger)

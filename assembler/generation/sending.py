@@ -105,6 +105,13 @@ class SentNote:
             return False
         return all(name in theirs and theirs[name] == value for name, value in self.body.items())
 
+    def gap_s(self, moment: str) -> float:
+        """How far a moment (ISO 8601) is from when it was sent; infinite when it can't be read."""
+        try:
+            return abs(datetime.fromisoformat(moment).timestamp() - self.at_s)
+        except ValueError:
+            return float("inf")
+
 
 def note_sent(folder: Path, client_id: str, where: str, body: Mapping[str, Any]) -> None:
     """Keep what is about to be sent, so that its job can be found by its inputs."""

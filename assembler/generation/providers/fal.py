@@ -69,7 +69,7 @@ from assembler.generation.sending import (
 
 _APP = "fal-ai/kling-video"
 _IMAGE_BYTES = 10_000_000
-_CLOCKS_S = 120.0
+_CLOCKS_S = 86400.0
 """By which fal's clock may differ from ours."""
 _FINAL = (400, 404, 413, 415, 422)
 """Statuses of a result that say something about the job; others may pass."""
@@ -250,11 +250,16 @@ class Fal(Provider):
             return NotMade()
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
-            async for item in self._listed(note.where, note.at_s):
-                request = text_of(item, "request_id")
-                if request not in sent.taken and note.is_of(item.get("json_input")):
-                    self._remember(request, note.where)
-                    return Found(request)
+            found = {
+                text_of(item, "request_id"): note.gap_s(text_of(item, "sent_at"))
+                async for item in self._listed(note.where, note.at_s)
+                if note.is_of(item.get("json_input"))
+            }
+            free = [request for request in found if request not in sent.taken]
+            if free:
+                request = min(free, key=found.__getitem__)
+                self._remember(request, note.where)
+                return Found(request)
         return CantTell(
             "fal doesn't list it (it may list requests only when they have ended; run again later)"
         )

@@ -27,7 +27,7 @@ from assembler.media.stills import read_image, write_png
 from assembler.planning.model import Link
 from assembler.planning.project import Project
 from tests.generation.providers import runs
-from tests.generation.providers.shops import QUICK, RATE, SIZE, asked, run
+from tests.generation.providers.shops import QUICK, RATE, SIZE, Files, asked, run
 from tests.servers import fal, kie, piapi, pollo, scenario
 from tests.servers.kit import Platform, serving
 
@@ -312,6 +312,34 @@ def test_trouble_of_fals_while_a_result_is_asked_for_is_no_failure_of_the_job(
         assert runs.rows(project)[0].state == "accepted"
         runs.run([_link(shop)], project, provider)
     assert len(server.jobs) == 1
+
+
+@pytest.mark.parametrize("shop", [s for s in SHOPS if s.finds], ids=repr)
+def test_of_equal_jobs_the_one_nearest_in_time_is_the_lost_one(shop: Shop, opened: Open) -> None:
+    """The other is of somebody else who has the account; its clip would do, but isn't ours."""
+    with opened(shop) as (server, provider, project):
+        run(provider, provider.submit(Request(_link(shop), "asm-theirs", None, None)))
+        (theirs,) = server.jobs.values()
+        theirs.wall_s -= 3600
+        server.faults.add("submit", "reset_after")
+        runs.run([_link(shop)], project, provider)
+    _, ours = server.jobs
+    assert ours == runs.rows(project)[0].job
+
+
+@pytest.mark.parametrize("shop", [SHOPS[0], SHOPS[3]], ids=repr)
+def test_an_avatar_speaks_as_long_as_its_recording(
+    shop: Shop, opened: Open, tmp_path: Path, files: Files
+) -> None:
+    portrait = runs.picture(tmp_path, "anna.png", 1, SIZE)
+    link = asked(
+        repr(shop), "avatar-2.0-pro", "avatar", length_s=3, start=portrait, audio=True,
+        avatar_image=portrait.path, avatar_audio=files.speech,
+    )  # fmt: skip
+    with opened(shop) as (_, provider, project):
+        take = runs.run([link], project, provider)["dawn.1"]
+    assert (take.info.video.frames, len(take.info.audio)) == (25, 1)  # type: ignore[union-attr]
+    assert runs.distance(read_image(portrait.path), runs.first_frame(take)) < 4 / 255
 
 
 def test_kie_refuses_what_comes_too_fast_and_it_is_sent_later(opened: Open) -> None:

@@ -345,6 +345,13 @@ class _Presets:
             except AssemblerError as error:
                 self._collect(error, "titles", n)
         captions = timeline.captions
+        for n, delivery in enumerate(deliveries):
+            if captions and captions.track and delivery.preset.container == "mxf":
+                what, fix = (
+                    "MXF has no track for captions",
+                    "take `track` out, or another container.",
+                )
+                self._problems.append(self._loaded.problem(what, fix, "output", n))
         for loc, entry in caption_entries(captions) if captions else ():
             try:
                 cues = read_captions(entry.file)

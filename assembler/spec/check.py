@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from assembler.errors import Problem
@@ -95,6 +96,7 @@ def _ask(draft: Draft, report: Report) -> None:
     _ids(draft, report)
     _first(draft, report)
     _continues(draft, report)
+    _handoffs(draft, report)
     _places(draft, report)
     _times(draft, report)
     for index, segment in draft.segments.items():
@@ -211,7 +213,7 @@ def _continues(draft: Draft, report: Report) -> None:
             )
         elif wanted in known:
             follows[segment.id] = wanted
-            _on_bent(index, draft.segments.get(known[wanted]), report)
+            _on_bent(index, draft.segments.get(known[wanted]), "continue", report)
             _joined_elsewhere(index, segment, draft, report)
     for chain in _cycles(follows):
         names = _ring(" continues ", chain)
@@ -219,12 +221,22 @@ def _continues(draft: Draft, report: Report) -> None:
         report(loc, f"the chain goes round: {names}", "let one of them begin without `continue`.")
 
 
-def _on_bent(index: int, before: Segment | None, report: Report) -> None:
-    """The end frame of a segment whose time is bent isn't that of its clip."""
-    keys = [k for k in ("speed", "reverse", "freeze") if before and getattr(before, k)]
+def _on_bent(index: int, before: Segment | None, key: str, report: Report) -> None:
+    """The end frame of a segment whose time is bent, or that is moved over, isn't its clip's."""
+    keys = [k for k in ("speed", "reverse", "freeze", "move") if before and getattr(before, k)]
     if before and keys:
-        what = f"it continues {before.id!r}, whose last frame `{keys[0]}` changes"
-        report(("segments", index, "continue"), what, "let it begin without `continue`.")
+        what = f"it goes on from {before.id!r}, whose last frame `{keys[0]}` changes"
+        fix = "write `join: cut` or a transition, and no `continue`."
+        report(("segments", index, key), what, fix)
+
+
+def _handoffs(draft: Draft, report: Report) -> None:
+    """What a segment says that is joined by a handoff without continuing another one."""
+    row = _row(draft)
+    for before, index in pairwise(row):
+        segment = draft.segments[index]
+        if segment.join and segment.join.kind == "handoff" and segment.continue_ is None:
+            _on_bent(index, draft.segments[before], "join", report)
 
 
 def _ids_like(name: str, known: Collection[str]) -> str:

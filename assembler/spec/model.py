@@ -406,6 +406,7 @@ class Segment(Spec):
             if given and self.continue_:
                 what = f"`{given[0]}` changes the frame on which it continues {self.continue_!r}"
                 return [Flaw(what, "take one of them out.", given[0])]
+            given += ["move"] if self.move else []
             if given and self.join and self.join.kind == "handoff":
                 what = f"`{given[0]}` and a handoff can't be had at once"
                 return [Flaw(what, "write `join: cut` or a transition.", given[0])]

@@ -85,6 +85,16 @@ WRONG = {
         "t.yaml:3:45: segment a: `speed` is for files and URLs; this segment is generated\n"
         "  fix: generate it first, then name the clip as `file:`.",
     ),
+    "a handoff from what is bent": (
+        clip("out: 2s, reverse: true") + clip("join: handoff", "b"),
+        "t.yaml:4:44: segment b: it goes on from 'a', whose last frame `reverse` changes\n"
+        "  fix: write `join: cut` or a transition, and no `continue`.",
+    ),
+    "a handoff into what is bent": (
+        clip("out: 2s") + clip("join: handoff, reverse: true", "b"),
+        "t.yaml:4:62: segment b: `reverse` and a handoff can't be had at once\n"
+        "  fix: write `join: cut` or a transition.",
+    ),
     "a colour of a dissolve": (
         clip("out: 2s") + clip("in: 1s, join: {dissolve: 12f, colour: '#102030'}", "b"),
         "t.yaml:4:76: segment b: join: only a dip has a colour\n"

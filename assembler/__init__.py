@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from assembler.assemble.doctor import doctor
     from assembler.assemble.exports import export
     from assembler.assemble.film import mix, render
+    from assembler.assemble.generating import fetch, generate
     from assembler.assemble.imports import import_cut
     from assembler.assemble.masters import locate as sync
     from assembler.assemble.prepare import check, plan, schema
     from assembler.assemble.ranking import rank_takes
     from assembler.assemble.stitch import measure as seam
     from assembler.assemble.stitch import stitch
+    from assembler.assemble.takes import choose, costs, keep, reroll, settle, takes
     from assembler.cut.model import Cut
     from assembler.errors import AssemblerError
 
@@ -32,34 +34,50 @@ __all__ = [
     "Cut",
     "__version__",
     "check",
+    "choose",
+    "costs",
     "doctor",
     "export",
+    "fetch",
+    "generate",
     "import_cut",
+    "keep",
     "mix",
     "plan",
     "rank_takes",
     "render",
+    "reroll",
     "schema",
     "seam",
+    "settle",
     "stitch",
     "sync",
+    "takes",
 ]
 
 _HOMES = {
     "AssemblerError": ("assembler.errors", "AssemblerError"),
     "Cut": ("assembler.cut.model", "Cut"),
     "check": ("assembler.assemble.prepare", "check"),
+    "choose": ("assembler.assemble.takes", "choose"),
+    "costs": ("assembler.assemble.takes", "costs"),
     "doctor": ("assembler.assemble.doctor", "doctor"),
     "export": ("assembler.assemble.exports", "export"),
+    "fetch": ("assembler.assemble.generating", "fetch"),
+    "generate": ("assembler.assemble.generating", "generate"),
     "import_cut": ("assembler.assemble.imports", "import_cut"),
+    "keep": ("assembler.assemble.takes", "keep"),
     "mix": ("assembler.assemble.film", "mix"),
     "plan": ("assembler.assemble.prepare", "plan"),
     "rank_takes": ("assembler.assemble.ranking", "rank_takes"),
     "render": ("assembler.assemble.film", "render"),
+    "reroll": ("assembler.assemble.takes", "reroll"),
     "schema": ("assembler.assemble.prepare", "schema"),
     "seam": ("assembler.assemble.stitch", "measure"),
+    "settle": ("assembler.assemble.takes", "settle"),
     "stitch": ("assembler.assemble.stitch", "stitch"),
     "sync": ("assembler.assemble.masters", "locate"),
+    "takes": ("assembler.assemble.takes", "takes"),
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assembler.assemble.beside import beside
+from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
@@ -18,8 +19,7 @@ from assembler.assemble.seams import seam_data
 from assembler.assemble.stock import code_named
 from assembler.assemble.walk import Made, begin
 from assembler.cut.model import Cut
-from assembler.errors import FetchError, Problem, SpecError, UsageError
-from assembler.fetching import fetch
+from assembler.errors import SpecError, UsageError
 from assembler.match.decision import SeamDecision
 from assembler.mixing.bus import MixReport, stem_paths
 from assembler.mixing.bus import mix as mix_sound
@@ -27,7 +27,7 @@ from assembler.mixing.drawing import draw
 from assembler.planning.project import Project
 from assembler.rendering.explain import SpanState
 from assembler.rendering.explain import explain as explain_spans
-from assembler.spec.load import Loaded, load
+from assembler.spec.load import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ def render(
     force: bool = False,
     allow_code: bool = False,
     wait_s: float | None = None,
+    keep_later: bool = False,
+    confirm: Confirm | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -106,6 +108,8 @@ def render(
         allow_code: Run the functions that the timeline names as ``module:function``.
         wait_s: How long to wait for one generated clip, 0 for not at all; not given, hours for what
             providers make, and without end for what people make.
+        keep_later: Keep older takes of links that only start on another frame now.
+        confirm: Asked once before something costs money.
         workers: Work at a time; the number of cores when not given.
         progress: Told of everything that is done.
         cancel: Stops the run in order when it is set.
@@ -113,16 +117,14 @@ def render(
     Raises:
         AssemblerError: One of its kinds, by stage; nothing is half-written then.
     """
-    loaded = load(timeline)
-    project = Project(loaded.timeline.path)
-    _fetch(loaded, project)
-    prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
+    prepared, _ = ready(timeline, draft=draft, provider=provider, keep_later=keep_later)
     return make(
         prepared,
         force=force,
         budget_usd=budget_usd,
         allow_code=allow_code,
         wait_s=wait_s,
+        confirm=confirm,
         workers=workers,
         progress=progress,
         cancel=cancel,
@@ -186,19 +188,6 @@ def explain(
     return Explained(tuple(found))
 
 
-def _fetch(loaded: Loaded, project: Project) -> None:
-    """Fetch the clips of URL segments that aren't there."""
-    problems: list[Problem] = []
-    for n, segment in enumerate(loaded.timeline.segments):
-        if segment.url:
-            try:
-                fetch(segment.url, project.takes, sha256=segment.sha256)
-            except FetchError as error:
-                problems.append(loaded.problem(error.what, error.fix, "segments", n, "url"))
-    if problems:
-        raise FetchError("\n".join(str(problem) for problem in problems))
-
-
 def make(
     prepared: Prepared,
     *,
@@ -206,6 +195,7 @@ def make(
     force: bool = False,
     allow_code: bool = False,
     wait_s: float | None = None,
+    confirm: Confirm | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -216,6 +206,7 @@ def make(
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.wait_s = wait_s
     guard(_written(prepared), run.records, force=force, inputs=_read(prepared))
+    agreed(prepared.plan, confirm)
     run.announce()
     cuts, decided = run.cuts()
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
@@ -302,7 +293,7 @@ def mix(
     """
     loaded = load(timeline)
     project = Project(loaded.timeline.path)
-    _fetch(loaded, project)
+    fetch_missing(loaded, project)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=None, write=True)
     first = prepared.deliveries[0]
     prepared = replace(prepared, deliveries=(first,))

@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.prepare import Prepared, prepare, prepare_loaded
+from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.errors import UsageError
 from assembler.generation.run import settle as settle_submission
 from assembler.generation.shelf import provenance
-from assembler.generation.takes import take_path
+from assembler.generation.takes import on_disk, take_path
 from assembler.media.files import publish
 from assembler.planning.explain import Totals, money, totals
 from assembler.planning.keys import take_key
-from assembler.planning.ledger import Ledger, Submission, submissions_made
+from assembler.planning.ledger import Ledger, Submission, submissions_made, takes_made
 from assembler.planning.model import Link, Plan, Step
 from assembler.spec.load import load
 
@@ -122,6 +123,43 @@ def takes(timeline: Path | str, link: str | None = None, *, provider: str | None
         rows[row.key].append(row)
     steps = prepared.plan.steps if link is None else [_step(prepared.plan, link)]
     return Takes(tuple(_of_link(prepared, step, rows[step.link.key]) for step in steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One link's takes, and how they fit between their neighbours where there are several."""
+
+    takes: LinkTakes
+    ranked: RankedTakes | None
+
+    def text(self) -> str:
+        """For people; the take that fits best comes first among the fits."""
+        lines = [self.takes.text()]
+        if self.ranked:
+            lines += ["fit between its neighbours, the best first (lower is better):"]
+            lines += [f"  {take.text()}" for take in self.ranked.takes]
+        return "\n".join(lines)
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "link": self.takes.link,
+            "why": self.takes.why,
+            "takes": [take.data() for take in self.takes.takes],
+            "fits": self.ranked.data()["takes"] if self.ranked else [],
+        }
+
+
+def show(timeline: Path | str, link: str, *, provider: str | None = None) -> Shown:
+    """
+    One link's takes.
+
+    Raises:
+        UsageError: If there is no such link.
+    """
+    found = takes(timeline, link, provider=provider).links[0]
+    several = sum(take.state == "there" for take in found.takes) > 1
+    return Shown(found, rank_takes(timeline, found.link) if several else None)
 
 
 def _of_link(prepared: Prepared, step: Step, rows: Sequence[Submission]) -> LinkTakes:
@@ -361,23 +399,32 @@ def _again(prepared: Prepared, provider: str | None) -> Prepared:
 
 
 def _adopt(prepared: Prepared, link: Link) -> None:
-    """A link's older take under its new key: the same file, no second copy where disks allow."""
+    """A link's older takes under its new key: the same files, no second copy where disks allow."""
     project, older = prepared.project, prepared.shelf.older[link.id]
-    noted = provenance(project, older.key, older.number)
-    old, new = take_path(project, older.key, older.number), take_path(project, link.key, 1)
+    numbers = {row.number for row in takes_made(project.ledger) if row.key == older.key}
+    with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
+        for number in sorted({older.number, *numbers}):
+            if not on_disk(project, older.key, number):
+                continue
+            new = take_path(project, link.key, number)
+            _same_file(take_path(project, older.key, number), new)
+            kept = {"key": take_key(link.key, number), "kept_from": take_key(older.key, number)}
+            kept |= {"price_usd": "0"}  # it was paid under its old key
+            noted = provenance(project, older.key, number) | kept
+            with publish(new.with_suffix(".json")) as part:
+                text = json.dumps(noted, indent=1, ensure_ascii=False)
+                part.write_text(text + "\n", encoding="utf-8")
+            ledger.adopt(link.key, number, link.id, new.name, str(noted.get("sha256", "")))
+        ledger.choose(link.key, older.number)
+
+
+def _same_file(old: Path, new: Path) -> None:
     with publish(new) as part:
         try:
             part.unlink(missing_ok=True)
             os.link(old, part)
         except OSError:
             shutil.copyfile(old, part)
-    noted |= {"key": link.key, "take": 1, "kept_from": take_key(older.key, older.number)}
-    noted |= {"price_usd": "0"}  # it was paid under its old key
-    with publish(new.with_suffix(".json")) as part:
-        text = json.dumps(noted, indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
-    with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
-        ledger.adopt(link.key, link.id, new.name, str(noted.get("sha256", "")))
 
 
 def _step(plan: Plan, link: str) -> Step:
@@ -516,7 +563,7 @@ def _cost_line(row: Submission) -> str:
         price = "not billed"
     elif billed is not None and planned is not None and billed != planned:
         price += f" billed, {money(planned)} planned"
-    elif billed is not None:
+    elif billed:
         price += " billed"
     model = row.provider if row.provider == row.model else f"{row.provider} {row.model}"
     reason = f" ({row.reason})" if row.reason else ""

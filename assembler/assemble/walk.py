@@ -90,7 +90,7 @@ class Walk:
     wanted: Sequence[Wanted] = ()
     """Mixes of all deliveries."""
 
-    def announce(self) -> None:
+    def announce(self, *, clips_only: bool = False) -> None:
         """How much work each stage will be, in programme frames."""
         plan = self.prepared.plan
         to_make = sum(step.link.frames for step in plan.steps if step.state != "done")
@@ -99,6 +99,8 @@ class Walk:
         files = len(self.prepared.deliveries)
         seams = len(plan.steps) + len(plan.files)
         self.progress.expect("generate", COST["generate"] * to_make)
+        if clips_only:
+            return
         self.progress.expect("match", COST["match"] * seams)
         self.progress.expect("mix", COST["mix"] * frames * files)
         self.progress.expect("render", COST["render"] * frames * files)

@@ -9,16 +9,20 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from assembler.cli import output
 from assembler.cli.output import Style
 from assembler.errors import AssemblerError, UsageError
+
+if TYPE_CHECKING:
+    from assembler.planning.model import Plan
 
 INTERRUPTED = 130
 
@@ -44,8 +48,40 @@ ProviderName = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Work at a time; the cores by default.")]
 
+BudgetUsd = Annotated[
+    float | None, typer.Option(min=0, help="The most that generation may cost, in US dollars.")
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Spend what it costs without asking.")]
+KeepLater = Annotated[
+    bool,
+    typer.Option("--keep-later", help="Keep older takes of links that only start differently now."),
+]
 
-CANCEL = threading.Event()
+
+def dollars(given: float | None) -> Decimal | None:
+    """A sum from the command line, exactly as it was written."""
+    return None if given is None else Decimal(str(given))
+
+
+def asking(style: Style, yes: bool) -> Callable[[Plan], bool] | None:
+    """The question before money is spent; None when it was answered with ``--yes``."""
+    if yes:
+        return None
+
+    def ask(plan: Plan) -> bool:
+        from assembler.planning.explain import to_pay
+
+        if style.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(
+                f"generating would cost money: {to_pay(plan)}",
+                fix="look at it with `assembler plan`; say yes with --yes, and how much with "
+                "--budget.",
+            )
+        return typer.confirm(f"{to_pay(plan)}. Generate?", err=True)
+
+    return ask
+
+
 Wait = Annotated[
     str | None,
     typer.Option(help="Longest wait for one generated clip (30s, 20m, 2h), then run again later."),
@@ -67,6 +103,7 @@ def patience_s(wait: str | None, no_wait: bool) -> float | None:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
+CANCEL = threading.Event()
 """Set by the first Ctrl-C; every long verb takes it."""
 
 
@@ -76,7 +113,7 @@ def run(args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of segments may hold any character
             stream.reconfigure(errors="backslashreplace")
-    from assembler.cli import commands, editing  # noqa: F401  # they register themselves
+    from assembler.cli import commands, editing, generating  # noqa: F401  # they register themselves
 
     signal.signal(signal.SIGINT, _interrupt)
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,9 +10,11 @@ import typer
 from assembler.cli import output
 from assembler.cli.app import (
     CANCEL,
+    BudgetUsd,
     Draft,
     Force,
     Json,
+    KeepLater,
     NoWait,
     ProviderName,
     Quiet,
@@ -21,7 +22,10 @@ from assembler.cli.app import (
     Verbose,
     Wait,
     Workers,
+    Yes,
     app,
+    asking,
+    dollars,
     patience_s,
     show,
 )
@@ -57,9 +61,7 @@ def render(
     timeline: Timeline,
     draft: Draft = False,
     provider: ProviderName = None,
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="The most that generation may cost, in US dollars.")
-    ] = None,
+    budget: BudgetUsd = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each span needs and why; render nothing.")
     ] = False,
@@ -69,6 +71,8 @@ def render(
     ] = False,
     wait: Wait = None,
     no_wait: NoWait = False,
+    keep_later: KeepLater = False,
+    yes: Yes = False,
     force: Force = False,
     workers: Workers = None,
     json: Json = False,
@@ -92,7 +96,9 @@ def render(
             timeline,
             draft=draft,
             provider=provider,
-            budget_usd=None if budget is None else Decimal(str(budget)),
+            budget_usd=dollars(budget),
+            keep_later=keep_later,
+            confirm=asking(style, yes),
             allow_code=allow_code,
             wait_s=patience_s(wait, no_wait),
             force=force,

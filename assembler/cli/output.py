@@ -88,15 +88,19 @@ def _bar() -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[left]}"),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0, left="")
+    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=1.0, left="")
 
-        def show(reading: Reading) -> None:
-            bar.update(
-                task, completed=reading.done, description=reading.stage, left=_left(reading.left_s)
-            )
+    def show(reading: Reading) -> None:
+        bar.start()  # not before there is something to show: a question may come first
+        bar.update(
+            task, completed=reading.done, description=reading.stage, left=_left(reading.left_s)
+        )
 
+    try:
         yield Progress(show, say=lambda text: bar.console.print(text, markup=False, soft_wrap=True))
+    finally:
+        bar.stop()
 
 
 def _left(seconds: float | None) -> str:

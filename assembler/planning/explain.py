@@ -197,5 +197,10 @@ def _sum(total: Totals) -> str:
     )
 
 
+def to_pay(plan: Plan) -> str:
+    """What making everything would cost, in a few words."""
+    return _sum(totals(plan))
+
+
 def _links(count: int) -> str:
     return f"{count} link{'' if count == 1 else 's'}"

@@ -323,12 +323,12 @@ class Ledger:
                 "INSERT OR REPLACE INTO choices VALUES (?, ?, ?)", (key, number, time.time())
             )
 
-    def adopt(self, key: str, link: str, file: str, sha256: str) -> None:
-        """Take 1 of *key* is a clip that was made, and paid, under another key."""
+    def adopt(self, key: str, number: int, link: str, file: str, sha256: str) -> None:
+        """A take of *key* is a clip that was made, and paid, under another key."""
         with self._writing():
             self._db.execute(
-                "INSERT OR REPLACE INTO takes VALUES (?, 1, ?, ?, ?, ?)",
-                (key, link, file, sha256, time.time()),
+                "INSERT OR REPLACE INTO takes VALUES (?, ?, ?, ?, ?, ?)",
+                (key, number, link, file, sha256, time.time()),
             )
 
     def next_number(self, key: str) -> int:

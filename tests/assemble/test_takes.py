@@ -1,0 +1,160 @@
+"""Choosing, re-rolling, keeping and paying for takes, through Kling's loopback server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from assembler.assemble.generating import generate
+from assembler.assemble.prepare import plan
+from assembler.assemble.takes import choose, costs, keep, reroll, settle, show, takes
+from assembler.errors import GenerateError, UsageError
+from assembler.media.probe import probe
+from tests.servers import kling, piapi
+from tests.servers.kit import serving
+
+TEXT = """\
+assembler: 1
+canvas: {size: 320x180, rate: 24}
+output: [{preset: web-720p, size: 320x180, path: out/f.mp4}]
+defaults: {provider: kling, model: kling-3.0, resolution: 720p, audio: off}
+segments:
+  - {id: walk, duration: 3s, prompt: "A forest."}
+  - {id: lake, continue: walk, duration: 3s, prompt: "A lake."}
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kling.Kling]:
+    with serving(kling.Kling(tmp_path / "server", size=(160, 90))) as running:
+        monkeypatch.setenv("KLING_API_KEY", running.key)
+        monkeypatch.setenv("ASSEMBLER_KLING_URL", running.url)
+        yield running
+
+
+@pytest.fixture
+def timeline(tmp_path: Path) -> Path:
+    path = tmp_path / "film.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def test_another_take_is_paid_once_and_going_back_is_free(
+    server: kling.Kling, timeline: Path
+) -> None:
+    first = generate(timeline).takes
+    assert len(server.jobs) == 2
+    asked = reroll(timeline, "walk")
+    assert [s.link.id for s in asked.must] == ["walk.1"]
+    assert [s.link.id for s in asked.may] == ["lake.1"]
+    assert reroll(timeline, "walk.1").number == asked.number == 2
+    assert len(server.jobs) == 2
+    second = generate(timeline).takes
+    assert len(server.jobs) == 4
+    assert second["walk.1"].number == 2
+    assert second["lake.1"].handed is not None
+    assert second["lake.1"].handed.take == second["walk.1"].key
+
+    back = choose(timeline, "walk.1", 1)
+    assert (back.must, back.may, back.plan.price_usd) == ((), (), 0)
+    assert generate(timeline).takes == first
+    assert len(server.jobs) == 4
+    paid = costs(timeline)
+    assert paid.spent_usd == sum(usd for _, usd in server.billed)
+    assert paid.by("segment").keys() == {"walk", "lake"}
+
+
+def test_what_comes_later_may_be_kept(server: kling.Kling, timeline: Path) -> None:
+    """A new take before it, the same clip after it, and the same money as one generation."""
+    first = generate(timeline).takes
+    asked = reroll(timeline, "walk.1", keep_later=True)
+    assert asked.kept == ("lake.1",)
+    assert asked.may == ()
+    second = generate(timeline).takes
+    assert len(server.jobs) == 3
+    assert second["walk.1"].path != first["walk.1"].path
+    kept, was = second["lake.1"].path, first["lake.1"].path
+    assert kept.read_bytes() == was.read_bytes()
+    assert kept != was
+    lake = takes(timeline, "lake.1").links[0].takes[0]
+    assert lake.kept
+    assert costs(timeline).spent_usd == sum(usd for _, usd in server.billed)
+
+
+def test_a_changed_prompt_must_be_made_and_cannot_be_kept(
+    server: kling.Kling, timeline: Path
+) -> None:
+    generate(timeline)
+    timeline.write_text(TEXT.replace("A forest", "A wood"), encoding="utf-8")
+    walk, lake = plan(timeline).rows
+    assert (walk.redo, walk.why) == ("must", "the prompt has changed")
+    assert lake.redo == "may"
+    with pytest.raises(UsageError, match="has no older take to keep"):
+        keep(timeline, ["walk.1"])
+    assert keep(timeline).kept == ("lake.1",)
+    assert [row.redo for row in plan(timeline).rows] == ["must", "no"]
+
+
+def test_as_many_takes_are_made_as_are_wanted(server: kling.Kling, timeline: Path) -> None:
+    timeline.write_text(TEXT.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
+    assert [row.to_make for row in plan(timeline).rows] == [2, 2]
+    generate(timeline)
+    assert len(server.jobs) == 4
+    shown = show(timeline, "lake")
+    assert [take.number for take in shown.takes.takes] == [1, 2]
+    assert shown.ranked is not None
+    assert {take.number for take in shown.ranked.takes} == {1, 2}
+    assert all(probe(take.path).video for take in shown.takes.takes if take.path)
+    generate(timeline)
+    assert len(server.jobs) == 4
+    assert choose(timeline, "lake", 2).plan.price_usd == 0
+
+
+def test_nothing_is_spent_without_a_yes(server: kling.Kling, timeline: Path) -> None:
+    """A script that forgot to agree gets the price, not a bill."""
+    argv = [sys.executable, "-m", "assembler", "generate", str(timeline)]
+    told = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert told.returncode != 0
+    assert "generating would cost money: 2 of 2 links to make, 6 s, $" in told.stderr
+    assert "--yes" in told.stderr
+    assert not server.jobs
+    with pytest.raises(UsageError, match="nothing spent"):
+        generate(timeline, confirm=lambda plan: False)
+    assert not server.jobs
+
+
+def test_a_lost_submission_is_settled_by_the_user(
+    tmp_path: Path, timeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PiAPI can't look a job up: the user looks, and says which it became."""
+    text = TEXT.replace("provider: kling", "provider: piapi")
+    timeline.write_text(
+        text.replace('  - {id: lake, continue: walk, duration: 3s, prompt: "A lake."}\n', "")
+    )
+    with serving(piapi.Piapi(tmp_path / "piapi", size=(160, 90))) as server:
+        monkeypatch.setenv("PIAPI_KEY", server.key)
+        monkeypatch.setenv("ASSEMBLER_PIAPI_URL", server.url)
+        server.faults.add("submit", "reset_after")
+        with pytest.raises(GenerateError, match="the reply was lost") as lost:
+            generate(timeline)
+        assert "assembler takes settle film.yaml asm-" in lost.value.fix
+        row = takes(timeline).links[0].takes[0]
+        assert row.state == "unknown"
+        with pytest.raises(UsageError, match="isn't known"):
+            settle(timeline, "asm-none", None)
+        job = next(iter(server.jobs))
+        assert "the next run waits for it" in settle(timeline, row.client_id, job).text()
+        assert generate(timeline).takes["walk.1"].path.is_file()
+        assert len(server.jobs) == 1
+
+
+def test_links_and_takes_that_are_not_there_are_named(timeline: Path) -> None:
+    with pytest.raises(UsageError, match=r"has no take 3; it has none yet"):
+        choose(timeline, "walk.1", 3)
+    with pytest.raises(UsageError, match="there is no link 'wlk'"):
+        takes(timeline, "wlk")

@@ -21,9 +21,9 @@ from assembler.errors import MediaError, UsageError
 from assembler.exporting.cutfile import SUFFIX, cut_from_data, cut_from_text, cut_to_text
 from assembler.exporting.formats import read, recognised
 from assembler.exporting.otio import cut_in
-from assembler.exporting.restore import restore
+from assembler.exporting.restore import Audible, restore
 from assembler.media.files import publish, sha256_of
-from assembler.media.info import AudioStream, MediaInfo
+from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
 from assembler.media.stills import write_png
 from assembler.planning.project import Project
@@ -35,6 +35,7 @@ from assembler.timebase import Timecode, parse_rate
 
 PRESET = "youtube-1080p"
 """Delivery preset of films whose own nobody knows any more."""
+_UNKNOWN = "corrections, fits and roles: there is no .cut.json beside the file; name --timeline"
 _LOOKED_AT = 20_000
 """Files in media folders that are looked at by name, at most."""
 
@@ -51,6 +52,8 @@ class Imported:
     made: Made | None
     """The film, if it was rendered."""
     notes: tuple[str, ...] = ()
+    known_from: str = ""
+    """Where what no editor knows comes from; empty where nobody has it."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,6 +65,7 @@ class Imported:
         cut = self.cut
         seconds = float(cut.frames / cut.rate)
         told = f"{len(cut.clips)} clips, {cut.frames} frames ({seconds:.2f} s)"
+        told += f", with what {self.known_from} knows of them" if self.known_from else ""
         lines = [*map(str, self.files), told, *(f"lost: {what}" for what in self.lost)]
         return "\n".join(lines)
 
@@ -81,6 +85,7 @@ class Imported:
                 }
                 for clip in cut.clips
             ],
+            "known_from": self.known_from,
             "lost": list(self.lost),
             "notes": list(self.notes),
         }
@@ -147,7 +152,7 @@ def import_cut(
         made = run.deliver(cut, prepared.deliveries[0])
         notes = tuple(dict.fromkeys([*notes, *run.notes]))
         written.append(path)
-    return Imported(cut, lost, tuple(written), made, notes)
+    return Imported(cut, lost, tuple(written), made, notes, origin.name)
 
 
 def _text(path: Path) -> str:
@@ -164,6 +169,7 @@ class _Origin:
     """The export that a file came from, as far as anybody knows it."""
 
     cut: Cut | None = None
+    name: str = ""
     start: str = ""
     timeline: str = ""
     preset: str = ""
@@ -190,7 +196,8 @@ def _origin(texts: Sequence[tuple[Path, str]], timeline: Path | str | None) -> _
         cut, _ = exported_cut(prepared)
         first = prepared.deliveries[0]
         home = str(prepared.loaded.timeline.path)
-        return _Origin(cut, "", home, first.preset.id, first.mix.id)
+        name = prepared.loaded.timeline.path.name
+        return _Origin(cut, name, "", home, first.preset.id, first.mix.id)
     path, text = texts[0]
     if _is_cut(path):
         return _saved(path, text)
@@ -200,7 +207,7 @@ def _origin(texts: Sequence[tuple[Path, str]], timeline: Path | str | None) -> _
     if recognised(text) == "otio":
         data = cut_in(text)
         if data:
-            return _Origin(cut_from_data(data, path.parent, probe, path.name))
+            return _Origin(cut_from_data(data, path.parent, probe, path.name), path.name)
     return _Origin()
 
 
@@ -212,7 +219,7 @@ def _saved(path: Path, text: str) -> _Origin:
     cut = cut_from_text(text, path.parent, probe, str(path))
     data = json.loads(text)
     told = {name: str(data.get(name, "")) for name in ("start", "timeline", "preset", "mix")}
-    return _Origin(cut, **told)
+    return _Origin(cut, path.name, **told)
 
 
 def _beside(path: Path) -> Path | None:
@@ -242,7 +249,8 @@ def _cut(
     found = read([(str(one), text) for one, text in texts], rate=said, start=_begin(origin, said))
     finder = _Finder(origin.cut, (path.parent, *folders))
     restored = restore(found, origin.cut, finder)
-    return restored.cut, restored.lost
+    unknown = () if origin.cut else (_UNKNOWN,)
+    return restored.cut, (*unknown, *restored.lost)
 
 
 def _begin(origin: _Origin, rate: Fraction | None) -> Timecode | None:
@@ -276,13 +284,14 @@ class _Finder:
             self._found[path] = same or own
         return self._found[path]
 
-    def sound(self, file: str, name: str) -> tuple[Path, str, AudioStream] | None:
+    def sound(self, file: str, name: str) -> Audible | None:
         """A file with sound."""
         path = self._path(file, name)
         info = probe(path) if path else None
         if path is None or info is None or not info.audio:
             return None
-        return path, sha256_of(path), info.audio[0]
+        zero_s = info.video.start_s if info.video else info.audio[0].start_s
+        return Audible(path, sha256_of(path), info.audio[0].index, zero_s)
 
     def black(self, size: tuple[int, int]) -> Source:
         """A black picture beside the file that was read."""

@@ -471,6 +471,8 @@ class _Reader:
                     local = _given(child, "start")
                     frame = self._frames(at + local - begin)
                     self._marker(frame, child)
+                case "video" | "audio" | "gap" if child.get("lane") is None:
+                    continue  # what a clip is made of
                 case "asset-clip" | "video" | "audio" | "title" | "clip":
                     offset = _given(child, "offset")
                     when = at + offset - begin
@@ -518,23 +520,29 @@ class _Reader:
             return
         rep = asset.find("media-rep")
         src = (rep.get("src") if rep is not None else asset.get("src")) or ""
-        begin = self._begin(element) - self._asset_time(inner, "start")
-        sound = _is_sound(element, asset)
-        gain, fades = _level(element, self)
-        self.events.append(
-            Event(
-                "sound" if sound else "picture",
-                max(1, abs(lane)) if sound else max(0, lane),
-                called,
-                record,
-                self._frames(begin),
-                file=as_place(src),
-                transition=transition,
-                gain_db=gain if sound else None,
-                fade_in=fades[0] if sound else None,
-                fade_out=fades[1] if sound else None,
+        first = self._frames(self._begin(element) - self._asset_time(inner, "start"))
+        seen, heard = _parts(element, asset)
+        file = as_place(src)
+        if seen:
+            above = max(0, lane)
+            self.events.append(
+                Event("picture", above, called, record, first, file=file, transition=transition)
             )
-        )
+        if heard:
+            gain, fades = _level(element, self)
+            self.events.append(
+                Event(
+                    "sound",
+                    max(1, abs(lane)),
+                    called,
+                    record,
+                    first,
+                    file=file,
+                    gain_db=gain,
+                    fade_in=fades[0],
+                    fade_out=fades[1],
+                )
+            )
 
     def _passage(
         self, element: ET.Element | None, record: FrameRange, start: Fraction
@@ -553,10 +561,12 @@ class _Reader:
         return transition
 
 
-def _is_sound(element: ET.Element, asset: ET.Element) -> bool:
-    if element.tag == "audio" or element.get("srcEnable") == "audio":
-        return True
-    return asset.get("hasVideo", "0") == "0"
+def _parts(element: ET.Element, asset: ET.Element) -> tuple[bool, bool]:
+    """Whether the picture of an asset is seen, and whether its sound is heard."""
+    used = element.get("srcEnable", "all")
+    picture = asset.get("hasVideo", "0") == "1" and element.tag != "audio"
+    sound = asset.get("hasAudio", "0") == "1" and element.tag in ("asset-clip", "audio", "clip")
+    return picture and used != "audio", sound and used != "video"
 
 
 def _level(element: ET.Element, reader: _Reader) -> tuple[float, tuple[int, int]]:

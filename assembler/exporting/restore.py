@@ -24,11 +24,23 @@ from assembler.exporting.edit import Edit, Heard, Names, edit_of
 from assembler.exporting.found import Event, Found
 from assembler.exporting.moved import Moves, clipped, moved_sounds
 from assembler.match.decision import ColourStep, Correction
-from assembler.media.info import AudioStream
 from assembler.timebase import FrameRange, SampleRange, Timecode, samples_at
 
 TITLE_STYLE = "title"
 """Style of titles that an editor has added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audible:
+    """A file with sound."""
+
+    path: Path
+    key: str
+    """Content key: equal keys mean equal bytes."""
+    stream: int
+    """Index of its audio stream in the file."""
+    zero_s: Fraction
+    """Where the file's first frame lies on its own clock."""
 
 
 class Media(Protocol):
@@ -40,8 +52,8 @@ class Media(Protocol):
     def picture(self, file: str, name: str) -> Source | None:
         """A file with a picture, by where it is said to be or by its name."""
 
-    def sound(self, file: str, name: str) -> tuple[Path, str, AudioStream] | None:
-        """A file with sound: its path, its key and its first stream."""
+    def sound(self, file: str, name: str) -> Audible | None:
+        """A file with sound."""
 
     def black(self, size: tuple[int, int]) -> Source:
         """A black picture for what is left empty."""
@@ -381,14 +393,14 @@ class _Restorer:
         if file is None:
             self.missing.append(event.file or event.name)
             return 0, None
-        path, key, stream = file
+        seen = any(e.kind == "picture" and e.file == event.file for e in self.found.events)
         made = Sound(
-            id=event.name or path.stem,
-            role="native" if any(c.source.path == path for c in cut.clips) else "sfx",
-            path=path,
-            key=key,
-            stream=stream.index,
-            source_start_s=stream.start_s + event.source_in / cut.rate,
+            id=event.name or file.path.stem,
+            role="native" if seen else "sfx",
+            path=file.path,
+            key=file.key,
+            stream=file.stream,
+            source_start_s=file.zero_s + event.source_in / cut.rate,
             record=SampleRange(start, stop),
             gain_db=event.gain_db or 0.0,
             pan=event.pan or 0.0,

@@ -15,9 +15,10 @@ import pytest
 from assembler.assemble.imports import Imported, import_cut
 from assembler.cut.model import Cut, Transition
 from assembler.errors import MediaError
+from assembler.media.ffmpeg import run
 from assembler.timebase import FrameRange, SampleRange
 from tests.exporting.conftest import Film
-from tests.rendering.numbers import read_number
+from tests.rendering.numbers import numbered_clip, read_number
 
 RATE = 24.0
 
@@ -235,6 +236,28 @@ def test_media_are_found_by_name_in_other_folders(film: Film, tmp_path: Path) ->
     cut = import_cut(path, media=[tmp_path / "archive"]).cut
     assert row(cut) == [("one", 0, 36, 12), ("two", 36, 72, 12), ("three", 72, 96, 12)]
     assert {clip.source.path.parent for clip in cut.clips} == {moved}
+
+
+def test_a_clip_that_an_editor_has_added_is_seen_and_heard(film: Film, tmp_path: Path) -> None:
+    new = numbered_clip(tmp_path / "new.mp4", 48, first=3000)
+    with_sound = tmp_path / "heard.mov"
+    score = film.timeline.parent / "score.wav"
+    run(["-i", str(new), "-i", str(score), "-c", "copy", "-shortest", str(with_sound)])
+    path = beside(film, tmp_path, "film.fcpxml")
+    asset = (
+        '<asset id="r99" name="heard" start="0s" duration="48/24s" hasVideo="1" format="r1" '
+        f'hasAudio="1"><media-rep src="{with_sound.as_uri()}"/></asset></resources>'
+    )
+    clip = (
+        '<asset-clip ref="r99" name="heard" offset="86496/24s" start="12/24s" duration="24/24s"/>'
+    )
+    replaced(path, "</resources>", asset)
+    clip = f'<asset-clip ref="r99" name="heard" {place}/>'
+    replaced(path, "</spine>", f"{clip}</spine>")
+    cut = import_cut(path).cut
+    assert row(cut)[3] == ("heard", 96, 120, 12)
+    sound = next(sound for sound in cut.sounds if sound.id == "heard")
+    assert (sound.record, sound.source_start_s) == (SampleRange(192_000, 240_000), Fraction(1, 2))
 
 
 def test_a_renamed_copy_is_known_by_its_content(film: Film, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from assembler.exporting.cutfile import cut_from_text, cut_to_text
 from assembler.exporting.edit import edit_of
 from assembler.exporting.formats import Format, read, write
 from assembler.exporting.found import Found
-from assembler.exporting.restore import Restored, restore
+from assembler.exporting.restore import Audible, Restored, restore
 from assembler.match.decision import Correction
-from assembler.media.info import AudioStream, MediaInfo
+from assembler.media.info import MediaInfo
 from assembler.timebase import FrameRange, SampleRange, parse_rate
 from tests.exporting.facts import FOLDER, RATES, cut_of, infos, start_of
 
@@ -34,7 +34,7 @@ class Nothing:
     def picture(self, file: str, name: str) -> Source | None:
         return None
 
-    def sound(self, file: str, name: str) -> tuple[Path, str, AudioStream] | None:
+    def sound(self, file: str, name: str) -> Audible | None:
         return None
 
     def black(self, size: tuple[int, int]) -> Source:

@@ -24,20 +24,22 @@ from assembler.planning.model import Link, LinkShot
 from assembler.planning.prompts import joined
 
 Meaning = Literal[
-    "start", "end", "middle", "images", "video", "speech", "shots", "voices", "negative", "guidance"
-]
+    "start", "end", "middle", "images", "elements", "video", "speech", "shots", "voices",
+    "negative", "guidance",
+]  # fmt: skip
 """What a call must have a field for when a link asks for it."""
 
 _WORDS: Mapping[Meaning, str] = {
-    "start": "a start image",
-    "end": "an end image",
+    "start": "start image",
+    "end": "end image",
     "middle": "images in the middle",
     "images": "reference images",
-    "video": "a video",
-    "speech": "a recording",
-    "shots": "several shots in one generation",
+    "elements": "elements by name",
+    "video": "video",
+    "speech": "recording",
+    "shots": "more than one shot",
     "voices": "voices of your own",
-    "negative": "a negative prompt",
+    "negative": "negative prompt",
     "guidance": "guidance",
 }
 _SHOT_WORDS = 512
@@ -97,7 +99,7 @@ class Ask:
 
     def has(self, meaning: Meaning) -> bool:
         """Whether it asks for that."""
-        if meaning in ("negative", "guidance", "voices"):
+        if meaning in ("negative", "guidance", "voices", "elements"):
             return getattr(self.link, meaning) not in ("", None, ())
         return bool(getattr(self, meaning))
 
@@ -183,7 +185,7 @@ def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) ->
     for meaning, words in _WORDS.items():
         if ask.has(meaning) and meaning not in done:
             raise _refused(
-                f"{where} takes no {_bare(words)}",
+                f"{where} takes no {words}",
                 ask,
                 "leave it out, or take another model or provider.",
             )
@@ -208,10 +210,6 @@ def _check_shots(provider: str, ask: Ask) -> None:
                 ask,
                 "shorten the segment's prompt or the shot's.",
             )
-
-
-def _bare(words: str) -> str:
-    return words.removeprefix("a ").removeprefix("an ")
 
 
 def _refused(what: str, ask: Ask, fix: str) -> NotSubmittedError:

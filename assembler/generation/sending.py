@@ -167,16 +167,7 @@ def time_text(seconds: float) -> str:
 
 
 _POLICY = ("policy", "moderat", "sensitive", "nsfw", "risk control", "safety", "prohibited")
-_BUSY = (
-    "timeout",
-    "timed out",
-    "time-out",
-    "overload",
-    "busy",
-    "upstream",
-    "internal",
-    "unavailable",
-)
+_BUSY = ("timeout", "timed out", "overload", "busy", "upstream", "internal", "unavailable")
 
 
 def trouble_in(said: str) -> Trouble:

@@ -89,6 +89,6 @@ def test_several_shots_are_refused_before_anything_is_sent(
     server: pollo.Pollo, provider: Pollo, files: Files
 ) -> None:
     wanted = asked("pollo", "kling-3.0", "text", shots=shots((3, "Wide."), (2, "Close.")))
-    with pytest.raises(NotSubmittedError, match="takes no several shots in one generation"):
+    with pytest.raises(NotSubmittedError, match="takes no more than one shot"):
         submitted(provider, request_of(wanted, files))
     assert server.calls == []

@@ -101,6 +101,20 @@ class LoudnessMeter:
         other._energies = [energies * 10 ** (gain_db / 10) for energies in self._energies]
         return other
 
+    def lowered(self, squares: Floats, every: int) -> float:
+        """
+        Gated loudness if the same sound had a gain that changes slowly.
+
+        Args:
+            squares: Of the gain, one for every *every* samples.
+            every: So many samples.
+        """
+        energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
+        sums = np.concatenate([[0.0], np.cumsum(squares)])
+        edges = np.arange(len(energies) + 1) * self._step / every
+        means = np.diff(np.interp(edges, np.arange(len(sums)), sums)) * every / self._step
+        return gated(_means(energies * means, _MOMENTARY_STEPS)[::_ADVANCE])
+
     def momentary(self) -> Floats:
         """Weighted mean square of every gating block of 400 ms so far."""
         return self._windows(_MOMENTARY_STEPS)[::_ADVANCE]
@@ -133,12 +147,16 @@ class LoudnessMeter:
         return _levels(self._windows(_SHORT_TERM_STEPS)[::_ADVANCE])
 
     def _windows(self, steps: int) -> Floats:
-        energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
-        if len(energies) < steps:
-            return np.zeros(0)
-        sums = np.concatenate([[0.0], np.cumsum(energies)])
-        mean: Floats = np.maximum(sums[steps:] - sums[:-steps], 0) / steps
-        return mean
+        return _means(np.concatenate(self._energies) if self._energies else np.zeros(0), steps)
+
+
+def _means(energies: Floats, steps: int) -> Floats:
+    """Mean over every so many neighbours."""
+    if len(energies) < steps:
+        return np.zeros(0)
+    sums = np.concatenate([[0.0], np.cumsum(energies)])
+    mean: Floats = np.maximum(sums[steps:] - sums[:-steps], 0) / steps
+    return mean
 
 
 def gated(energies: Floats) -> float:
@@ -223,11 +241,21 @@ class TruePeaks:
     True peaks of sound that comes in blocks, kept for every chunk of `CHUNK` samples.
 
     Memory grows by six kilobytes a second at 48 kHz.
+
+    Args:
+        channels: Number of channels.
+        at_most: What no chunk can pass, where that is known; those far below the highest of them
+            aren't measured and count as that.
     """
 
-    _PART = 256 * CHUNK
+    _NEAR = 0.9
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, at_most: Samples | None = None) -> None:
+        self._at_most = np.zeros(0, np.float32) if at_most is None else at_most
+        self._measured_from = self._NEAR * float(self._at_most.max(initial=0))
+        self._done = 0
+        # Small parts cost more each, but more of them needn't be measured.
+        self._part = (256 if at_most is None else 32) * CHUNK
         self._context = np.zeros((BEFORE, channels), np.float32)
         self._chunks: list[Samples] = []
         self._highest = 0.0
@@ -236,15 +264,20 @@ class TruePeaks:
         """Measure further sound, shape (n, channels)."""
         joined = np.concatenate([self._context, block])
         whole = max(0, len(joined) - BEFORE - AFTER) // CHUNK * CHUNK
-        for at in range(0, whole, self._PART):
-            self._keep(joined[at : min(at + self._PART, whole) + BEFORE + AFTER])
+        for at in range(0, whole, self._part):
+            self._keep(joined[at : min(at + self._part, whole) + BEFORE + AFTER])
         self._context = joined[whole:]
 
     def _keep(self, part: Samples) -> None:
-        if part.any():
+        count = (len(part) - BEFORE - AFTER) // CHUNK
+        known = self._at_most[self._done : self._done + count]
+        self._done += count
+        if len(known) == count and known.max() < self._measured_from:
+            chunks = known
+        elif part.any():
             chunks = true_peaks(part).reshape(-1, CHUNK).max(axis=1)
         else:
-            chunks = np.zeros((len(part) - BEFORE - AFTER) // CHUNK, np.float32)
+            chunks = np.zeros(count, np.float32)
         self._highest = max(self._highest, float(chunks.max(initial=0)))
         self._chunks.append(chunks)
 

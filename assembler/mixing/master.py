@@ -84,24 +84,31 @@ class Raw:
 
 
 class Meter:
-    """Loudness and true peak together."""
+    """
+    Loudness and true peak together.
 
-    def __init__(self, hz: int, channels: int) -> None:
-        self._loudness = LoudnessMeter(hz, channels)
-        self.peaks = TruePeaks(channels)
+    Args:
+        hz: Sample rate.
+        channels: Number of channels.
+        at_most: True peaks of chunks that can't be passed (see `TruePeaks`).
+    """
+
+    def __init__(self, hz: int, channels: int, at_most: Samples | None = None) -> None:
+        self.loudness = LoudnessMeter(hz, channels)
+        self.peaks = TruePeaks(channels, at_most)
 
     def add(self, block: Samples) -> None:
         """Measure further sound, shape (n, channels)."""
-        self._loudness.add(block)
+        self.loudness.add(block)
         self.peaks.add(block)
 
     def short_term(self) -> npt.NDArray[np.float64]:
         """Loudness of the last three seconds, ten times a second, in LUFS."""
-        return self._loudness.short_term()
+        return self.loudness.short_term()
 
     def reading(self, gain_db: float = 0.0) -> Loudness:
         """What the meters say so far, or would say with a gain on everything."""
-        loudness = self._loudness.with_gain(gain_db) if gain_db else self._loudness
+        loudness = self.loudness.with_gain(gain_db) if gain_db else self.loudness
         return Loudness(
             loudness.integrated(),
             loudness.loudness_range(),
@@ -150,13 +157,20 @@ def master(
         reading = meter.reading(gain)
         reached = target_lufs is None or abs(target_lufs - reading.integrated_lufs) < TOLERANCE_LU
         return Mastered(reading, gain, 0.0, capped, reached)
-    limiter = Limiter(meter.peaks.per_chunk(), hz, limit_dbtp - _SAFETY_DB)
+    peaks = meter.peaks.per_chunk()
+    limiter = Limiter(peaks, hz, limit_dbtp - _SAFETY_DB)
     tried: list[tuple[float, float]] = []
-    if target_lufs is not None:
-        tried.append((gain, _loudness(raw, hz, Limited(raw, hz, gain, limiter), check)))
+    while target_lufs is not None and len(tried) < _ATTEMPTS:
+        expected = meter.loudness.lowered(limiter.squares(gain), CHUNK)
+        tried.append((gain, expected))
         gain = min(_next_gain(tried, target_lufs), highest)
+        if abs(expected - target_lufs) < TOLERANCE_LU / 5 or gain == tried[-1][0]:
+            break
+    tried = tried[-1:]
     while True:
-        blocks, after = Limited(raw, hz, gain, limiter), Meter(hz, raw.channels)
+        blocks = Limited(raw, hz, gain, limiter)
+        limit = np.float32(10 ** (limit_dbtp / 20))
+        after = Meter(hz, raw.channels, np.minimum(peaks * np.float32(10 ** (gain / 20)), limit))
         _write(raw, out, hz, bits, time_reference, blocks, [after], check)
         reading = after.reading()
         tried.append((gain, reading.integrated_lufs))
@@ -177,15 +191,6 @@ def _next_gain(tried: list[tuple[float, float]], goal: float) -> float:
         other, level = tried[-2]
         slope = min(1.0, max(0.1, (reached - level) / (gain - other)))
     return gain + (goal - reached) / slope
-
-
-def _loudness(raw: Raw, hz: int, blocks: Limited, check: Check) -> float:
-    """Loudness of what a gain and the limiter give, in LUFS."""
-    meter = LoudnessMeter(hz, raw.channels)
-    for block in ahead(iter(blocks)):
-        meter.add(block)
-        check()
-    return meter.integrated()
 
 
 def _write(
@@ -281,6 +286,16 @@ class Limiter:
             edges = np.concatenate([[last], 10 ** (smooth / 20)]).astype(np.float32)
             carry, tail, last = float(released[chunks - 1]), joined[-window:], edges[-1]
             yield (edges[:-1, None] + np.diff(edges)[:, None] * ramp).ravel()
+
+    def squares(self, gain_db: float) -> Decibels:
+        """Square of the gain that sound gets in each chunk, *gain_db* included."""
+        count = _BLOCK_S * 1500
+        found = [
+            np.ones(count) if gains is None else np.square(gains[CHUNK // 2 :: CHUNK], dtype=float)
+            for gains in self.gains(gain_db, count)
+        ]
+        squares: Decibels = np.concatenate(found) * 10 ** (gain_db / 10)
+        return squares
 
     def _needed(self, first: int, count: int, gain_db: float) -> Decibels:
         """Reduction in dB (negative) at the ends of chunks, for the chunks on both sides."""

@@ -203,3 +203,24 @@ def test_other_sample_rates_read_the_same(hz: int) -> None:
     meter = LoudnessMeter(hz, 2)
     meter.add(np.repeat(wave[:, None], 2, axis=1).astype(np.float32))
     assert meter.integrated() == pytest.approx(-23, abs=0.05)
+
+
+def test_chunks_that_are_known_to_be_far_below_are_not_measured() -> None:
+    """The highest peak is the same; the others are at most what was known of them."""
+    sound = hiss(1, 1, 0.02)
+    sound[20_000:20_100] *= 20
+    plain = TruePeaks(2)
+    plain.add(sound)
+    known = TruePeaks(2, plain.per_chunk() * np.float32(1.01))
+    for block in np.array_split(sound, 5):
+        known.add(block)
+    assert known.dbtp == plain.dbtp
+    assert (known.per_chunk() >= plain.per_chunk() - 1e-6).all()
+
+
+def test_loudness_under_a_slow_gain_is_known_beforehand() -> None:
+    sound = hiss(6, 1, 0.1)
+    gain = 0.6 + 0.4 * np.sin(np.arange(len(sound)) / HZ)
+    told = measured(sound).lowered(gain[16::32] ** 2, 32)
+    real = measured((sound * gain[:, None]).astype(np.float32)).integrated()
+    assert told == pytest.approx(real, abs=0.005)

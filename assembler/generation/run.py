@@ -407,11 +407,10 @@ class _Run:
 
     async def _sent(self, row: Submission, provider: Provider, request: Request) -> Submission:
         """A request that has left is waited for, if the user stops: its reply is worth more."""
+        self.ledger.sending(row.client_id)
         with anyio.CancelScope(shield=True):  # it has a time limit of its own
-            self.ledger.sending(row.client_id)
             job = await provider.submit(request)
-            row = self.ledger.accepted(row.client_id, job)
-        return row
+        return self.ledger.accepted(row.client_id, job)  # nothing can stop us in between
 
     async def _looked_up(
         self,

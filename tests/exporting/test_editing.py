@@ -252,6 +252,7 @@ def test_a_clip_that_an_editor_has_added_is_seen_and_heard(film: Film, tmp_path:
         '<asset-clip ref="r99" name="heard" offset="86496/24s" start="12/24s" duration="24/24s"/>'
     )
     replaced(path, "</resources>", asset)
+    place = 'offset="86496/24s" start="12/24s" duration="24/24s"'
     clip = f'<asset-clip ref="r99" name="heard" {place}/>'
     replaced(path, "</spine>", f"{clip}</spine>")
     cut = import_cut(path).cut

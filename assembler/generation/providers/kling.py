@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -540,12 +541,10 @@ def _image(path: Path) -> str:
     """An image as bare Base64; what is neither PNG nor JPEG becomes PNG."""
     if path.suffix.lower() in _IMAGES:
         return _inline(path)
-    copy = path.with_name(f".{path.stem}.kling.png")
-    try:
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "image.png"
         write_png(copy, read_image(path)[..., :3])
         return _inline(copy)
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def _inline(path: Path) -> str:

@@ -6,10 +6,12 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -200,6 +202,18 @@ def _file_in(server: kling.Kling, text: str) -> Path | None:
     if len(text) < 500:
         return None
     return server.keep(base64.b64decode(text, validate=True), "")
+
+
+def test_image_of_another_sort_is_sent_as_png(
+    server: kling.Kling, provider: Kling, files: Files, tmp_path: Path
+) -> None:
+    webp = tmp_path / "reference.webp"
+    cv2.imwrite(str(webp), cv2.imread(str(files.reference)))
+    one = asked("kling", "kling-3.0-omni", "reference")
+    request = replace(request_of(one, files), files={"reference": (webp,)})
+    submitted(provider, request)
+    image = base64.b64decode(server.calls[-1].json["contents"][1]["url"])
+    assert image.startswith(b"\x89PNG")
 
 
 def test_lip_sync_finds_the_face_first(server: kling.Kling, provider: Kling, files: Files) -> None:

@@ -69,6 +69,7 @@ _OMNI = (
     "prompt=scene* duration resolution audio customize_multi_shots prefer_multi_shots "
     "multi_prompt elements"
 )
+# The page of 3.0 lists callBackUrl as required, too; callers do without.
 _MOTION = "input_urls* video_urls* character_orientation mode=pixels prompt"
 _OLD = "prompt* duration=text negative_prompt cfg_scale"
 

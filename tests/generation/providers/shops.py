@@ -23,7 +23,7 @@ from tests.servers.kit import Platform
 SIZE = (544, 306)
 """Small, but with the 300 px a side that Kling asks for."""
 RATE = Fraction(8)
-QUICK = Limits(wait_s=0.01, longest_wait_s=0.05, tries=3, silence_s=5.0)
+QUICK = Limits(wait_s=0.01, longest_wait_s=0.05, tries=3, silence_s=30.0)
 
 _T = TypeVar("_T")
 

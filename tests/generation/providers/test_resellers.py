@@ -171,7 +171,7 @@ def test_a_submission_that_fal_does_not_list_is_found_when_it_has_ended(opened: 
     """fal may leave out of its list what hasn't ended."""
     shop = SHOPS[0]
     with opened(shop) as (server, provider, project):
-        server.run_s = 1.5
+        server.run_s = 60.0
         server.faults.add("submit", "reset_after")
         with pytest.raises(GenerateError, match="fal doesn't list it"):
             runs.run([_link(shop)], project, provider)
@@ -353,7 +353,7 @@ def test_kie_refuses_what_comes_too_fast_and_it_is_sent_later(opened: Open) -> N
 @pytest.mark.parametrize("shop", SHOPS[2:], ids=repr)
 def test_more_than_the_account_allows_waits_for_its_turn(shop: Shop, opened: Open) -> None:
     with opened(shop) as (server, provider, project):
-        server.jobs_at_once, server.run_s = 1, 0.3
+        server.jobs_at_once, server.run_s = 1, 1.5
         runs.run([_link(shop), _link(shop, "turn.1", prompt="Rain.")], project, provider)
         refused = sum(call.stage == "submit" for call in server.calls) - 2
     assert len(server.jobs) == 2

@@ -32,17 +32,24 @@ from assembler.generation.base import (
 from assembler.generation.http import Api
 from assembler.generation.refusals import Refusal, Trouble, before_sending
 from assembler.media.files import publish
+from assembler.media.stills import read_image
 
 Upload = Callable[[Path, bytes, str], Awaitable[str]]
 """Takes a file's path, its content and media type; gives the address where it lies."""
 
 _KINDS = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".mp4": "video/mp4",
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
+    ".bmp": "image/bmp", ".tif": "image/tiff", ".tiff": "image/tiff", ".mp4": "video/mp4",
     ".mov": "video/quicktime", ".wav": "audio/wav", ".mp3": "audio/mpeg",
 }  # fmt: skip
+_PICTURES = {"image/png": ".png", "image/jpeg": ".jpg"}
+"""What Kling takes."""
 _SAMPLING = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-_QUALITIES = (100, 98, 95, 92, 88, 80)
-"""JPEG qualities tried for a picture that is too large as it is."""
+_ENCODINGS: tuple[tuple[str, list[int]], ...] = (
+    (".png", []),
+    *((".jpg", [cv2.IMWRITE_JPEG_QUALITY, q, *_SAMPLING]) for q in (100, 98, 95, 92, 88, 80)),
+)
+"""Tried in this order for a picture that can't be sent as it is."""
 
 
 async def uploaded(body: Any, upload: Upload, *, most_bytes: int) -> Any:
@@ -52,7 +59,7 @@ async def uploaded(body: Any, upload: Upload, *, most_bytes: int) -> Any:
     Args:
         body: Holds paths.
         upload: Of the platform.
-        most_bytes: Largest picture; a larger one is sent as JPEG.
+        most_bytes: Largest picture; a larger one is sent as JPEG. Other formats become PNG.
 
     Raises:
         NotSubmittedError: If a picture can't be made as small, or an upload fails.
@@ -66,19 +73,18 @@ async def uploaded(body: Any, upload: Upload, *, most_bytes: int) -> Any:
 
 
 def _content(path: Path, most_bytes: int) -> tuple[bytes, str]:
-    """The bytes of a file and their type; pictures within the limit."""
+    """The bytes of a file and their type; pictures as PNG or JPEG within the limit."""
     content = path.read_bytes()
     kind = _KINDS.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or ""
-    if len(content) <= most_bytes or not kind.startswith("image/"):
+    if not kind.startswith("image/"):
         return content, kind or "application/octet-stream"
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    for quality in _QUALITIES:
-        if pixels is None:
-            break
-        how = [cv2.IMWRITE_JPEG_QUALITY, quality, *_SAMPLING]
-        done, data = cv2.imencode(".jpg", pixels, how)
+    if kind in _PICTURES and len(content) <= most_bytes:
+        return content, kind
+    codes = np.rint(read_image(path)[..., ::-1] * 255).astype(np.uint8)
+    for suffix, how in _ENCODINGS:
+        done, data = cv2.imencode(suffix, codes, how)
         if done and len(data) <= most_bytes:
-            return data.tobytes(), "image/jpeg"
+            return data.tobytes(), _KINDS[suffix]
     raise NotSubmittedError(
         f"{path.name} has {len(content) / 1e6:.1f} MB, {most_bytes / 1e6:.0f} MB can be sent",
         fix="take a smaller picture.",
@@ -87,7 +93,7 @@ def _content(path: Path, most_bytes: int) -> tuple[bytes, str]:
 
 
 def _suffix(kind: str, path: Path) -> str:
-    return ".jpg" if kind == "image/jpeg" else path.suffix
+    return _PICTURES.get(kind, path.suffix)
 
 
 @dataclass(frozen=True, slots=True)

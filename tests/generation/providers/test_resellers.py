@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -288,6 +289,22 @@ def test_a_picture_too_large_for_the_platform_is_sent_as_jpeg(
     ((url, sent),) = server.files.items()
     assert (Path(url).suffix, sent.suffix) == (".jpg", ".jpg")
     assert runs.distance(noise, read_image(sent)) < 5 / 255
+
+
+def test_a_reference_in_another_format_is_sent_as_png(opened: Open, tmp_path: Path) -> None:
+    """Kling takes PNG and JPEG; the author's file stays as it is."""
+    shop = SHOPS[0]
+    image = read_image(runs.picture(tmp_path, "ref.png", 1, SIZE).path)
+    path = tmp_path / "ref.webp"
+    codes = np.rint(image[..., ::-1] * 255).astype(np.uint8)
+    path.write_bytes(cv2.imencode(".webp", codes, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes())
+    link = asked("fal", "kling-3.0-omni", "reference")
+    with opened(shop) as (server, provider, _):
+        request = Request(link, "asm-1", None, None, None, {"reference": (path,)})
+        run(provider, provider.submit(request))
+    ((url, sent),) = server.files.items()
+    assert (Path(url).suffix, sent.suffix) == (".png", ".png")
+    assert np.array_equal(image, read_image(sent))
 
 
 def test_a_result_that_fal_has_forgotten_is_read_from_its_list(opened: Open) -> None:

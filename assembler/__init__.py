@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assembler.assemble.choosing import choose, keep, reroll
+    from assembler.assemble.costs import costs
     from assembler.assemble.doctor import doctor
     from assembler.assemble.exports import export
     from assembler.assemble.film import mix, render
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from assembler.assemble.ranking import rank_takes
     from assembler.assemble.stitch import measure as seam
     from assembler.assemble.stitch import stitch
-    from assembler.assemble.takes import choose, costs, keep, reroll, settle, takes
+    from assembler.assemble.takes import settle, takes
     from assembler.cut.model import Cut
     from assembler.errors import AssemblerError
 
@@ -59,19 +61,19 @@ _HOMES = {
     "AssemblerError": ("assembler.errors", "AssemblerError"),
     "Cut": ("assembler.cut.model", "Cut"),
     "check": ("assembler.assemble.prepare", "check"),
-    "choose": ("assembler.assemble.takes", "choose"),
-    "costs": ("assembler.assemble.takes", "costs"),
+    "choose": ("assembler.assemble.choosing", "choose"),
+    "costs": ("assembler.assemble.costs", "costs"),
     "doctor": ("assembler.assemble.doctor", "doctor"),
     "export": ("assembler.assemble.exports", "export"),
     "fetch": ("assembler.assemble.generating", "fetch"),
     "generate": ("assembler.assemble.generating", "generate"),
     "import_cut": ("assembler.assemble.imports", "import_cut"),
-    "keep": ("assembler.assemble.takes", "keep"),
+    "keep": ("assembler.assemble.choosing", "keep"),
     "mix": ("assembler.assemble.film", "mix"),
     "plan": ("assembler.assemble.prepare", "plan"),
     "rank_takes": ("assembler.assemble.ranking", "rank_takes"),
     "render": ("assembler.assemble.film", "render"),
-    "reroll": ("assembler.assemble.takes", "reroll"),
+    "reroll": ("assembler.assemble.choosing", "reroll"),
     "schema": ("assembler.assemble.prepare", "schema"),
     "seam": ("assembler.assemble.stitch", "measure"),
     "settle": ("assembler.assemble.takes", "settle"),

@@ -13,9 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from assembler.assemble.choosing import keep_older
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.assemble.takes import keep_older
 from assembler.assemble.walk import begin
 from assembler.errors import FetchError, Problem, UsageError
 from assembler.fetching import fetch as fetch_url

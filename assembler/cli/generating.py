@@ -117,7 +117,7 @@ def choose(
     quiet: Quiet = False,
 ) -> None:
     """Use another take of a link; says what has to be made anew, and for how much."""
-    from assembler.assemble.takes import choose as work
+    from assembler.assemble.choosing import choose as work
 
     found = work(timeline, link, number, keep_later=keep_later, provider=provider)
     output.result(Style(json, quiet), found.text(), found.data())
@@ -133,7 +133,7 @@ def reroll(
     quiet: Quiet = False,
 ) -> None:
     """Ask for a new take of a link, which the next `render` or `generate` makes."""
-    from assembler.assemble.takes import reroll as work
+    from assembler.assemble.choosing import reroll as work
 
     found = work(timeline, link, keep_later=keep_later, provider=provider)
     output.result(Style(json, quiet), found.text(), found.data())
@@ -150,7 +150,7 @@ def keep(
     quiet: Quiet = False,
 ) -> None:
     """Keep older takes of links that only start on another frame now."""
-    from assembler.assemble.takes import keep as work
+    from assembler.assemble.choosing import keep as work
 
     found = work(timeline, links or (), provider=provider)
     output.result(Style(json, quiet), found.text(), found.data())
@@ -182,7 +182,7 @@ def costs(
     quiet: Quiet = False,
 ) -> None:
     """Show what clips have cost and will cost, by segment, take and provider."""
-    from assembler.assemble.takes import costs as work
+    from assembler.assemble.costs import costs as work
 
     found = work(timeline, provider=provider)
     output.result(Style(json, quiet), found.text(), found.data())

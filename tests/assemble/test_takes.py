@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from assembler.assemble.choosing import choose, keep, reroll
+from assembler.assemble.costs import costs
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import plan
-from assembler.assemble.takes import choose, costs, keep, reroll, settle, show, takes
+from assembler.assemble.takes import settle, show, takes
 from assembler.errors import GenerateError, UsageError
 from assembler.media.probe import probe
 from tests.servers import kling, piapi

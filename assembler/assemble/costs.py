@@ -1,0 +1,116 @@
+"""What a timeline's clips have cost and will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from assembler.assemble.prepare import prepare
+from assembler.assemble.takes import OPEN
+from assembler.planning.explain import money, totals
+from assembler.planning.ledger import Submission, submissions_made
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What was paid, is under way, and would still be paid."""
+
+    rows: tuple[Submission, ...]
+    """Of this timeline, oldest first."""
+    to_pay_usd: Decimal
+    unpriced: int
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """For what has ended."""
+        return _sum(row for row in self.rows if row.state not in OPEN)
+
+    @property
+    def under_way_usd(self) -> Decimal:
+        """For what was sent and hasn't ended, or may have been."""
+        return _sum(row for row in self.rows if row.state in OPEN)
+
+    def by(self, field: str) -> Mapping[str, Decimal]:
+        """Sums by segment, provider, model or link."""
+        out: dict[str, Decimal] = {}
+        for row in self.rows:
+            name = row.link.rsplit(".", 1)[0] if field == "segment" else str(getattr(row, field))
+            out[name] = out.get(name, Decimal(0)) + row.cost_usd
+        return out
+
+    def text(self) -> str:
+        """A line for each submission, sums under them."""
+        lines = [_cost_line(row) for row in self.rows]
+        for field in ("segment", "provider"):
+            sums = self.by(field)
+            if len(sums) > 1:
+                listed = ", ".join(f"{name} {money(usd)}" for name, usd in sums.items())
+                lines.append(f"by {field}: {listed}")
+        unknown = f" and {self.unpriced} of unknown price" if self.unpriced else ""
+        lines.append(
+            f"spent {_dollars(self.spent_usd)}, under way {_dollars(self.under_way_usd)}, "
+            f"to make {_dollars(self.to_pay_usd)}{unknown}"
+        )
+        return "\n".join(lines)
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "submissions": [_cost_data(row) for row in self.rows],
+            "by_segment": {name: str(usd) for name, usd in self.by("segment").items()},
+            "by_provider": {name: str(usd) for name, usd in self.by("provider").items()},
+            "spent_usd": str(self.spent_usd),
+            "under_way_usd": str(self.under_way_usd),
+            "to_make_usd": str(self.to_pay_usd),
+            "unpriced": self.unpriced,
+        }
+
+
+def costs(timeline: Path | str, *, provider: str | None = None) -> Costs:
+    """What this timeline's clips have cost and will cost, by segment, take and provider."""
+    prepared = prepare(timeline, provider=provider)
+    name = prepared.project.timeline.name
+    rows = [r for r in submissions_made(prepared.project.ledger) if r.timeline == name]
+    plan = prepared.plan
+    return Costs(tuple(rows), plan.price_usd, totals(plan).unpriced)
+
+
+def _sum(rows: Iterable[Submission]) -> Decimal:
+    return sum((row.cost_usd for row in rows), Decimal(0))
+
+
+def _dollars(usd: Decimal) -> str:
+    return f"${usd:.2f}"
+
+
+def _cost_line(row: Submission) -> str:
+    planned, billed = row.price_usd, row.billed_usd
+    price = money(billed if billed is not None else planned)
+    if row.state == "failed" and billed is None:
+        price = "not billed"
+    elif billed is not None and planned is not None and billed != planned:
+        price += f" billed, {money(planned)} planned"
+    elif billed:
+        price += " billed"
+    model = row.provider if row.provider == row.model else f"{row.provider} {row.model}"
+    reason = f" ({row.reason})" if row.reason else ""
+    return f"{row.link} take {row.number}: {price}, {model}, {row.state}{reason}"
+
+
+def _cost_data(row: Submission) -> dict[str, Any]:
+    return {
+        "link": row.link,
+        "take": row.number,
+        "provider": row.provider,
+        "model": row.model,
+        "state": row.state,
+        "planned_usd": None if row.price_usd is None else str(row.price_usd),
+        "billed_usd": None if row.billed_usd is None else str(row.billed_usd),
+        "cost_usd": str(row.cost_usd),
+        "job": row.job,
+        "client_id": row.client_id,
+        "reason": row.reason,
+    }

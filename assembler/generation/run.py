@@ -15,6 +15,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -45,7 +46,7 @@ from assembler.generation.handing import HandingOn, Start
 from assembler.generation.inputs import files_of
 from assembler.generation.refusals import ExpiredError
 from assembler.generation.takes import checked, existing, keep, on_disk, take_path
-from assembler.media.files import publish
+from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission
 from assembler.planning.model import Link, Plan, Step
@@ -122,6 +123,7 @@ def generate(
     chosen = _chosen(plan, project)
     takes = _on_disk(plan, project, chosen)
     others = _others(plan, project, chosen)
+    _catch_up(plan, project, takes)
     if len(takes) == len(plan.steps) and not others:
         return takes
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
@@ -174,6 +176,19 @@ def _on_disk(plan: Plan, project: Project, numbers: Mapping[str, int]) -> dict[s
     """Chosen takes that are there, by link."""
     found = ((s.link, existing(project, s.link, numbers.get(s.link.key, 1))) for s in plan.steps)
     return {link.id: take for link, take in found if take is not None}
+
+
+def _catch_up(plan: Plan, project: Project, takes: Mapping[str, Take]) -> None:
+    """Record the takes of a run that was killed just after it had written them."""
+    if not project.ledger.is_file():
+        return
+    with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
+        for id_, take in takes.items():
+            row = ledger.alive(plan.link(id_).key, take.number)
+            if row is None or row.state != "done":
+                continue
+            with suppress(GenerateError):  # another run is just doing it
+                ledger.fetched(row.client_id, take.path.name, sha256_of(take.path))
 
 
 def _others(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -409,3 +410,20 @@ def test_unknown_provider_is_named_with_what_there_is(tmp_path: Path) -> None:
         generate(plan_of([link(provider="animatik")]), project_in(tmp_path))
     assert caught.value.what == "there is no provider 'animatik'"
     assert caught.value.fix.startswith("did you mean 'animatic'? Installed: animatic, ")
+
+
+def test_take_of_a_run_that_was_killed_right_then_is_recorded(tmp_path: Path, clip: Path) -> None:
+    """The clip and its provenance are there, the ledger has not heard of it."""
+    provider = Rented(clip)
+    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    generate(plan, project, providers={"rented": provider})
+    with sqlite3.connect(project.ledger) as db:
+        db.execute("UPDATE submissions SET state = 'done', owner = NULL")
+        db.execute("DELETE FROM takes")
+    db.close()
+    generate(plan, project, providers={})
+    with Ledger(project.ledger) as ledger:
+        (row,) = ledger.submissions()
+        assert row.state == "fetched"
+        assert len(ledger.takes(row.key)) == 1
+    assert len(provider.submitted) == 1

@@ -259,7 +259,14 @@ class _Resolver:
             )
 
     def _check_frames(self, model: ModelPreset, kind: GenerationKind) -> None:
-        """Start and end images go with some kinds only."""
+        """Start and end images go with some kinds only; motion control needs one."""
+        if kind == "motion" and not self.start and model.id != DRAFT:
+            self.refuse(
+                f"{model.id} moves the figure of a start image, and there is none",
+                "give it a `start:` image, or let it `continue:` another segment",
+                "references",
+                "video",
+            )
         if not model.framed_kinds or kind in model.framed_kinds or kind == "text":
             return
         if self.start or self.segment.end_image:

@@ -63,6 +63,10 @@ FILES = {
             "long.mp4 has 40 s; 30 s are possible",
         ),
         (
+            "provider: fal, model: kling-2.6-motion, references: {video: m.mp4}",
+            "kling-2.6-motion moves the figure of a start image, and there is none",
+        ),
+        (
             "provider: fal, model: kling-o1, references: {video: slow.mov}",
             "slow.mov has 12 frames a second; 24 to 60 are possible",
         ),

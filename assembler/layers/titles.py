@@ -210,8 +210,13 @@ def _write(path: Path, pictures: Iterator[Floats], box: Box, rate: Fraction) -> 
     from assembler.media.writer import FrameWriter
 
     with FrameWriter(path, box[2:], rate, encoder="qtrle", pix_fmt="argb") as writer:
+        last: Floats | None = None
         for picture in pictures:
-            writer.write(picture)
+            if picture is last:
+                writer.repeat()
+            else:
+                writer.write(picture)
+            last = picture
 
 
 def _pictures(

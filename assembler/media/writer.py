@@ -88,6 +88,7 @@ class FrameWriter:
         self.frames = 0
         self._audio = audio
         self._sent = 0
+        self._last: av.VideoFrame | None = None
         self._stack = ExitStack()
         self._streams = _Streams(encoder, options or {}, audio_encoder)
 
@@ -125,10 +126,16 @@ class FrameWriter:
                 f"a frame of {rgb.shape[1]}x{rgb.shape[0]} doesn't fit {width}x{height}",
                 str(self.path),
             )
-        frame = planes_of(rgb, self.pix_fmt, self.colour)
+        self._last = planes_of(rgb, self.pix_fmt, self.colour)
+        _tag(self._last, self.tags)
+        self.repeat()
+
+    def repeat(self) -> None:
+        """Append the picture that was written last once more, without converting it again."""
+        frame = self._last
+        assert frame is not None
         frame.pts = self.frames
         frame.time_base = 1 / self.rate
-        _tag(frame, self.tags)
         try:
             self._output.mux(self._video.encode(frame))
             self.frames += 1

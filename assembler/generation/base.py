@@ -193,6 +193,17 @@ class Provider(Protocol):
             ExpiredError: If the address is no longer good; the job is polled for a new one.
         """
 
+    async def standing(self) -> str:
+        """
+        What the account has left, or that its key is taken, by asking something that is free.
+
+        Empty where nothing that needs the key is free to ask.
+
+        Raises:
+            ProviderError: If there is no key, it isn't taken, or nobody answers.
+        """
+        return ""
+
     async def cancel(self, job: str) -> None:
         """Stop a job that nobody wants any more. A run that ends leaves its jobs alone."""
         return

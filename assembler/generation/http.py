@@ -194,6 +194,15 @@ class Api:
 
         return await self._repeated(one)
 
+    async def reached(self) -> None:
+        """
+        Any answer will do.
+
+        Raises:
+            ProviderError: If there is none.
+        """
+        await self.ask("GET", "", fine=range(100, 600))
+
     async def post_once(
         self,
         path: str,

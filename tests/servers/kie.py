@@ -176,6 +176,11 @@ class Kie(Platform):
             data |= {"failCode": "501", "failMsg": job.fails}
         return _answer(200, "success", data)
 
+    @route("GET", "/api/v1/chat/credit")
+    def credit(self, call: Call) -> Reply:
+        self._let_in(call)
+        return _answer(200, "success", 1234)
+
     @route("POST", "/api/v1/common/download-url")
     def fresh(self, call: Call) -> Reply:
         self._let_in(call)

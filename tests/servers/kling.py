@@ -339,6 +339,18 @@ class Kling(Platform):
         units = Decimal("0.5") * -(-whole // 5000)
         return self._made_legacy(call, body, "videos/advanced-lip-sync", clip, "", units)
 
+    @route("GET", "/account/costs")
+    def costs(self, call: Call) -> Reply:
+        self._authorize(call)
+        times = (call.query.get(name, "") for name in ("start_time", "end_time"))
+        _check(all(time.isdigit() for time in times), "start_time and end_time are required")
+        packs = [
+            {"resource_pack_name": "Video 1000", "remaining_quantity": 876.5, "status": "online"},
+            {"resource_pack_name": "Video 100", "remaining_quantity": 12.0, "status": "expired"},
+        ]
+        infos = {"code": 0, "msg": "SUCCEED", "resource_pack_subscribe_infos": packs}
+        return self._envelope(infos)
+
     @route("GET", "/v1/{family+}/{id_}", stage="poll")
     def legacy_task(self, call: Call, family: str, id_: str) -> Reply:
         self._authorize(call, legacy=True)

@@ -64,6 +64,11 @@ class Mediaio(Platform):
         job = self.make_job(data, clip=clip, model=code, fails=fails)
         return _fine({"task_id": job.id})
 
+    @route("POST", "/user/credits")
+    def credits(self, call: Call) -> Reply:
+        self._check_key(call)
+        return _fine({})
+
     @route("POST", "/generation/result/{id_}", stage="poll")
     def task(self, call: Call, id_: str) -> Reply:
         self._check_key(call)

@@ -135,6 +135,13 @@ class Comfyui(Provider):
         known = await self._entry(job) or await self._queued(job) or await self._saved(job)
         return Found(job) if known else NotMade()
 
+    async def standing(self) -> str:
+        """Which version answers."""
+        answer = await self._api.ask("GET", "/system_stats")
+        system = answer.data.get("system") if isinstance(answer.data, Mapping) else None
+        version = system.get("comfyui_version", "") if isinstance(system, Mapping) else ""
+        return f"ComfyUI {version}".strip()
+
     async def poll(self, job: str) -> JobState:
         """Its state by history and queue, which a restart of the server empties."""
         entry = await self._entry(job)

@@ -283,6 +283,12 @@ class Fal(Provider):
                 return
             params["cursor"] = cursor
 
+    async def standing(self) -> str:
+        """That the key is taken."""
+        params = {"endpoint_id": f"{_APP}/v2.1/standard/image-to-video", "limit": "1"}
+        await self._platform.ask("GET", "/v1/models/requests/by-endpoint", params=params)
+        return "the key is taken"
+
     async def poll(self, job: str) -> JobState:
         """Its status, and its result when it has one; a failed request is completed, too."""
         at = f"/{_APP}/requests/{quote(job, safe='')}"

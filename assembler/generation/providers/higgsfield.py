@@ -174,6 +174,11 @@ class Higgsfield(Provider):
             raise self._api.error(Refusal("unknown", "the answer names no request"))
         return job
 
+    async def standing(self) -> str:
+        """That it answers."""
+        await self._api.reached()
+        return ""
+
     async def poll(self, job: str) -> JobState:
         """Its status, with the address of the clip when it is there."""
         answer = await self._api.ask("GET", f"/requests/{job}/status")

@@ -193,6 +193,11 @@ class Kie(Provider):
             "kie.ai can't look up jobs; its page kie.ai/logs shows them",
         )
 
+    async def standing(self) -> str:
+        """Credits left."""
+        answer = await self._api.ask("GET", "/api/v1/chat/credit")
+        return f"{answer.data.get('data')} credits left"
+
     async def poll(self, job: str) -> JobState:
         """Its state, and where its clip lies."""
         answer = await self._api.ask("GET", "/api/v1/jobs/recordInfo", params={"taskId": job})

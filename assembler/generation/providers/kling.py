@@ -87,6 +87,7 @@ _LEGACY_LOOKS_S = (2.0, 4.0, 8.0, 16.0, 30.0)
 _FORGOTTEN_S = 300.0
 """A task that was accepted and isn't found for so long is reported."""
 _SHOT_WORDS = 512
+_YEAR_MS = 365 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,15 @@ class Kling(Provider):
         if sent.client_id in self._existing:
             return CantTell(f"kling has a task with our id {sent.client_id} and doesn't show it")
         return NotMade()
+
+    async def standing(self) -> str:
+        """Units left in the packs of the account, as Kling counts them within half a day."""
+        now_ms = round(time.time() * 1000)
+        params = {"start_time": str(now_ms - _YEAR_MS), "end_time": str(now_ms)}
+        answer = await self._api.ask("GET", "/account/costs", params=params)
+        packs = _mappings(_mapping(answer.data.get("data")).get("resource_pack_subscribe_infos"))
+        left = [p.get("remaining_quantity") for p in packs if p.get("status") == "online"]
+        return f"{sum(n for n in left if isinstance(n, (int, float))):g} units left in packs"
 
     async def poll(self, job: str) -> JobState:
         """The state of a task, in either envelope."""

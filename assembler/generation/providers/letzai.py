@@ -125,6 +125,11 @@ class Letzai(Provider):
             if len(listed) < _PAGE:
                 return
 
+    async def standing(self) -> str:
+        """That the key is taken."""
+        await self._api.ask("GET", "/videos", params={"page": "1", "limit": "1"})
+        return "the key is taken"
+
     async def poll(self, job: str) -> JobState:
         """Its status and where its clip lies."""
         answer = await self._api.ask("GET", f"/videos/{quote(job, safe='')}")

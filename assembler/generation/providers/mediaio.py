@@ -94,6 +94,11 @@ class Mediaio(Provider):
         """Only that nothing has left can be told: Media.io lists no tasks."""
         return unlisted(self._folder, sent.client_id, "Media.io can't look up tasks or list them")
 
+    async def standing(self) -> str:
+        """That the key is taken."""
+        await self._api.ask("POST", "/user/credits", json={})
+        return "the key is taken"
+
     async def poll(self, job: str) -> JobState:
         """Its status and where its clip lies."""
         answer = await self._api.ask("POST", f"/generation/result/{quote(job, safe='')}", json={})

@@ -166,6 +166,11 @@ class Piapi(Provider):
         """Only that nothing has left can be told: PiAPI lists no tasks."""
         return unlisted(self._folder, sent.client_id, "PiAPI can't look up tasks or list them")
 
+    async def standing(self) -> str:
+        """That it answers."""
+        await self._api.reached()
+        return ""
+
     async def poll(self, job: str) -> JobState:
         """Its status, and where its clip lies."""
         answer = await self._api.ask("GET", f"/api/v1/task/{quote(job, safe='')}")

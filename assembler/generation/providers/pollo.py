@@ -131,6 +131,11 @@ class Pollo(Provider):
         """Only that nothing has left can be told: Pollo.ai lists no tasks."""
         return unlisted(self._folder, sent.client_id, "Pollo.ai can't look up tasks or list them")
 
+    async def standing(self) -> str:
+        """That it answers."""
+        await self._api.reached()
+        return ""
+
     async def poll(self, job: str) -> JobState:
         """Its status, where its clip lies, and what it has cost."""
         answer = await self._api.ask("GET", f"/generation/{quote(job, safe='')}/status")

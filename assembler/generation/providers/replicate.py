@@ -188,6 +188,11 @@ class Replicate(Provider):
             params = params | {"cursor": cursor[0]}
         raise self._api.error(Refusal("unknown", "there are too many predictions to look through"))
 
+    async def standing(self) -> str:
+        """That the key is taken."""
+        await self._api.ask("GET", "/predictions")
+        return "the key is taken"
+
     async def poll(self, job: str) -> JobState:
         """Its status, with the address of the clip when it is there."""
         answer = await self._api.ask("GET", f"/predictions/{quote(job, safe='')}")

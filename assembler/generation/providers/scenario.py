@@ -270,6 +270,11 @@ class Scenario(Provider):
                 return
             params["paginationToken"] = token
 
+    async def standing(self) -> str:
+        """That the key is taken."""
+        await self._api.ask("GET", "/jobs", params={"pageSize": "1"})
+        return "the key is taken"
+
     async def poll(self, job: str) -> JobState:
         """Its status, and a fresh address of its clip."""
         answer = await self._api.ask("GET", f"/jobs/{quote(job, safe='')}")

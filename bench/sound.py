@@ -37,8 +37,9 @@ from assembler.media.ffmpeg import exe, run
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, Samples, read_samples, write_wav
-from assembler.mixing.bus import MixReport, mix
+from assembler.mixing.bus import mix
 from assembler.mixing.ducking import FRAME, SPEECH_HZ, SpeechLevels, speech_in
+from assembler.mixing.outcome import MixReport
 from assembler.mixing.speech import spoken
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, FrameRange, SampleRange, samples_at
@@ -552,8 +553,21 @@ def peers(folder: Path) -> None:
         print(
             f"peers: {name}: {took:.1f} s, {memory.peak / 2**20:.0f} MB, "
             f"{got - asked.get(name, 15 * PEER_CLIPS * HZ):+d} samples, "
-            f"{loud:.1f} LUFS, {peak:+.1f} dBTP"
+            f"{loud:.1f} LUFS, {peak:+.1f} dBTP, "
+            f"largest step at a join {_step_at_joins(out):.2f} of the largest elsewhere"
         )
+
+
+def _step_at_joins(path: Path) -> float:
+    """Largest change from sample to sample within 60 ms of a join, against the rest's."""
+    info = probe(path)
+    samples = int(info.audio[0].duration_s * HZ)
+    sound = read_samples(info, info.audio[0].index, Fraction(0), samples, HZ, 2)
+    steps = np.abs(np.diff(sound, axis=0)).max(axis=1)
+    near = np.zeros(len(steps), np.bool_)
+    for n in range(1, PEER_CLIPS):
+        near[round((15 * n - 0.06) * HZ) : round((15 * n + 0.06) * HZ)] = True
+    return float(steps[near].max() / steps[~near].max())
 
 
 def _by_ffmpeg(clips: list[Path], voice: Path, music: Path, out: Path) -> None:

@@ -21,9 +21,10 @@ from assembler.assemble.walk import Made, begin
 from assembler.cut.model import Cut
 from assembler.errors import SpecError, UsageError
 from assembler.match.decision import SeamDecision
-from assembler.mixing.bus import MixReport, stem_paths
+from assembler.mixing.bus import stem_paths
 from assembler.mixing.bus import mix as mix_sound
 from assembler.mixing.drawing import draw
+from assembler.mixing.outcome import MixReport
 from assembler.planning.project import Project
 from assembler.rendering.explain import SpanState
 from assembler.rendering.explain import explain as explain_spans

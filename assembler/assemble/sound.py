@@ -10,7 +10,8 @@ from pathlib import Path
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
-from assembler.mixing.bus import MixReport, Target, mix, mix_key, sum_key
+from assembler.mixing.bus import mix, mix_key, sum_key
+from assembler.mixing.outcome import MixReport, Target
 from assembler.spec.presets import AudioCodec, MixPreset
 
 LOSSY = ("aac", "libopus", "libmp3lame")

@@ -656,8 +656,9 @@ def _encoded(block: npt.NDArray[np.floating[Any]], bits: int, rng: np.random.Gen
     np.rint(scaled, out=scaled)
     whole = np.clip(scaled, -steps, steps - 1, out=scaled).astype("<i4")
     if bits == 16:
-        return whole.astype("<i2").tobytes()
-    return np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        return bytes(whole.astype("<i2").tobytes())
+    packed: bytes = np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    return packed
 
 
 def _bext(time_reference: int) -> bytes:

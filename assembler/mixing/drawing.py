@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assembler.media.files import publish
-from assembler.mixing.bus import MixReport
+from assembler.mixing.outcome import MixReport
 from assembler.spec.presets import MixPreset
 
 if TYPE_CHECKING:

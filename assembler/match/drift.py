@@ -60,9 +60,9 @@ ALIKE = 0.75
 MOST_SHARPEN = sharpness.MOST
 """A handed image is sharpened by no more than this."""
 
-UNSEEN_DE = 0.3
-"""Nobody sees a smaller change of colour; nothing is done about it."""
-UNSEEN_PART = 0.02
+UNSEEN_DE = 1.0
+"""Nobody sees a smaller change of colour from clip to clip; nothing is done until it has grown."""
+UNSEEN_PART = 0.06
 """The same for contrast and saturation."""
 VISIBLE_DE = 3.0
 """A difference of mean colour that a viewer notices between two shots."""

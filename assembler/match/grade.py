@@ -53,7 +53,7 @@ RELEASE_S = {"release": 2, "glide": 8}
 """Seconds in which a correction that isn't held fades out."""
 ANCHOR_DE = 6.0
 """A link is taken back towards the chain's first one by no more than this."""
-ANCHOR_UNSEEN_DE = 0.3
+ANCHOR_UNSEEN_DE = 1.0
 """Nobody sees so small a difference."""
 ANCHOR_S = 3
 """In so many seconds it glides there."""

@@ -15,9 +15,11 @@ WINDOW_S = 1
 """So many seconds before the planned end are looked at; the frame lies in their second half."""
 TAIL_PX = 480
 """Longer side at which sharpness and contrast are compared."""
+TILES = (6, 4)
+"""Parts of the picture, across and down, that are compared each by itself."""
 MOTION_PX = 320
 """The same of motion."""
-SOFT = 0.72
+SOFT = 0.5
 """A frame with less than this part of the tail's usual sharpness is blurred."""
 FADED = 0.15
 """A tail that ends with such a part of its contrast or light missing fades."""
@@ -66,10 +68,9 @@ def _only_held(frames: int) -> str:
 def _sound(tail: F32) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], str]:
     """Frames that are neither blurred nor faded, and what is wrong with the others."""
     size = fitted((tail.shape[2], tail.shape[1]), TAIL_PX)
-    grey = [resized(luma(f), size) for f in tail]
-    light = np.array([float(g.mean()) for g in grey])
-    contrast = np.array([float(g.std()) for g in grey])
-    sharp = np.array([_sharpness(g) for g in grey])
+    light, contrast, sharp = (
+        np.stack(part) for part in zip(*(_tiles(resized(luma(f), size)) for f in tail), strict=True)
+    )
     off = np.maximum(1 - _against(contrast), np.abs(_against(light) - 1))
     faded = _runs_out(off > FADED)
     if faded.any():
@@ -79,10 +80,29 @@ def _sound(tail: F32) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], str]:
     return ~(faded | blurs), why
 
 
+def _tiles(grey: F32) -> tuple[F32, F32, F32]:
+    """Mean, standard deviation and sharpness of each tile of a luma picture (h, w)."""
+    import cv2
+
+    def means(picture: F32) -> F32:
+        small = cv2.resize(picture, TILES, interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.float32)
+
+    mean = means(grey)
+    variance = np.maximum(means(grey * grey) - mean * mean, 1e-6)
+    edges = np.asarray(cv2.Laplacian(grey, cv2.CV_32F), dtype=np.float32)
+    # In parts of the variance, so that a fade is no blur.
+    sharp = means(edges * edges) / variance
+    return mean, np.asarray(np.sqrt(variance)), np.asarray(sharp)
+
+
 def _against(values: F32) -> F32:
-    """Each in parts of what the tail's first half usually has."""
-    usual = float(np.median(values[: max(1, len(values) // 2)]))
-    return np.asarray(values / max(usual, 1e-6), dtype=np.float32)
+    """
+    Each frame in parts of what the tail's first half usually has, for most tiles of *values* (n,
+    rows, columns): words that come and go over a part of the picture don't count.
+    """
+    usual = np.median(values[: max(1, len(values) // 2)], axis=0)
+    return np.asarray(np.median(values / np.maximum(usual, 1e-6), axis=(1, 2)), dtype=np.float32)
 
 
 def _runs_out(
@@ -90,14 +110,6 @@ def _runs_out(
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Where a flag stays up until the end."""
     return np.asarray(np.logical_and.accumulate(flags[::-1])[::-1])
-
-
-def _sharpness(grey: F32) -> float:
-    """Mean square of the Laplacian in parts of the variance, so that a fade is no blur."""
-    import cv2
-
-    edges = cv2.Laplacian(grey, cv2.CV_32F)
-    return float(np.mean(edges * edges)) / max(float(grey.var()), 1e-6)
 
 
 def _held(steps: F32) -> int:

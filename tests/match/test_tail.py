@@ -50,6 +50,14 @@ def test_sound_tail_hands_on_its_last_frame() -> None:
     assert handoff_frame(np.repeat(shot(12), 2, axis=0)) == (23, "")
 
 
+def test_words_that_go_are_no_blur() -> None:
+    """A label that disappears from a corner makes no frame worse."""
+    tail = shot(24)
+    stripes = np.float32(np.indices((40, 120)).sum(axis=0) % 2)
+    tail[:20, 8:48, 8:128] = stripes[..., None]
+    assert handoff_frame(tail) == (23, "")
+
+
 def test_clip_that_is_bad_for_long_keeps_its_end() -> None:
     """A fade through the whole second half is the shot's own."""
     assert handoff_frame(_faded(shot(24), 16)) == (23, "")

@@ -46,9 +46,9 @@ class Materials:
     """Files made beforehand for a span's graph."""
 
     inserts: Mapping[Shot, Path] = field(default_factory=dict)
-    """Lossless clips of corrected shots, in the working format and size."""
+    """Lossless clips of shots whose frames are made outside of ffmpeg, in the form's size."""
     piped: Shot | None = None
-    """The corrected shot whose raw frames come through ffmpeg's standard input."""
+    """The one of them whose raw frames come through ffmpeg's standard input."""
     layers: Mapping[Overlay, Path] = field(default_factory=dict)
     """Lossless clips of layers whose frames are made outside of ffmpeg, in their size."""
     masks: Mapping[Overlay, Path] = field(default_factory=dict)

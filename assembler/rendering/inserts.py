@@ -1,5 +1,5 @@
 """
-What a span's graph needs beside its sources: corrected frames, masks, words.
+What a span's graph needs beside its sources: frames made in arrays, masks, colour tables, words.
 
     with prepared(span) as materials:
         stream = graph_of(span, materials)

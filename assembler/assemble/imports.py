@@ -21,7 +21,8 @@ from assembler.errors import MediaError, UsageError
 from assembler.exporting.cutfile import SUFFIX, cut_from_data, cut_from_text, cut_to_text
 from assembler.exporting.formats import read, recognised
 from assembler.exporting.otio import cut_in
-from assembler.exporting.restore import Audible, restore
+from assembler.exporting.relink import Audible
+from assembler.exporting.restore import restore
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe

@@ -72,7 +72,7 @@ class _Writer:
         schema, edit = self.otio.schema, self.edit
         timeline = schema.Timeline(edit.title, global_start_time=self._time(edit.start.frame))
         timeline.metadata[OURS] = {
-            "cut": cut_to_data(edit.cut, self.place),
+            "cut": json.dumps(cut_to_data(edit.cut, self.place)),  # as text: OTIO's dicts are slow
             "start": str(edit.start),
             "grades": dict(edit.grades),
         }
@@ -443,7 +443,7 @@ def read(text: str, name: str = "") -> Found:
 def cut_in(text: str) -> Mapping[str, Any] | None:
     """The cut that was exported, as data, if the file still has it."""
     cut = _timeline_in(text, "").metadata.get(OURS, {}).get("cut")
-    return None if cut is None else json.loads(library().core.serialize_json_to_string(cut))
+    return json.loads(cut) if isinstance(cut, str) else None
 
 
 def _timeline_in(text: str, name: str) -> Any:

@@ -8,11 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import opentimelineio as otio
 import pytest
 
-from assembler.assemble.imports import Imported, import_cut
+from assembler.assemble.imports import import_cut
 from assembler.cut.model import Cut, Transition
 from assembler.errors import MediaError
 from assembler.media.ffmpeg import run
@@ -314,8 +313,23 @@ def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path, text: str, what: st
         import_cut(path, rate="24")
 
 
-def test_nothing_is_lost_where_nothing_is(film: Film) -> None:
-    imported: Imported = import_cut(film.out / "film.otio")
-    assert imported.lost == ()
+@pytest.mark.parametrize("name", ["film.otio", "film.fcpxml", "film.xml", "film.V1.edl"])
+def test_nothing_is_lost_where_nothing_is(film: Film, name: str) -> None:
+    imported = import_cut(film.out / name)
+    assert (imported.lost, imported.known_from) == ((), "film.cut.json")
     assert imported.cut == film.exported.cut
-    assert np.isfinite(imported.cut.sounds[0].gain_db)
+
+
+def test_an_otio_file_has_its_cut_in_it(film: Film, tmp_path: Path) -> None:
+    imported = import_cut(without_cut(film, tmp_path, "film.otio"))
+    assert (imported.lost, imported.known_from) == ((), "film.otio")
+    assert imported.cut == film.exported.cut
+
+
+def test_the_timeline_tells_what_was_exported(film: Film, tmp_path: Path) -> None:
+    path = without_cut(film, tmp_path, "film.fcpxml")
+    alone = import_cut(path)
+    assert alone.lost[0].startswith("corrections, fits and roles: there is no .cut.json")
+    assert (alone.cut.captions, alone.cut.sounds[0].role) == ((), "sfx")
+    told = import_cut(path, timeline=film.timeline)
+    assert (told.cut, told.known_from) == (film.exported.cut, "film.yaml")

@@ -14,7 +14,8 @@ from assembler.exporting.cutfile import cut_from_text, cut_to_text
 from assembler.exporting.edit import edit_of
 from assembler.exporting.formats import Format, read, write
 from assembler.exporting.found import Found
-from assembler.exporting.restore import Audible, Restored, restore
+from assembler.exporting.relink import Audible
+from assembler.exporting.restore import Restored, restore
 from assembler.match.decision import Correction
 from assembler.media.info import MediaInfo
 from assembler.timebase import FrameRange, SampleRange, parse_rate

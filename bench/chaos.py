@@ -2,14 +2,15 @@
 Films through loopback platforms whose runs are killed, and through which much goes wrong.
 
     python -m bench.chaos kill [--platform kling] [--kills 200] [--seed 1] [--films 2]
-    python -m bench.chaos side-by-side
+    python -m bench.chaos side-by-side [--run-s 10]
 
-`kill`: a chain of 6 links and one of 4. The run is ended by SIGKILL at a random moment, or just
-when the platform has made a job and hasn't answered yet, and started again until it is done; the
-platform refuses, breaks off and garbles answers meanwhile. Then it must have made one job for each
-link and billed it once, and the clips must be those of an undisturbed run, byte for byte; of some
-rounds the rendered film, too. PiAPI can't look up jobs: there nothing may be sent again, and what
-became of a lost request is told by the user, who is played here with the platform's own list.
+`kill`: a chain of 6 links and one of 4. The run is ended by SIGKILL at a random moment (after some
+requests and up to 0.15 s), or just when the platform has made a job and hasn't answered yet, and
+started again until it is done; the platform refuses, breaks off and garbles answers meanwhile. Then
+it must have made one job for each link and billed it once, and the clips must be those of an
+undisturbed run, byte for byte; of some rounds the rendered film, too. PiAPI can't look up jobs, and
+fal can't prove that there is none: there nothing may be sent again, and what became of a lost
+request is told by the user, who is played here with the platform's own list.
 
 `side-by-side`: 40 links in 8 chains with 0.3 s of latency, against one of the chains alone.
 """
@@ -25,6 +26,7 @@ import os
 import random
 import resource
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -61,8 +63,8 @@ CHANCES: dict[tuple[Stage, Fault], float] = {
     ("download", "truncated"): 0.10, ("download", "reset_before"): 0.05,
     ("download", "expired"): 0.05,
 }  # fmt: skip
-LONGEST = 0.6
-"""A run that is killed lives so long at most, as a part of what an undisturbed one takes."""
+REQUESTS = 8
+"""A run that is killed has got so far at most, counted in what it asks of the platform."""
 _ATTEMPTS = 300
 """Runs of one film, after which something is wrong with the bench."""
 AT_REPLY = 0.25
@@ -100,13 +102,14 @@ def main() -> None:
     kill.add_argument("--kills", type=int, default=200)
     kill.add_argument("--seed", type=int, default=1)
     kill.add_argument("--films", type=int, default=2)
-    verbs.add_parser("side-by-side")
+    beside = verbs.add_parser("side-by-side")
+    beside.add_argument("--run-s", type=float, default=0.0, help="seconds that a job takes")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.verb == "kill":
             print(killed(Path(folder), args.platform, args.kills, args.seed, args.films))
         else:
-            print(side_by_side(Path(folder)))
+            print(side_by_side(Path(folder), args.run_s))
 
 
 # -- kills -----------------------------------------------------------------------------------
@@ -164,7 +167,7 @@ def killed(folder: Path, platform: str, kills: int, seed: int, films: int) -> Ta
     """Rounds until there were so many kills."""
     rng = random.Random(seed)
     tally, kind = Tally(platform), KINDS[platform]
-    wanted, film, alone_s = _undisturbed(folder, platform, films > 0)
+    wanted, film = _undisturbed(folder, platform, films > 0)
     begin = time.monotonic()
     context = _context()
     while tally.kills < kills:
@@ -172,13 +175,14 @@ def killed(folder: Path, platform: str, kills: int, seed: int, films: int) -> Ta
         with _platform(folder, kind) as server:
             server.faults.chances = CHANCES
             server.faults.rng = random.Random(rng.random())
-            _until_done(context, home, platform, server, tally, rng, LONGEST * alone_s)
+            _until_done(context, home, platform, server, tally, rng)
             _count(home, server, wanted, tally)
             if tally.films < films:
                 tally.films += 1
                 server.faults.chances = {}
                 tally.other_films += _film(home, platform, server) != film
-    tally.seconds = time.monotonic() - begin
+        tally.seconds = time.monotonic() - begin
+        print(f"{tally.kills} kills, {tally.rounds} films", file=sys.stderr)
     return tally
 
 
@@ -194,7 +198,7 @@ def _context() -> ForkServerContext:
 
 def _until_done(
     context: ForkServerContext, home: Path, platform: str, server: Platform, tally: Tally,
-    rng: random.Random, longest_s: float,
+    rng: random.Random,
 ) -> None:  # fmt: skip
     timeline = write_timeline(home, platform)
     for _ in range(_ATTEMPTS):
@@ -210,7 +214,8 @@ def _until_done(
 
         server.on_job = at_reply
         run.start()
-        run.join(rng.uniform(0.02, longest_s))
+        _wait_for(run, server, len(server.calls) + rng.randrange(REQUESTS + 1))
+        run.join(rng.uniform(0.0, 0.15))
         if run.exitcode is None:
             run.kill()
         run.join()
@@ -229,6 +234,13 @@ def _until_done(
             return
         _settled(timeline, server, tally, platform)
     raise RuntimeError(f"{platform}: not done after {_ATTEMPTS} runs; {tally}")
+
+
+def _wait_for(run: ForkServerProcess, server: Platform, calls: int) -> None:
+    """Until so much was asked of the platform, or the run has ended: no clock, so that the load of
+    the machine doesn't matter."""
+    while len(server.calls) < calls and run.exitcode is None:
+        run.join(0.003)
 
 
 def _run_apart(timeline: str, platform: str, url: str, key: str) -> None:
@@ -290,8 +302,8 @@ def _clips(home: Path) -> dict[str, str]:
     return {r.link: _digest(takes / f"{r.key}.mp4") for r in rows}
 
 
-def _undisturbed(folder: Path, platform: str, film: bool) -> tuple[dict[str, str], str, float]:
-    """The clips that should come out, the film, and how long a run takes."""
+def _undisturbed(folder: Path, platform: str, film: bool) -> tuple[dict[str, str], str]:
+    """The clips that should come out, and the film."""
     for name in ("drawn", "undisturbed"):  # the first has the platform draw its clips
         home = folder / name
         timeline = write_timeline(home, platform)
@@ -299,13 +311,11 @@ def _undisturbed(folder: Path, platform: str, film: bool) -> tuple[dict[str, str
             run = _context().Process(
                 target=_run_apart, args=(str(timeline), platform, server.url, server.key)
             )
-            begin = time.monotonic()
             run.start()
             run.join()
-            seconds = time.monotonic() - begin
             assert run.exitcode == 0, "the undisturbed run failed"
             made = _film(home, platform, server) if film and name == "undisturbed" else ""
-    return _clips(home), made, seconds
+    return _clips(home), made
 
 
 def _film(home: Path, platform: str, server: Platform) -> str:
@@ -402,12 +412,14 @@ class SideBySide:
         )
 
 
-def side_by_side(folder: Path, chains: int = 8, links: int = 5, trials: int = 3) -> SideBySide:
+def side_by_side(
+    folder: Path, run_s: float, chains: int = 8, links: int = 5, trials: int = 3
+) -> SideBySide:
     """Wall time and memory; the platform has drawn its clips before."""
     names = "abcdefghijkl"[:chains]
     whole = dict.fromkeys(names, links)
     times: dict[str, list[tuple[float, float]]] = {"all": [], "one": []}
-    with _platform(folder, KINDS["kling"], latency_s=0.3, run_s=0.0) as server:
+    with _platform(folder, KINDS["kling"], latency_s=0.3, run_s=run_s) as server:
         for trial in range(trials + 1):
             for name, shape in (("one", {"a": links}), ("all", whole)):
                 timeline = write_timeline(folder / f"{name}-{trial}", "kling", shape)
@@ -440,6 +452,7 @@ def _timed_apart(timeline: str, url: str, key: str, chains: int, results: Any) -
     prepared = prepare(timeline, write=True)
     folder = prepared.project.home / "jobs"
     provider = resolve_name(KINDS["kling"].provider)(folder, concurrency=chains)
+    provider.poll_s = 0.5
     begin = time.monotonic()
     generate(prepared.plan, prepared.project, providers={"kling": provider})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -442,7 +442,8 @@ def read(text: str, name: str = "") -> Found:
 
 def cut_in(text: str) -> Mapping[str, Any] | None:
     """The cut that was exported, as data, if the file still has it."""
-    cut = _timeline_in(text, "").metadata.get(OURS, {}).get("cut")
+    timeline = _timeline_in(text, "")  # its metadata live no longer than it does
+    cut = timeline.metadata.get(OURS, {}).get("cut")
     return json.loads(cut) if isinstance(cut, str) else None
 
 

@@ -133,6 +133,7 @@ def _joined(
     outlook = Outlook(tail, head, found.pairs[-1])
     kept = max(1, len(tail) - (a_frames - keep))
     used = _used(found, len(head))[:SHOWN_FRAMES]
+    came = outlook.measured(len(tail), range(len(head))[:SHOWN_FRAMES], NO_CORRECTION)
     plain, after = (outlook.measured(kept, used, c) for c in (NO_CORRECTION, correction))
     if not worthwhile(correction, plain, after):
         correction, after, notes = NO_CORRECTION, plain, ()
@@ -151,8 +152,8 @@ def _joined(
         held_tail=found.held_tail,
         held_head=found.held_head,
         correction=correction,
-        before=outlook.measured(len(tail), range(len(head))[:SHOWN_FRAMES], NO_CORRECTION),
-        after=after,
+        before={**came, "speed": round(found.speeds[0], 3)},
+        after={**after, "speed": round(found.speeds[1], 3)},
         notes=(*_told(found, may), *notes),
     )
 
@@ -197,7 +198,10 @@ def _told(found: Timing, may: Permission) -> tuple[str, ...]:
     if found.held_head:
         told.append(f"B holds its first picture for {found.held_head} frames")
     if found.skipped:
-        told.append(f"B stalls: {len(found.skipped)} frames after its start only repeat others")
+        told.append(f"B stalls: {len(found.skipped)} frames after its start only hold it up")
+    if found.eased:
+        what = f"; {found.thinned} are left out" if found.thinned else ""
+        told.append(f"B eases in: {found.eased} steps are less than half as fast{what}")
     if told and not may.trim:
         told.append("the preset leaves all frames where they are")
     return tuple(told)

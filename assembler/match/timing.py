@@ -34,6 +34,14 @@ NATURAL_STEPS = 24
 """So many steps before the seam say whether repeats belong to the footage."""
 NATURAL_SHARE = 0.12
 """They do when they are more than this part of all steps."""
+SPEED_STEPS = 6
+"""So many steps on each side say how fast it moves there."""
+EASED = 0.5
+"""Steps of less than this part of the usual motion are an ease-in, when they come first."""
+STEADY = 0.75
+"""And when what follows them moves at least so fast."""
+FEWEST_EASED = 3
+"""Fewer slow steps are left as they are."""
 STALL_STEPS = 24
 """How far into B a stalled start is looked for."""
 
@@ -59,6 +67,12 @@ class Timing:
     """Nothing is repeated: the pair shows neighbouring moments, `affine` is the camera's way."""
     stride: Stride
     """From A's last frame to B's first moving one, where no more than one could be repeated."""
+    speeds: tuple[float, float]
+    """Motion of B's start in parts of that of A's end: as the clips came, and as cut."""
+    eased: int
+    """Steps at B's start of less than half the speed that both clips have besides."""
+    thinned: int
+    """Frames that are left out because of that."""
     still: frozenset[int]
     """Frames of the head that only hold the one before."""
 
@@ -76,8 +90,17 @@ def timing_of(tail: F32, head: F32) -> Timing:
     stride = stride_of(kept[-2:], head[moving[:2]]) if alone else UNKNOWN
     fresh = shows_next_moment(kept, head[moving], aligned, stride)
     first = 0 if fresh else len(aligned.pairs)
+    if not fresh and not _repeating(tail_steps, usual):
+        # B counts at A's rate by showing frames twice; what A has shown isn't shown a second time.
+        while first < len(moving) - 1 and head_steps[moving[first] - 1] < HELD * usual:
+            first += 1
+    pace = _pace(tail_steps[: len(tail_steps) - held_tail][-SPEED_STEPS:])
+    same = max(0, first - 1)  # from the last frame that A has shown, too
+    eased, left_out = _eased(steps_of(head[moving[same:]]), min(usual, pace))
+    moving = [n for k, n in enumerate(moving) if k - same not in left_out]
     start = moving[min(first, len(moving) - 1)]
     skipped = tuple(n for n in range(start, moving[-1]) if n not in set(moving))
+    used = steps_of(head[moving[same:][: SPEED_STEPS + 1]])
     return Timing(
         pairs=tuple((i, moving[j]) for i, j in aligned.pairs),
         affine=aligned.affine,
@@ -90,8 +113,40 @@ def timing_of(tail: F32, head: F32) -> Timing:
         repeats=start,
         fresh=fresh,
         stride=stride,
+        speeds=(_ratio(_pace(head_steps[:SPEED_STEPS]), pace), _ratio(_pace(used), pace)),
+        eased=eased,
+        thinned=len(left_out),
         still=frozenset(range(len(head))) - frozenset(moving),
     )
+
+
+def _pace(steps: F32) -> float:
+    return float(np.median(steps)) if len(steps) else 0.0
+
+
+def _ratio(one: float, two: float) -> float:
+    return one / two if two > STILL else 1.0
+
+
+def _eased(steps: F32, usual: float) -> tuple[int, list[int]]:
+    """
+    How many steps at the start are slow where the clip then moves as it did before the seam.
+
+    Returns:
+        With it, numbers of the frames without which it moves no faster than usual.
+    """
+    slow = steps < EASED * usual
+    count = len(slow) if slow.all() else int(np.argmin(slow))
+    if usual <= STILL or _pace(steps[count : count + SPEED_STEPS]) < STEADY * usual:
+        return 0, []
+    left_out, moved = [], 0.0
+    for n in range(count if count >= FEWEST_EASED else 0):
+        moved += float(steps[n])
+        if moved + steps[n + 1] <= usual:
+            left_out.append(n + 1)
+        else:
+            moved = 0.0
+    return count, left_out
 
 
 def _held_head(moving: list[int]) -> int:
@@ -150,8 +205,17 @@ def natural_run(tail_steps: F32, head_steps: F32, usual: float) -> int:
     held = _run_at_end(tail_steps < HELD * usual)
     inner = still_steps(tail_steps[: len(tail_steps) - held])[-NATURAL_STEPS:]
     later = still_steps(head_steps)[STALL_STEPS:]
-    runs = [_longest_run(s) for s in (inner, later) if len(s) > 8 and np.mean(s) > NATURAL_SHARE]
-    return max(runs, default=0)
+    return max((_longest_run(s) for s in (inner, later) if _recurs(s)), default=0)
+
+
+def _recurs(still: np.ndarray) -> bool:
+    return len(still) > 8 and bool(np.mean(still) > NATURAL_SHARE)
+
+
+def _repeating(tail_steps: F32, usual: float) -> bool:
+    """Whether A itself shows frames twice."""
+    held = _run_at_end(tail_steps < HELD * usual)
+    return usual < STILL or _recurs(still_steps(tail_steps[: len(tail_steps) - held]))
 
 
 def still_level(tail_steps: F32) -> float:

@@ -16,7 +16,7 @@ from assembler.match.decision import NO_CORRECTION
 from assembler.match.engine import decide
 from assembler.match.measure import colour_step, low_lab
 from assembler.spec.model import SeamOverride
-from tests.match.conftest import INVISIBLE, joined, noisy, shot
+from tests.match.conftest import INVISIBLE, SIZE, joined, noisy, picture, shot
 
 F32 = NDArray[np.float32]
 CUT = 30
@@ -206,3 +206,40 @@ def test_sides_of_different_sizes_are_refused(take: F32) -> None:
     """The caller has to conform them."""
     with pytest.raises(MatchError, match="different sizes, 320x192 and 160x192"):
         joined(take[:CUT], take[CUT:, :, ::2])
+
+
+def test_a_repeated_moment_is_not_shown_twice_at_another_rate(take: F32) -> None:
+    """Of a B that shows every fourth frame twice to keep A's rate, both showings go."""
+    shown = [n for n in range(CUT - 1, 64) for _ in range(2 if (n - CUT + 1) % 4 == 0 else 1)]
+    found = joined(take[:CUT], noisy(take[shown]))
+    assert shown[found.start_from] == CUT
+    assert found.skipped == ()
+
+
+def pan(places: list[float]) -> F32:
+    """A camera's way over a still, three pixels a frame, at *places* in frames."""
+    still = picture(1)
+    moves = [np.float32([[1, 0, -10 - 3 * p], [0, 1, -20 - 0.8 * p]]) for p in places]
+    seen = [cv2.warpAffine(still, m, SIZE, borderMode=cv2.BORDER_REFLECT) for m in moves]
+    return noisy(np.stack(seen))
+
+
+def test_an_eased_start_is_brought_to_speed() -> None:
+    """Of small steps from rest so many frames go that none is faster than A was."""
+    eased = np.cumsum([0.2, 0.25, 0.3, 0.35, 0.4, 0.7]).tolist()
+    places = [29.0, *(29 + p for p in eased), *(32.2 + n for n in range(24))]
+    found = joined(pan([float(n) for n in range(CUT)]), pan(places))
+    used = [places[n] for n in range(found.start_from, len(places)) if n not in found.skipped]
+    steps = np.diff([29.0, *used])
+    assert len(used) < len(places) - 3
+    assert steps.max() < 1.1
+    assert steps[0] > 0.5
+    assert any("eases in" in note for note in found.notes)
+    assert found.before["speed"] < 0.6 < found.after["speed"]
+
+
+def test_a_steady_start_is_left_alone(take: F32) -> None:
+    """No frame goes where B moves as A did."""
+    found = joined(take[:CUT], noisy(take[CUT - 1 :]))
+    assert found.skipped == ()
+    assert found.after["speed"] == pytest.approx(1, abs=0.25)

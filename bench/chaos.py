@@ -2,7 +2,7 @@
 Films through loopback platforms whose runs are killed, and through which much goes wrong.
 
     python -m bench.chaos kill [--platform kling] [--kills 200] [--seed 1] [--films 2]
-    python -m bench.chaos side-by-side [--run-s 10]
+    python -m bench.chaos side-by-side [--run-s 10] [--trials 3]
 
 `kill`: a chain of 6 links and one of 4. The run is ended by SIGKILL at a random moment (after some
 requests and up to 0.15 s), or just when the platform has made a job and hasn't answered yet, and
@@ -104,12 +104,13 @@ def main() -> None:
     kill.add_argument("--films", type=int, default=2)
     beside = verbs.add_parser("side-by-side")
     beside.add_argument("--run-s", type=float, default=0.0, help="seconds that a job takes")
+    beside.add_argument("--trials", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.verb == "kill":
             print(killed(Path(folder), args.platform, args.kills, args.seed, args.films))
         else:
-            print(side_by_side(Path(folder), args.run_s))
+            print(side_by_side(Path(folder), args.run_s, args.trials))
 
 
 # -- kills -----------------------------------------------------------------------------------
@@ -413,7 +414,7 @@ class SideBySide:
 
 
 def side_by_side(
-    folder: Path, run_s: float, chains: int = 8, links: int = 5, trials: int = 3
+    folder: Path, run_s: float, trials: int, chains: int = 8, links: int = 5
 ) -> SideBySide:
     """Wall time and memory; the platform has drawn its clips before."""
     names = "abcdefghijkl"[:chains]

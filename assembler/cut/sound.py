@@ -269,7 +269,7 @@ def _heard(
         key=clip.source.key,
         zero_s=info.video.start_s,
         stream=info.audio[0],
-        role="dialogue" if segment.avatar else "native",
+        role="dialogue" if segment.avatar or native.mode == "speech-only" else "native",
         native=native,
         stretches=_stretches(clip),
     )

@@ -147,7 +147,11 @@ class Session:
     def _find_speech(self) -> None:
         ducked = [s for s in self.sounds if s.duck_db and s.duck_under]
         roles = {role for s in ducked for role in s.duck_under}
-        speaking = [s for s in self.sounds if s.role in roles and id(s) not in self._tones]
+        speaking = [
+            s
+            for s in self.sounds
+            if s.role in roles and id(s) not in self._tones and not s.speech_only
+        ]
         found: list[tuple[Role, str, SampleRange]] = []
         with ThreadPoolExecutor(2, "speech") as pool:
             for sound, ranges in zip(speaking, pool.map(self._speech, speaking), strict=True):
@@ -177,7 +181,7 @@ class Session:
     def _words(self, sound: Sound) -> list[SampleRange]:
         """Where somebody speaks in a clip's native sound."""
         heard = self._ears.get(id(sound))
-        if heard is None or sound.role != "native":
+        if heard is None or not (sound.role == "native" or sound.speech_only):
             return []
         first, stop = sound.record
         kept = [(max(w.start, first), min(w.stop, stop)) for w in heard.words]

@@ -12,6 +12,7 @@ from scipy.signal import butter, sosfilt
 
 import assembler
 from assembler.assemble.sound import Wanted, mixed
+from assembler.errors import OutputExistsError
 from assembler.media.ffmpeg import run
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
@@ -121,6 +122,17 @@ def test_mute_and_solo_are_heard(film: Path, words: str, heard_hz: int) -> None:
 def pictures(path: Path) -> str:
     frames = b"".join(frame.tobytes() for block in read_frames(probe(path)) for frame in block)
     return hashlib.sha256(frames).hexdigest()
+
+
+def test_the_picture_of_a_mix_replaces_nothing_of_the_users(film: Path) -> None:
+    film.write_text(HEAD + "segments: [{id: a, file: a.mov, out: 1s}]\n", encoding="utf-8")
+    picture = film.with_name("mix.png")
+    assembler.mix(film, film.with_name("one.wav"), picture=picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    other = film.with_name("holiday.png")
+    other.write_bytes(b"mine")
+    with pytest.raises(OutputExistsError):
+        assembler.mix(film, film.with_name("two.wav"), picture=other)
 
 
 def written(film: Path) -> dict[Path, int]:

@@ -294,16 +294,16 @@ def test_a_clip_that_should_have_sound_and_has_none_is_told(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("native", "found"),
     [
-        ("keep", (0.0, False, 0.0)),
-        ("speech-only", (0.0, True, 0.0)),
-        ("-6dB", (-6.0, False, 0.0)),
-        ("{duck: {under: [voice], by: 8dB}}", (0.0, False, 8.0)),
+        ("keep", ("native", 0.0, False, 0.0)),
+        ("speech-only", ("dialogue", 0.0, True, 0.0)),
+        ("-6dB", ("native", -6.0, False, 0.0)),
+        ("{duck: {under: [voice], by: 8dB}}", ("native", 0.0, False, 8.0)),
     ],
 )
-def test_native_sound_in_a_word(tmp_path: Path, native: str, found: tuple[float, bool]) -> None:
+def test_native_sound_in_a_word(tmp_path: Path, native: str, found: tuple[object, ...]) -> None:
     text = f"segments: [{{id: a, file: a.mov, native: {native}}}]"
     (sound,) = cut_of(tmp_path, text, movies("a.mov")).sounds
-    assert found == (sound.gain_db, sound.speech_only, sound.duck_db)
+    assert found == (sound.role, sound.gain_db, sound.speech_only, sound.duck_db)
 
 
 def test_a_seam_may_be_moved_within_what_both_files_have(tmp_path: Path) -> None:

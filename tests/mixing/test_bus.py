@@ -338,9 +338,16 @@ def test_only_speech_is_left_of_a_clip(studio: Studio) -> None:
     """A bed alone is shut out; the bed under the voice stays with it."""
     bed = hiss(4, level=0.004)
     bed[HZ : 3 * HZ] += spoken_like(2)
-    clip = studio.sound(bed, 0, 4 * HZ, speech_only=True)
-    mix(programme(clip, frames=96), AS_IT_IS, studio.out(), bits=32)
-    out = heard(studio.out())
+    clip = studio.sound(bed, 0, 4 * HZ, "dialogue", speech_only=True)
+    music = studio.sound(
+        np.full((4 * HZ, 2), 0.1, np.float32), 0, 4 * HZ, "music",
+        duck_db=6.0, duck_under=("dialogue",),
+    )  # fmt: skip
+    stems = studio.folder / "stems"
+    mix(programme(clip, music, frames=96), AS_IT_IS, studio.out(), bits=32, stems=stems)
+    out = heard(stems / "dialogue.wav")
+    down = 20 * np.log10(heard(stems / "music.wav")[[HZ // 10, 2 * HZ], 0] / 0.1)
+    assert down == pytest.approx([0, -6], abs=0.1)
     assert rms_db(out[: HZ // 2]) < -100
     assert rms_db(out[-HZ // 2 :]) < -100
     inside = slice(HZ + HZ // 4, 3 * HZ - HZ // 4)

@@ -56,6 +56,12 @@ def source(name: str, frames: int, rate: str, timecode: str | None = None) -> So
     return Source(f"key of {name}", FOLDER / name, replace(facts, timecode=timecode), Colour())
 
 
+def still(name: str, rate: str) -> Source:
+    """A picture."""
+    facts = info(str(FOLDER / name), video(1, rate), still=True)
+    return Source(f"key of {name}", FOLDER / name, facts, Colour(), still=True)
+
+
 def cut_of(seed: int, rate_name: str) -> Cut:
     """A programme with everything that a cut can have, decided by *seed*."""
     return _Maker(random.Random(seed), rate_name).cut()
@@ -106,16 +112,17 @@ class _Maker:
             source(f"clip {n}.mp4", pick.randint(150, 900), self.rate_name, pick.choice(timecodes))
             for n in range(pick.randint(1, 5))
         ]
+        sources.append(still("card.png", self.rate_name))
         clips: list[Clip] = []
         at = 0
         for n in range(pick.randint(1, 12)):
             taken = pick.choice(sources)
-            has = taken.info.video.frames if taken.info.video else 0
+            has = taken.frames_at(self.rate) or 500
             length = pick.randint(25, 80)
             first = pick.randint(12, has - length - 20)
             join = pick.choice(["handoff", "cut", "transition"]) if clips else "start"
             skipped = ()
-            if pick.random() < 0.3:
+            if pick.random() < 0.3 and not taken.still:
                 skipped = tuple(range(first + 3, first + 3 + pick.randint(1, 3)))
             passage = None
             if join == "transition":
@@ -161,7 +168,7 @@ class _Maker:
         found = []
         for clip in clips:
             parts = list(stretches(clip))
-            for n, (record, first) in enumerate(parts):
+            for n, (record, first) in enumerate(parts if not clip.source.still else ()):
                 early = self.chance.choice([0, 0, 480, 960]) if record.start else 0
                 start, stop = self.at(record.start) - early, self.at(record.stop)
                 offset = Fraction(start, HZ) - record.start / self.rate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
@@ -19,9 +21,11 @@ from assembler.match.drift import (
     softened,
     trend,
 )
+from assembler.match.engine import decide
 from assembler.match.features import LUMA
 from assembler.match.measure import colour_step, low_lab
-from tests.match.conftest import F32, picture, shot
+from assembler.spec.model import SeamOverride
+from tests.match.conftest import F32, INVISIBLE, picture, shot
 
 
 def _graded(frames: F32, part: float = 1.0) -> F32:
@@ -130,6 +134,24 @@ def test_maps_are_undone_by_their_inverse() -> None:
     there[9] += 0.02
     both = composed(there, inverse(there))
     assert np.abs(both - identity_matrix()).max() < 1e-3
+
+
+def test_film_glides_back_to_the_first_links_look(take: F32) -> None:
+    """B goes on from A as A is shown, and ends up as the chain's first link would have it."""
+    tail, head = _graded(take[:30], 0.5), _graded(take[29:], 0.5)
+    found = decide(
+        tail,
+        head,
+        a_frames=30,
+        rate=Fraction(24),
+        preset=INVISIBLE,
+        override=SeamOverride(),
+        anchor=take[:30],
+    )
+    at_seam, later = (corrected(head[1], found.correction, n) for n in (0, 100))
+    assert _apart(at_seam, head[1]) < 0.5
+    assert _apart(later, take[30]) < 0.6
+    assert _apart(head[1], take[30]) > 2
 
 
 def test_trend_says_when_it_will_show() -> None:

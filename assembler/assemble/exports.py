@@ -171,7 +171,7 @@ def exported_cut(
     if waiting:
         some = ", ".join(waiting[:5]) + (" …" if len(waiting) > 5 else "")
         raise UsageError(
-            f"{len(waiting)} clips aren't there yet: {some}",
+            f"these clips aren't there yet: {some}",
             timeline.path.name,
             "render the timeline first.",
         )

@@ -15,9 +15,9 @@ from typing import Any
 
 from assembler.errors import MissingProgramError
 from assembler.exporting.edit import Edit
-from assembler.exporting.fcpxml import Place
 from assembler.exporting.notes import lost_pictures, lost_sounds
 from assembler.exporting.otio import library, to_timeline
+from assembler.exporting.places import Place
 
 VIDEO_DISSOLVE = "0c3bea40-fc05-11d2-8a29-0050040ef7d2"
 """Operation definition of a dissolve (AAF object specification, kAAFOperationDef_VideoDissolve)."""

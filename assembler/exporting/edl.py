@@ -20,10 +20,10 @@ from typing import Any
 from assembler.cut.model import Transition
 from assembler.errors import MediaError
 from assembler.exporting.edit import Edit, Heard, Laid, Medium, Shot, Worded, Written
-from assembler.exporting.fcpxml import Place
 from assembler.exporting.found import Event, Found, Part
 from assembler.exporting.notes import SEAM, lost_pictures, lost_sounds, seam_note
 from assembler.exporting.otio import OURS, Levels, found_of, lanes_of, library
+from assembler.exporting.places import Place
 from assembler.timebase import Timecode, round_half_up
 
 MOST_EVENTS = 999

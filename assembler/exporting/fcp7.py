@@ -21,10 +21,10 @@ from typing import Any
 from assembler.cut.model import Transition
 from assembler.errors import MediaError
 from assembler.exporting.edit import Edit, Heard, Laid, Medium, Shot, Worded, Written
-from assembler.exporting.fcpxml import Place, as_url
 from assembler.exporting.found import Found
 from assembler.exporting.notes import SEAM, lost_pictures, lost_sounds, seam_note
 from assembler.exporting.otio import OURS, Levels, found_of, lanes_of, library
+from assembler.exporting.places import Place, as_url
 from assembler.timebase import FrameRange, parse_rate
 
 VERSION = "5"

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from assembler.errors import MediaError
-from assembler.exporting import edl, fcp7, fcpxml, otio, shots
+from assembler.exporting import edl, fcp7, fcpxml, fcpxml_reader, otio, shots
 from assembler.exporting.edit import Edit, Written
-from assembler.exporting.fcpxml import Place
 from assembler.exporting.found import Found
+from assembler.exporting.places import Place
 from assembler.timebase import Timecode
 
 Format = Literal["otio", "fcpxml", "fcp7", "edl", "aaf", "csv"]
@@ -87,7 +87,7 @@ def _read(files: Sequence[tuple[str, str]], rate: Fraction | None, start: Timeco
     name, text = files[0]
     match forms[0]:
         case "fcpxml":
-            return fcpxml.read(text, name)
+            return fcpxml_reader.read(text, name)
         case "fcp7":
             return fcp7.read(text, name)
         case "otio":

@@ -20,9 +20,9 @@ from assembler.cut.model import Marker, Transition
 from assembler.errors import MediaError, MissingProgramError
 from assembler.exporting.cutfile import cut_to_data
 from assembler.exporting.edit import Edit, Heard, Laid, Medium, Worded, Written
-from assembler.exporting.fcpxml import Place, as_place, as_url
 from assembler.exporting.found import Event, Found
 from assembler.exporting.notes import SEAM, seam_note, transition_named
+from assembler.exporting.places import Place, as_place, as_url
 from assembler.match.decision import decision_to_json
 from assembler.timebase import FrameRange, parse_rate, round_half_up
 

@@ -6,8 +6,8 @@ import csv
 import io
 
 from assembler.exporting.edit import Edit, Heard, Laid, Shot, Worded, Written
-from assembler.exporting.fcpxml import Place
 from assembler.exporting.notes import seam_note
+from assembler.exporting.places import Place
 
 COLUMNS = (
     "track", "number", "name", "segment", "file", "reel", "record in", "record out", "source in",

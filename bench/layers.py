@@ -24,7 +24,7 @@ segments:
   - {{id: a, file: clip.mp4}}
 {title}
 """
-TITLE = 'titles: [{text: "Harbour at dawn", style: title, on: {at}s, for: 5s}]'
+TITLE = 'titles: [{{text: "Harbour at dawn", style: title, on: {at}s, for: 5s}}]'
 
 
 def main() -> None:

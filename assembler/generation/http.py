@@ -37,6 +37,7 @@ from assembler.errors import UsageError
 from assembler.generation.keys import Key
 from assembler.generation.refusals import (
     ExpiredError,
+    NoClipError,
     NotSubmittedError,
     ProviderError,
     Refusal,
@@ -51,8 +52,10 @@ _ONCE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.Prox
          httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # fmt: skip
 """What fails before anything of a request has left."""
 _BY_STATUS: Mapping[int, Trouble] = {
-    401: "auth", 402: "balance", 403: "permission", 408: "server", 425: "server", 429: "throttle",
+    401: "auth", 402: "balance", 403: "permission", 408: "server", 409: "unknown", 425: "server",
+    429: "throttle",
 }  # fmt: skip
+"""Others from 400 are about the request; a conflict may be one with a job that was made."""
 _GONE = frozenset({401, 403, 404, 410})
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TEXT = 2000
@@ -182,7 +185,7 @@ class Api:
                         client, method, path, headers, params=params, json=json, content=content,
                         files=files, data=data,
                     )  # fmt: skip
-            except (httpx.TransportError, TimeoutError) as exc:
+            except (httpx.RequestError, TimeoutError) as exc:
                 raise _AgainError(self._unreachable(exc)) from exc
             refusal = None if answer.status in passed else self._refusal(answer)
             if refusal is None:
@@ -229,7 +232,7 @@ class Api:
             except _ONCE as exc:
                 error = self._unreachable(exc)
                 raise NotSubmittedError(error.what, "", error.fix, error.trouble) from exc
-            except (httpx.TransportError, TimeoutError) as exc:
+            except (httpx.RequestError, TimeoutError) as exc:
                 raise self._unreachable(exc) from exc
         refusal = self._refusal(answer)
         if refusal is not None:
@@ -242,6 +245,15 @@ class Api:
         names = " or ".join(key.name for key in self._keys) or "the key"
         clean = Refusal(refusal.trouble, said, refusal.after_s, refusal.no_job)
         return error_of(self.name, clean, submitting=submitting, key=names)
+
+    def no_clip(self, said: str) -> NoClipError:
+        """A job that has ended well, but whose clip can't be had."""
+        error = self.error(Refusal("server", said))
+        fix = (
+            "run again to look once more; it is taken to be paid, so another is made only when "
+            "`assembler takes reroll` asks for it."
+        )
+        return NoClipError(error.what, "", fix, error.trouble)
 
     def scrubbed(self, text: str) -> str:
         """The text without our keys."""
@@ -339,7 +351,7 @@ class Api:
                 async with self._elsewhere("GET", url, turn) as response:
                     self._check_download(response)
                     await self._write(response, to)
-            except (httpx.TransportError, httpx.StreamError) as exc:
+            except (httpx.RequestError, httpx.StreamError) as exc:
                 raise _AgainError(self._broken(url, exc)) from exc
 
         try:
@@ -378,7 +390,7 @@ class Api:
                         headers={"Content-Type": kind, **(headers or {})},
                     ) as response:
                         self._check_download(response)
-            except (httpx.TransportError, TimeoutError) as exc:
+            except (httpx.RequestError, TimeoutError) as exc:
                 raise _AgainError(self._broken(url, exc)) from exc
 
         await self._repeated(one)

@@ -118,6 +118,10 @@ class ThrottledError(NotSubmittedError):
         self.after_s = after_s
 
 
+class NoClipError(ProviderError):
+    """A job has ended well, but its clip can't be had: it is paid, so it isn't asked for anew."""
+
+
 class ExpiredError(ProviderError):
     """The address of a finished clip is no longer good."""
 

@@ -44,7 +44,7 @@ from assembler.generation.base import (
 )
 from assembler.generation.handing import HandingOn, Start
 from assembler.generation.inputs import files_of
-from assembler.generation.refusals import ExpiredError
+from assembler.generation.refusals import ExpiredError, NoClipError
 from assembler.generation.takes import checked, existing, keep, on_disk, take_path
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
@@ -128,8 +128,9 @@ def generate(
         return takes
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
         run = _Run(
-            plan, project, ledger, dict(providers or {}), on_progress, cancel or threading.Event(),
-            budget_usd, wait_s, takes, others, workers or os.cpu_count() or 1, on_note,
+            plan, project, ledger, chosen, dict(providers or {}), on_progress,
+            cancel or threading.Event(), budget_usd, wait_s, takes, others,
+            workers or os.cpu_count() or 1, on_note,
         )  # fmt: skip
         _in_event_loop(run.all)
     return {step.link.id: takes[step.link.id] for step in plan.steps}
@@ -237,6 +238,8 @@ class _Run:
     plan: Plan
     project: Project
     ledger: Ledger
+    chosen: Mapping[str, int]
+    """Numbers of takes as the run began: a choice made meanwhile must not make one twice."""
     providers: dict[str, Provider]
     on_progress: Callable[[str, float], None] | None
     cancel: threading.Event
@@ -285,7 +288,7 @@ class _Run:
     async def _link(self, step: Step) -> None:
         """One link, when what it hangs on is there; if that failed, it isn't begun."""
         try:
-            take = await self._made(step, self.ledger.chosen(step.link.key), step.link.id)
+            take = await self._made(step, self.chosen.get(step.link.key, 1), step.link.id)
             if take is not None:
                 self.takes[step.link.id] = take
         finally:
@@ -384,6 +387,15 @@ class _Run:
         )  # fmt: skip
 
     async def _claimed(self, link: Link, number: int, provider: Provider) -> Submission:
+        here = on_disk(self.project, link.key, number)
+        if here and self.ledger.alive(link.key, number) is None:
+            # Without a row it came from elsewhere, and a new row would be paid.
+            path = take_path(self.project, link.key, number)
+            raise GenerateError(
+                f"take {number} of link {link.id} lies there, but can't be read: {path.name}",
+                link.where,
+                "put it back from a copy, or delete it to have another one made.",
+            )
         price = link.price_usd if link.price_usd is not None else provider.estimate(link)
         intent = Intent(link.key, link.id, link.provider, link.model, price, number)
         while True:
@@ -460,9 +472,27 @@ class _Run:
         job = row.job or ""
         begin = time.monotonic()
         while True:
-            match await provider.poll(job):
+            try:
+                state = await provider.poll(job)
+            except ProviderError as exc:
+                if row.url or isinstance(exc, NoClipError):
+                    self.ledger.refused(row.client_id, exc.what)
+                raise
+            match state:
                 case Done(url, billed):
                     return self.ledger.done(row.client_id, url, billed)
+                case Failed(reason, _, trouble) if row.url and (
+                    row.cost_usd or row.price_usd is None
+                ):
+                    # It had a clip, so it was paid: another one is the user's decision.
+                    self.ledger.refused(row.client_id, reason)
+                    raise ProviderError(
+                        self._said(row, f"its clip can't be had any more ({reason})"),
+                        link.where,
+                        "put its take back from a copy, or let `assembler takes reroll` ask for "
+                        "another, which is paid again.",
+                        trouble,
+                    )
                 case Failed(reason, fix, trouble, billed):
                     self.ledger.failed(row.client_id, reason, billed)
                     raise ProviderError(self._said(row, reason), link.where, fix, trouble)
@@ -491,7 +521,8 @@ class _Run:
         try:
             info, notes = await self._fetched(path, row, provider, link)
         except GenerateError as exc:
-            self.ledger.refused(row.client_id, exc.what)
+            if self.ledger.submission(row.client_id).state == "done":
+                self.ledger.refused(row.client_id, exc.what)
             raise GenerateError(
                 self._said(row, exc.what),
                 link.where,

@@ -123,10 +123,11 @@ class Submission:
 
     @property
     def cost_usd(self) -> Decimal:
-        """What it has cost or may still cost: nothing once it failed unbilled."""
+        """What it has cost or may still cost: nothing once it failed unbilled without a clip."""
         if self.billed_usd is not None:
             return self.billed_usd
-        return Decimal(0) if self.state == "failed" else self.price_usd or Decimal(0)
+        unpaid = self.state == "failed" and self.url is None
+        return Decimal(0) if unpaid else self.price_usd or Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +220,12 @@ class Ledger:
                 return row
             if row.owner and row.owner != self._owner and _lives(row.owner):
                 return Busy(row.owner, row.state)
-            if row.state == "intended":
-                self._check_budget(intent, budget_usd, already=row.cost_usd)
-            return self._update(row.client_id, owner=self._owner)
+            if row.state != "intended":
+                return self._update(row.client_id, owner=self._owner)
+            self._check_budget(intent, budget_usd, already=row.cost_usd)
+            return self._update(
+                row.client_id, owner=self._owner, price_usd=_text(intent.price_usd)
+            )
 
     def sending(self, client_id: str) -> Submission:
         """The request is about to leave."""
@@ -237,12 +241,18 @@ class Ledger:
 
     def done(self, client_id: str, url: str, billed_usd: Decimal | None = None) -> Submission:
         """The clip can be had at *url*."""
-        billed = {} if billed_usd is None else {"billed_usd": str(billed_usd)}
-        return self._step(client_id, ("accepted", "done"), "done", url=url, reason="", **billed)
+        return self._step(
+            client_id, ("accepted", "done"), "done", url=url, reason="", **_billed(billed_usd)
+        )
 
     def refused(self, client_id: str, reason: str) -> Submission:
-        """What came isn't what was asked for; it stays paid and isn't asked for again by itself."""
-        return self._step(client_id, ("done",), "done", reason=reason)
+        """
+        What came isn't what was asked for, or a finished job's clip can't be had: it stays paid
+        and isn't asked for again by itself.
+        """
+        with self._writing():
+            state = self.submission(client_id).state
+            return self._step(client_id, ("accepted", "done"), state, reason=reason)
 
     def fetched(self, client_id: str, file: str, sha256: str) -> Submission:
         """The clip is on disk and was checked."""
@@ -265,9 +275,10 @@ class Ledger:
 
     def failed(self, client_id: str, reason: str, billed_usd: Decimal | None = None) -> Submission:
         """There will be no clip; the key may be asked for anew."""
-        billed = {} if billed_usd is None else {"billed_usd": str(billed_usd)}
         states: tuple[State, ...] = ("intended", "sent", "accepted", "done", "unknown")
-        return self._step(client_id, states, "failed", reason=reason, owner=None, **billed)
+        return self._step(
+            client_id, states, "failed", reason=reason, owner=None, **_billed(billed_usd)
+        )
 
     def unknown(self, client_id: str, reason: str) -> Submission:
         """Nobody can tell whether a job was made; it waits for the user's word."""
@@ -387,10 +398,12 @@ class Ledger:
                 raise _unreadable(self._path, exc) from exc
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # Left open, it would swallow what is written later.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _rows(self, where: str, *values: object) -> tuple[Submission, ...]:
         with self._lock:
@@ -423,7 +436,7 @@ class Ledger:
     def _insert(self, intent: Intent) -> Submission:
         client_id = f"asm-{secrets.token_hex(12)}"
         now = time.time()
-        price = None if intent.price_usd is None else str(intent.price_usd)
+        price = _text(intent.price_usd)
         self._db.execute(
             "INSERT INTO submissions (client_id, key, number, timeline, link, provider, model,"
             " state, owner, price_usd, intended_at, changed_at)"
@@ -465,6 +478,15 @@ def _submission(row: tuple[object, ...]) -> Submission:
         if values[name] is not None:
             values[name] = Decimal(str(values[name]))
     return Submission(**values)  # type: ignore[arg-type]  # the columns are typed by the schema
+
+
+def _text(usd: Decimal | None) -> str | None:
+    return None if usd is None else str(usd)
+
+
+def _billed(usd: Decimal | None) -> dict[str, str]:
+    """What a provider says it has charged, if that is a sum: it counts against the budget."""
+    return {} if usd is None or not usd.is_finite() or usd < 0 else {"billed_usd": str(usd)}
 
 
 def _new_owner() -> str:

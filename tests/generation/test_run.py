@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,7 @@ from assembler.generation.base import (
     Running,
     Sent,
 )
+from assembler.generation.refusals import NoClipError
 from assembler.generation.run import LinksFailedError, generate, settle
 from assembler.generation.shelf import shelf_of
 from assembler.media.frames import last_frames, read_frames
@@ -58,6 +59,8 @@ class Rented(Provider):
     lose_reply: bool = False
     lookup: Lookup | None = None
     refuse: str = ""
+    billed: Decimal = Decimal("0.35")
+    no_clip: bool = False
     fail: set[str] = field(default_factory=set)
     submitted: list[str] = field(default_factory=list)
     links: dict[str, Link] = field(default_factory=dict)
@@ -88,7 +91,9 @@ class Rented(Provider):
         self.polls -= 1
         if self.links[job].id in self.fail:
             return Failed("no faces, please", "change the prompt.")
-        return Running(0.5) if self.polls > 0 else Done("https://example.org/a", Decimal("0.35"))
+        if self.no_clip:
+            raise NoClipError("names no clip")
+        return Running(0.5) if self.polls > 0 else Done("https://example.org/a", self.billed)
 
     async def download(self, done: Done, to: Path) -> None:
         self.downloads += 1
@@ -295,6 +300,54 @@ def test_deleted_take_is_downloaded_again(tmp_path: Path, clip: Path) -> None:
     take = generate(plan, project, providers={"rented": provider})["dawn.1"]
     take.path.unlink()
     assert generate(plan, project, providers={"rented": provider})["dawn.1"].path.is_file()
+    assert len(provider.submitted) == 1
+
+
+@pytest.mark.parametrize("paid", ["0.50", "0"])
+def test_clip_that_is_gone_everywhere_is_not_paid_again_by_itself(
+    tmp_path: Path, clip: Path, paid: str
+) -> None:
+    """Deleted here, and forgotten there: what costs nothing is simply made anew."""
+    provider = Rented(clip, price=Decimal(paid), billed=Decimal(paid))
+    one = replace(_rented(), price_usd=Decimal(paid))
+    plan, project = plan_of([one]), project_in(tmp_path)
+    generate(plan, project, providers={"rented": provider})["dawn.1"].path.unlink()
+    provider.fail = {"dawn.1"}
+    with pytest.raises(GenerateError):
+        generate(plan, project, providers={"rented": provider})
+    with Ledger(project.ledger) as ledger:
+        assert sum(row.cost_usd for row in ledger.submissions()) == Decimal(paid)
+    provider.fail, provider.polls = set(), 0
+    assert "dawn.1" in generate(plan, project, providers={"rented": provider})
+    assert len(provider.submitted) == (1 if Decimal(paid) else 2)
+
+
+def test_finished_job_without_a_clip_is_asked_again_not_made_again(
+    tmp_path: Path, clip: Path
+) -> None:
+    provider = Rented(clip, no_clip=True)
+    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    with pytest.raises(GenerateError, match="names no clip"):
+        generate(plan, project, providers={"rented": provider})
+    with Ledger(project.ledger) as ledger:
+        (row,) = ledger.submissions()
+        assert (row.state, row.reason) == ("accepted", "names no clip")
+    provider.no_clip = False
+    assert "dawn.1" in generate(plan, project, providers={"rented": provider})
+    assert len(provider.submitted) == 1
+
+
+def test_kept_take_that_cannot_be_read_is_not_paid_again(tmp_path: Path, clip: Path) -> None:
+    """It has no submission of its own."""
+    provider = Rented(clip)
+    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    take = generate(plan, project, providers={"rented": provider})["dawn.1"]
+    with sqlite3.connect(project.ledger) as db:
+        db.execute("DELETE FROM submissions")
+    db.close()
+    take.path.write_bytes(b"x" * take.path.stat().st_size)
+    with pytest.raises(GenerateError, match="can't be read"):
+        generate(plan, project, providers={"rented": provider})
     assert len(provider.submitted) == 1
 
 

@@ -170,6 +170,27 @@ def test_billed_price_replaces_the_planned_one(tmp_path: Path) -> None:
         assert ledger.spent_usd() == Decimal("0.35")
 
 
+@pytest.mark.parametrize("said", ["NaN", "Infinity", "-100"])
+def test_what_is_no_sum_is_not_believed(tmp_path: Path, said: str) -> None:
+    """The budget would be without effect."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        row = _claimed(ledger)
+        ledger.sending(row.client_id)
+        ledger.accepted(row.client_id, "j")
+        ledger.done(row.client_id, "u", Decimal(said))
+        assert ledger.committed_usd() == Decimal("0.50")
+        with pytest.raises(BudgetError):
+            ledger.claim(_intent("k2"), budget_usd=Decimal("0.99"))
+
+
+def test_unsent_row_counts_at_the_price_it_is_sent_at(tmp_path: Path) -> None:
+    """A longer clip was asked for meanwhile."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        _claimed(ledger)
+        _claimed(ledger, _intent(price="0.70"))
+        assert ledger.committed_usd() == Decimal("0.70")
+
+
 def test_failure_that_is_not_billed_costs_nothing(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         row = _claimed(ledger)

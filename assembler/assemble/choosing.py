@@ -125,7 +125,8 @@ def reroll(
     """
     Ask for a new take of a link, which the next run makes; nothing is spent here.
 
-    A new take that was asked for and hasn't been made is not asked for twice.
+    A new take that was asked for and hasn't been made is not asked for twice, unless its clip can't
+    be had or used.
 
     Raises:
         UsageError: If there is no such link.
@@ -133,8 +134,10 @@ def reroll(
     before = prepare(timeline, provider=provider)
     asked = step_of(before.plan, link).link
     number = before.shelf.number(asked)
-    if number in before.shelf.on_disk.get(asked.key, ()):
-        with Ledger(before.project.ledger, timeline=before.project.timeline.name) as ledger:
+    with Ledger(before.project.ledger, timeline=before.project.timeline.name) as ledger:
+        row = ledger.alive(asked.key, number)
+        refused = row is not None and row.state in ("accepted", "done") and row.reason
+        if refused or number in before.shelf.on_disk.get(asked.key, ()):
             number = ledger.next_number(asked.key)
     return _used(before, asked, number, keep_later, provider)
 

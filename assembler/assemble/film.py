@@ -21,8 +21,8 @@ from assembler.assemble.walk import Made, begin
 from assembler.cut.model import Cut
 from assembler.errors import SpecError, UsageError
 from assembler.match.decision import SeamDecision
-from assembler.mixing.bus import stem_paths
 from assembler.mixing.bus import mix as mix_sound
+from assembler.mixing.bus import stem_paths
 from assembler.mixing.drawing import draw
 from assembler.mixing.outcome import MixReport
 from assembler.planning.project import Project
@@ -208,6 +208,7 @@ def make(
     run.wait_s = wait_s
     guard(_written(prepared), run.records, force=force, inputs=_read(prepared))
     agreed(prepared.plan, confirm)
+    run.may_pay = True
     run.announce()
     cuts, decided = run.cuts()
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]

@@ -16,7 +16,7 @@ from typing import Any
 from assembler.assemble.choosing import keep_older
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.assemble.walk import begin
+from assembler.assemble.walk import begin, costs_money
 from assembler.errors import FetchError, Problem, UsageError
 from assembler.fetching import fetch as fetch_url
 from assembler.generation.base import Take
@@ -26,9 +26,6 @@ from assembler.spec.load import Loaded, load
 
 Confirm = Callable[[Plan], bool]
 """Asked with a plan that costs money, before the first submission."""
-
-LOCAL = frozenset({"animatic", "comfyui", "manual"})
-"""Providers that are paid nothing through us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +94,7 @@ def generate(
     agreed(prepared.plan, confirm)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.wait_s = wait_s
+    run.may_pay = True
     run.announce(clips_only=True)
     made = sum(step.state != "done" for step in prepared.plan.steps)
     return Generated(run.takes(), made, kept, tuple(run.notes))
@@ -129,14 +127,6 @@ def agreed(plan: Plan, confirm: Confirm | None) -> None:
     """
     if confirm is not None and costs_money(plan) and not confirm(plan):
         raise UsageError("nothing was generated and nothing spent", fix="as you said.")
-
-
-def costs_money(plan: Plan) -> bool:
-    """Whether something of a plan has to be paid."""
-    return any(
-        step.to_make and step.price_usd != 0 and step.link.provider not in LOCAL
-        for step in plan.steps
-    )
 
 
 @dataclass(frozen=True, slots=True)

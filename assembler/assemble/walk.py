@@ -20,6 +20,7 @@ from assembler.assemble.sound import Wanted, mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
 from assembler.cut.sound import Master
+from assembler.errors import UsageError
 from assembler.generation.base import Take
 from assembler.generation.run import generate
 from assembler.generation.trends import drifting, trimmed
@@ -27,10 +28,15 @@ from assembler.layers.captions import burned_inserts, read_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision
 from assembler.mixing.bus import mix_key
+from assembler.planning.explain import to_pay
 from assembler.planning.keys import content_key
+from assembler.planning.model import Plan
 from assembler.rendering.render import render as render_cut
 from assembler.rendering.spans import delivered_size, spans_of
 from assembler.spec.model import Budget, Timeline
+
+LOCAL = frozenset({"animatic", "comfyui", "manual"})
+"""Providers that are paid nothing through us."""
 
 COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
 """What a frame (a seam for `match`) weighs in the progress of a run."""
@@ -87,6 +93,8 @@ class Walk:
     """Recordings that are heard instead of clips' own sound, by link."""
     wait_s: float | None = None
     """How long to wait for one generated clip; None leaves it to `generate`."""
+    may_pay: bool = False
+    """Whether clips that cost money are made: only where the user could say no."""
     wanted: Sequence[Wanted] = ()
     """Mixes of all deliveries."""
 
@@ -119,8 +127,13 @@ class Walk:
         return cuts, decided
 
     def takes(self) -> Mapping[str, Take]:
-        """The take of every link; what isn't there is generated."""
-        plan = self.prepared.plan
+        """
+        The take of every link; what isn't there is generated.
+
+        Raises:
+            UsageError: If that would cost money, and the user wasn't asked.
+        """
+        plan = self.prepared.plan if self.may_pay else _unpaid(self.prepared.plan)
         frames = {step.link.id: step.link.frames for step in plan.steps}
         counted = dict.fromkeys(frames, 0.0)
 
@@ -251,6 +264,29 @@ class Walk:
         if cut.burn_captions:
             made += burned_inserts(cut.captions, size, cut.rate, folder, folders=own)
         return tuple(made)
+
+
+def costs_money(plan: Plan) -> bool:
+    """Whether something of a plan has to be paid."""
+    return any(
+        step.to_make and step.price_usd != 0 and step.link.provider not in LOCAL
+        for step in plan.steps
+    )
+
+
+def _unpaid(plan: Plan) -> Plan:
+    """The plan with the takes in use alone: further ones are left to a run that may pay."""
+    steps = tuple(
+        replace(step, link=replace(step.link, takes=1), to_make=int(step.state != "done"))
+        for step in plan.steps
+    )
+    alone = replace(plan, steps=steps)
+    if costs_money(alone):
+        raise UsageError(
+            f"clips have to be generated first: {to_pay(alone)}",
+            fix="see `assembler plan`, then `assembler generate` makes them.",
+        )
+    return alone
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:

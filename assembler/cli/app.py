@@ -70,6 +70,7 @@ def asking(style: Style, yes: bool) -> Callable[[Plan], bool] | None:
 
     def ask(plan: Plan) -> bool:
         from assembler.planning.explain import to_pay
+        from assembler.planning.guard import costs_more
 
         if style.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageError(
@@ -77,7 +78,8 @@ def asking(style: Style, yes: bool) -> Callable[[Plan], bool] | None:
                 fix="look at it with `assembler plan`; say yes with --yes, and how much with "
                 "--budget.",
             )
-        return typer.confirm(f"{to_pay(plan)}. Generate?", err=True)
+        price = "; ".join([to_pay(plan), *costs_more(plan.steps)])
+        return typer.confirm(f"{price}. Generate?", err=True)
 
     return ask
 

@@ -223,9 +223,7 @@ class Ledger:
             if row.state != "intended":
                 return self._update(row.client_id, owner=self._owner)
             self._check_budget(intent, budget_usd, already=row.cost_usd)
-            return self._update(
-                row.client_id, owner=self._owner, price_usd=_text(intent.price_usd)
-            )
+            return self._update(row.client_id, owner=self._owner, price_usd=_text(intent.price_usd))
 
     def sending(self, client_id: str) -> Submission:
         """The request is about to leave."""

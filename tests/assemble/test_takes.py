@@ -11,11 +11,14 @@ import pytest
 
 from assembler.assemble.choosing import choose, keep, reroll
 from assembler.assemble.costs import costs
+from assembler.assemble.exports import exported_cut
+from assembler.assemble.film import mix
 from assembler.assemble.generating import generate
-from assembler.assemble.prepare import plan
+from assembler.assemble.prepare import plan, prepare
 from assembler.assemble.takes import settle, show, takes
 from assembler.errors import GenerateError, UsageError
 from assembler.media.probe import probe
+from assembler.planning.ledger import Intent, Ledger, Submission
 from tests.servers import kling, piapi
 from tests.servers.kit import serving
 
@@ -126,7 +129,32 @@ def test_nothing_is_spent_without_a_yes(server: kling.Kling, timeline: Path) -> 
     assert not server.jobs
     with pytest.raises(UsageError, match="nothing spent"):
         generate(timeline, confirm=lambda plan: False)
+    with pytest.raises(UsageError, match="have to be generated first: 2 of 2 links"):
+        mix(timeline)
     assert not server.jobs
+
+
+def test_an_export_takes_what_is_there(server: kling.Kling, timeline: Path) -> None:
+    """Further takes that are wanted now are made by a run that asks first."""
+    generate(timeline)
+    timeline.write_text(TEXT.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
+    exported_cut(prepare(timeline))
+    assert len(server.jobs) == 2
+
+
+def test_a_take_that_came_to_nothing_is_asked_for_anew_by_a_reroll(timeline: Path) -> None:
+    key = plan(timeline).rows[0].key
+    with Ledger(timeline.parent / ".assembler/ledger.sqlite", timeline="film.yaml") as ledger:
+        row = ledger.claim(Intent(key, "walk.1", "kling", "kling-3.0"))
+        assert isinstance(row, Submission)
+        ledger.sending(row.client_id)
+        ledger.accepted(row.client_id, "job")
+        ledger.done(row.client_id, "https://example.org/a.mp4")
+    assert reroll(timeline, "walk").number == 1
+    with Ledger(timeline.parent / ".assembler/ledger.sqlite", timeline="film.yaml") as ledger:
+        ledger.refused(row.client_id, "what came is no clip")
+    assert reroll(timeline, "walk").number == 2
+    assert reroll(timeline, "walk").number == 2
 
 
 def test_a_lost_submission_is_settled_by_the_user(

@@ -303,7 +303,7 @@ class Kling(Provider):
             case "processing":
                 return Running()
             case "succeeded":
-                return _done(_mappings(task.get("outputs")), self._billed(task.get("billing")))
+                return self._done(_mappings(task.get("outputs")), self._billed(task.get("billing")))
             case "failed":
                 return _failed(str(task.get("message") or ""), self._billed(task.get("billing")))
             case other:
@@ -318,11 +318,19 @@ class Kling(Provider):
             case "processing":
                 return Running()
             case "succeed":
-                return _done(_mappings(_mapping(task.get("task_result")).get("videos")), billed)
+                return self._done(
+                    _mappings(_mapping(task.get("task_result")).get("videos")), billed
+                )
             case "failed":
                 return _failed(str(task.get("task_status_msg") or ""), billed)
             case other:
                 raise ProviderError(f"kling: a task is {other!r}, which nobody knows")
+
+    def _done(self, outputs: Iterable[Mapping[str, Any]], billed: Decimal | None) -> Done:
+        for output in outputs:
+            if output.get("type", "video") == "video" and output.get("url"):
+                return Done(str(output["url"]), billed)
+        raise self._api.no_clip("the task has ended without a clip")
 
     def _billed(self, billing: object) -> Decimal | None:
         """US dollars of what was charged: units at their price, or cash in dollars."""
@@ -353,13 +361,6 @@ def _judged(answer: Answer) -> Refusal | None:
     if trouble == "parameter" and _EXISTS in said.lower():
         return Refusal("parameter", said, no_job=False)
     return Refusal(trouble, f"{code} {said}".strip(), answer.after_s)
-
-
-def _done(outputs: Iterable[Mapping[str, Any]], billed: Decimal | None) -> JobState:
-    for output in outputs:
-        if output.get("type", "video") == "video" and output.get("url"):
-            return Done(str(output["url"]), billed)
-    return Failed("the task has ended without a clip", "", "server", billed)
 
 
 def _failed(said: str, billed: Decimal | None) -> Failed:

@@ -492,3 +492,17 @@ def test_stop_waits_for_the_reply_to_what_has_left(
     assert (row.state, row.job) == ("accepted", next(iter(server.jobs)))
     _run([_asked()], project_in(tmp_path), _provider(tmp_path))
     assert len(server.jobs) == 1
+
+
+def test_task_that_ended_without_a_clip_is_not_paid_again(
+    server: kling.Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It succeeded, so it was billed: it is looked at again, not asked for anew."""
+    shape = server._task
+    monkeypatch.setattr(server, "_task", lambda job: shape(job) | {"outputs": []})
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="the task has ended without a clip"):
+            _run([_asked()], project_in(tmp_path), _provider(tmp_path))
+    monkeypatch.setattr(server, "_task", shape)
+    _run([_asked()], project_in(tmp_path), _provider(tmp_path))
+    assert len(server.jobs) == 1

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -51,6 +52,8 @@ from assembler.media.info import MediaInfo
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission
 from assembler.planning.model import Link, Plan, Step
 from assembler.planning.project import Project
+
+_T = TypeVar("_T")
 
 WAIT_S = 4 * 3600.0
 """A job that takes longer is left to a later run; what people make has all the time."""
@@ -256,6 +259,8 @@ class _Run:
     """Of the links that this run makes: set when there is a take, or won't be one."""
     slots: dict[tuple[str, str], CapacityLimiter] = field(default_factory=dict)
     """By provider and model: the links under way."""
+    hands: CapacityLimiter = field(init=False)
+    """For what is computed here."""
     finding: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
     """By provider: a lost job must not be found for two submissions."""
 
@@ -263,6 +268,7 @@ class _Run:
         """Make the missing links, each after those that it hangs on."""
         missing = [step for step in self.plan.steps if step.link.id not in self.takes]
         self.ended = {step.link.id: anyio.Event() for step in missing}
+        self.hands = CapacityLimiter(self.workers)
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._watch, group.cancel_scope)
@@ -279,6 +285,10 @@ class _Run:
                 for provider in self.providers.values():
                     await provider.aclose()
         self._raise_failures()
+
+    async def _worked(self, work: Callable[..., _T], *args: object) -> _T:
+        """Done in a thread; no more at once than there are workers, for clips are large."""
+        return await to_thread.run_sync(work, *args, limiter=self.hands)
 
     async def _watch(self, scope: anyio.CancelScope) -> None:
         while not self.cancel.is_set():
@@ -351,9 +361,9 @@ class _Run:
     # -- one link --------------------------------------------------------------------------
 
     async def _take(self, link: Link, provider: Provider, number: int) -> Take:
-        start = await to_thread.run_sync(self.handing.start, link, number)
+        start = await self._worked(self.handing.start, link, number)
         link = _varied(self.handing.asked(link, start), number)
-        request = await to_thread.run_sync(self._request, link, start)
+        request = await self._worked(self._request, link, start)
         row = await self._claimed(link, number, provider)
         while True:
             match row.state:
@@ -368,7 +378,7 @@ class _Run:
                     self._tell(row, 1.0)
                     return take
                 case "fetched":
-                    take_here = await to_thread.run_sync(existing, self.project, link, number)
+                    take_here = await self._worked(existing, self.project, link, number)
                     if take_here is not None:
                         return take_here
                     row = self.ledger.lost(row.client_id)
@@ -531,7 +541,7 @@ class _Run:
         with anyio.CancelScope(
             shield=True
         ):  # the clip lies at its place: a stop here would lose it
-            take, sha256 = await to_thread.run_sync(
+            take, sha256 = await self._worked(
                 keep, self.project, link, row, info, notes, request.start
             )
             self.ledger.fetched(row.client_id, path.name, sha256)
@@ -543,7 +553,7 @@ class _Run:
         """The clip at its place, there already when the last run was stopped just then."""
         if path.is_file():
             try:
-                return await to_thread.run_sync(checked, path, link)
+                return await self._worked(checked, path, link)
             except GenerateError:
                 path.unlink()
         for left in path.parent.glob(f".{path.stem}.*.part*"):  # of a run that was killed
@@ -554,7 +564,7 @@ class _Run:
             except ExpiredError:
                 row = await self._finished(row, provider, link)
                 await provider.download(Done(row.url or "", row.billed_usd), part)
-            return await to_thread.run_sync(checked, part, link)
+            return await self._worked(checked, part, link)
 
     def _said(self, row: Submission, what: str) -> str:
         job = f"job {row.job}" if row.job else "the request"

@@ -129,6 +129,8 @@ def _fitted(x: F64, y: F64, motion: F64, way: F64, scale: float) -> Stride:
         apart = np.hypot(off[: len(x)], off[len(x) :])
         usual = max(1.4826 * float(np.median(apart)), NOISE_PX * scale / 3)
         trust = np.clip(1 - (apart / (4.7 * usual)) ** 2, 0, None) ** 2
+    if best in (0, len(STRIDES) - 1):  # the motion turns, or isn't followed
+        return UNKNOWN
     near = STRIDES[costs < costs[best] + 1]
     return Stride(float(STRIDES[best]), float(near[-1] - near[0] + STRIDES[1] - STRIDES[0]) / 2)
 

@@ -349,7 +349,7 @@ def _between_rows(chroma: F32, down: int) -> F32:
 
 def _between_columns(chroma: F32) -> F32:
     """Halfway from each column to the next."""
-    out, flat = np.empty_like(chroma), chroma.ravel()
+    out, flat = chroma.copy(), chroma.ravel()
     np.add(flat[:-1], flat[1:], out=out.ravel()[:-1])
     out *= _HALF
     out[:, -1] = chroma[:, -1]

@@ -9,6 +9,7 @@ requests by the very input that was sent, in which the address of each upload is
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -255,7 +256,7 @@ class Fal(Provider):
                 async for item in self._listed(note.where, note.at_s)
                 if note.is_of(item.get("json_input"))
             }
-            free = [request for request in found if request not in sent.taken]
+            free = [request for request in found if request and request not in sent.taken]
             if free:
                 request = min(free, key=found.__getitem__)
                 self._remember(request, note.where)
@@ -316,14 +317,14 @@ class Fal(Provider):
             return Running()
         if failure is None and (answer.status == 404 or refusal is None):
             # What can't be had now may be had later: only what fal calls failed has failed.
-            raise self._queue.error(refusal or Refusal("server", "the result names no video"))
+            raise self._queue.no_clip(refusal.said if refusal else "the result names no video")
         assert refusal is not None
         error = self._queue.error(refusal)
         return Failed(error.what, error.fix, refusal.trouble)
 
     async def _kept(self, job: str) -> Answer | None:
         """The result as the list of requests keeps it."""
-        note = sent_note(self._folder, job)
+        note = sent_note(self._folder, _noted(job))
         if note is None:
             return None
         async for item in self._listed(note.where, note.at_s):
@@ -333,7 +334,7 @@ class Fal(Provider):
 
     def _remember(self, job: str, endpoint: str) -> None:
         """Which endpoint a request went to, which its id doesn't say."""
-        note_sent(self._folder, job, endpoint, {})
+        note_sent(self._folder, _noted(job), endpoint, {})
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, from fal's CDN, without the key."""
@@ -364,6 +365,11 @@ class Fal(Provider):
 
     def _sign(self, path: str) -> Mapping[str, str]:
         return {"Authorization": "Key " + ":".join(key.reveal() for key in self._keys)}
+
+
+def _noted(job: str) -> str:
+    """What the note of a request is called: its id is fal's word, and no name of a file."""
+    return f"request-{hashlib.sha256(job.encode()).hexdigest()[:32]}"
 
 
 def _keys() -> tuple[Key, ...]:

@@ -211,7 +211,7 @@ class Kie(Provider):
                 url = _clip_of(text_of(data, "resultJson"))
                 if url:
                     return Done(url)
-                raise self._api.error(Refusal("server", "a finished job names no clip"))
+                raise self._api.no_clip("a finished job names no clip")
             case "fail":
                 said = text_of(data, "failMsg") or f"code {text_of(data, 'failCode')}"
                 return ended(self._api, said)

@@ -184,7 +184,7 @@ class Piapi(Provider):
                 url = _clip_of(data.get("output"))
                 if url:
                     return Done(url)
-                raise self._api.error(Refusal("server", "a completed task names no clip"))
+                raise self._api.no_clip("a completed task names no clip")
             case "failed":
                 said = text_of(data, "error", "message") or text_of(data, "error", "raw_message")
                 return ended(self._api, said or "the task has failed")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -150,7 +150,7 @@ class Pollo(Provider):
                 url = text_of(made, "url")
                 if url:
                     return Done(url, _dollars(data))
-                raise self._api.error(Refusal("server", "a finished generation names no clip"))
+                raise self._api.no_clip("a finished generation names no clip")
             case "failed":
                 return ended(self._api, text_of(made, "failMsg") or "the generation has failed")
             case other:
@@ -169,8 +169,10 @@ class Pollo(Provider):
 
 
 def _dollars(data: Mapping[str, Any]) -> Decimal | None:
-    cost = data.get("costUsd")
-    return Decimal(str(cost)) if isinstance(cost, (int, float, str)) and str(cost) else None
+    try:
+        return Decimal(str(data["costUsd"]))
+    except (KeyError, InvalidOperation):
+        return None
 
 
 def _judge(answer: Answer) -> Refusal | None:

@@ -249,7 +249,7 @@ class Scenario(Provider):
                 async for job in self._listed(note.at_s)
                 if note.is_of(record_of(job, "metadata", "input"))
             }
-            free = [job for job in found if job not in sent.taken]
+            free = [job for job in found if job and job not in sent.taken]
             if free:
                 return Found(min(free, key=found.__getitem__))
         if looked_s - note.at_s > _SETTLED_S:
@@ -300,12 +300,12 @@ class Scenario(Provider):
     async def _clip(self, job: Mapping[str, Any]) -> JobState:
         assets = record_of(job, "metadata").get("assetIds")
         if not isinstance(assets, list) or not assets:
-            raise self._api.error(Refusal("server", "a finished job names no clip"))
+            raise self._api.no_clip("a finished job names no clip")
         answer = await self._api.ask("GET", f"/assets/{quote(str(assets[0]), safe='')}")
         url = text_of(answer.data, "asset", "url")
         if url:
             return Done(url)
-        raise self._api.error(Refusal("server", "the clip has no address"))
+        raise self._api.no_clip("the clip has no address")
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, without the key."""

@@ -213,6 +213,15 @@ def test_a_start_frame_where_the_endpoint_takes_none_is_refused_before_anything_
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves sockets
+def test_a_request_id_is_no_path(tmp_path: Path, server: fal.Fal) -> None:
+    """It is a server's word, and a note is named by it."""
+    provider = Fal(tmp_path / "jobs/fal", limits=QUICK)
+    provider._remember("../../evil", "v3/pro/text-to-video")
+    provider._remember("a/b?c", "v3/pro/text-to-video")
+    assert [path for path in tmp_path.iterdir() if path.suffix] == []
+    assert len(list((tmp_path / "jobs/fal").iterdir())) == 2
+
+
 def test_fals_own_client_is_content_with_the_server(
     server: fal.Fal, monkeypatch: pytest.MonkeyPatch, files: Files, tmp_path: Path
 ) -> None:

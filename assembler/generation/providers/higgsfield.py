@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 
@@ -92,6 +93,8 @@ _FIELDS: Mapping[str, Field] = {
     "cfg_scale": GUIDANCE,
     "negative_prompt": NEGATIVE,
 }
+_KNOWN = "idempotency"
+"""In what it says of an id that it knows with another body: a request was made."""
 _MEANS: Mapping[int, Trouble] = {404: "permission", 423: "permission"}
 """Statuses that mean something of their own: unknown models, and those that are blocked."""
 
@@ -156,6 +159,8 @@ class Higgsfield(Provider):
             try:
                 return Found(await self._sent(sent.client_id, note.where, note.body))
             except ProviderError as error:
+                if _KNOWN in error.what.lower():
+                    return CantTell("Higgsfield has another request under our id")
                 # A request that it has accepted isn't judged again.
                 if error.trouble in ("parameter", "policy"):
                     return NotMade()
@@ -181,7 +186,7 @@ class Higgsfield(Provider):
 
     async def poll(self, job: str) -> JobState:
         """Its status, with the address of the clip when it is there."""
-        answer = await self._api.ask("GET", f"/requests/{job}/status")
+        answer = await self._api.ask("GET", f"/requests/{quote(job, safe='')}/status")
         match text_of(answer.data, "status"):
             case "queued":
                 return Queued()
@@ -189,7 +194,9 @@ class Higgsfield(Provider):
                 return Running()
             case "completed":
                 url = text_of(answer.data, "video", "url")
-                return Done(url) if url else ended(self._api, "it has no video", "server")
+                if url:
+                    return Done(url)
+                raise self._api.no_clip("a completed request names no video")
             case "nsfw":
                 return ended(self._api, "nsfw", "policy")
             case "canceled":
@@ -205,7 +212,8 @@ class Higgsfield(Provider):
 
     async def cancel(self, job: str) -> None:
         """Take it out of the queue; one that runs can't be stopped."""
-        await self._api.ask("POST", f"/requests/{job}/cancel", fine=(400, 404))
+        at = f"/requests/{quote(job, safe='')}/cancel"
+        await self._api.ask("POST", at, fine=(400, 404))
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -242,6 +250,8 @@ def _judge(answer: Answer) -> Refusal | None:
     said = _words(answer.data.get("detail"))
     if answer.status == 403 and "credit" in said:
         return Refusal("balance", said)
+    if _KNOWN in said.lower():
+        return Refusal("unknown", said, no_job=False)
     plain = by_status(answer)
     trouble = _MEANS.get(answer.status, plain.trouble)
     return replace(plain, trouble=trouble, said=said or plain.said)

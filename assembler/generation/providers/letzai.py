@@ -106,7 +106,7 @@ class Letzai(Provider):
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             jobs = [text_of(v, "id") async for v in self._videos() if _is_of(v, note.body["body"])]
-            fresh = [job for job in jobs if job not in others]
+            fresh = [job for job in jobs if job and job not in others]
             if fresh:
                 return Found(fresh[-1])
         return CantTell("LetzAI doesn't list it, and may not list all")
@@ -140,7 +140,9 @@ class Letzai(Provider):
                 return Running()
             case "ready":
                 url = text_of(answer.data, "videoPaths", "mp4")
-                return Done(url) if url else ended(self._api, "the video has no clip", "server")
+                if url:
+                    return Done(url)
+                raise self._api.no_clip("a video that is ready names no clip")
             case "failed":
                 return ended(self._api, text_of(answer.data, "error") or "the video has failed")
             case other:

@@ -111,7 +111,9 @@ class Mediaio(Provider):
             case "completed" | "succeeded":
                 found = (text_of(item, "preview") for item in items_of(data, "result"))
                 url = next(filter(None, found), "")
-                return Done(url) if url else ended(self._api, "the task has no clip", "server")
+                if url:
+                    return Done(url)
+                raise self._api.no_clip("a completed task names no clip")
             case "failed":
                 return ended(self._api, text_of(data, "reason") or "the task has failed")
             case "timeout":

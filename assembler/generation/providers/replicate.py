@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,6 @@ from assembler.generation.base import (
     Can,
     CantTell,
     Done,
-    Failed,
     Found,
     JobState,
     Lookup,
@@ -66,6 +66,8 @@ from assembler.generation.sending import (
 _IMAGE_BYTES = 10 << 20
 _CLOCKS_S = 300.0
 """By which our clock and theirs may differ."""
+_SETTLED_S = 300.0
+"""A prediction that isn't listed so long after it was sent was never made."""
 _PAGES = 20
 """Of 100 predictions; more than that weren't made in the time that is asked for."""
 
@@ -155,16 +157,17 @@ class Replicate(Provider):
         return job
 
     async def find(self, sent: Sent) -> Lookup:
-        """The prediction with the very input that was sent."""
+        """The prediction with the very input that was sent; none after a while is none made."""
         note = sent_note(self._folder, sent.client_id)
         if note is None:
             return NotMade()
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
+            looked_s = time.time()
             found, hidden = "", False
             async for item in self._listed(note.at_s - _CLOCKS_S):
                 job = text_of(item, "id")
-                if job in sent.taken or text_of(item, "model") != note.where:
+                if not job or job in sent.taken or text_of(item, "model") != note.where:
                     continue
                 hidden |= bool(item.get("data_removed"))
                 if note.is_of(item.get("input")):
@@ -173,7 +176,11 @@ class Replicate(Provider):
                 return Found(found)
             if hidden:
                 return CantTell("Replicate has removed the inputs of predictions that it may be")
-        return NotMade()
+        if looked_s - note.at_s > _SETTLED_S:
+            return NotMade()
+        return CantTell(
+            f"Replicate doesn't list it yet; run again in {_SETTLED_S / 60:g} minutes to be sure"
+        )
 
     async def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
         """Predictions made since then, the newest first."""
@@ -212,13 +219,14 @@ class Replicate(Provider):
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
 
     def _succeeded(self, answer: Answer) -> JobState:
-        url = text_of(answer.data, "output")
-        if url:
+        output = answer.data.get("output")
+        url = output[0] if isinstance(output, list) and output else output
+        if isinstance(url, str) and url:
             return Done(url)
         if answer.data.get("data_removed"):
-            what = "replicate: its clip was removed, as all are an hour after they are made"
-            return Failed(what, "run again to make it anew; this one was charged.")
-        return ended(self._api, "the prediction has no output", "server")
+            said = "its clip was removed, as all are an hour after they are made"
+            raise self._api.no_clip(said)
+        raise self._api.no_clip("a prediction that has succeeded has no output")
 
     async def download(self, done: Done, to: Path) -> None:
         """The clip, without the key."""

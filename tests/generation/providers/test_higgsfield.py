@@ -173,6 +173,20 @@ def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: P
     assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
 
 
+def test_a_key_that_is_known_with_another_body_is_no_proof_of_no_job(
+    server: Server, tmp_path: Path
+) -> None:
+    server.faults.add("submit", "reset_after")
+    project = project_in(tmp_path)
+    with pytest.raises(GenerateError, match="may have forgotten our id"):
+        run([words()], project, made(project, remembered_s=0))
+    (note,) = (project.home / "jobs/higgsfield").glob("*.json")
+    note.write_text(note.read_text().replace('"prompt": "', '"prompt": "A '))
+    with pytest.raises(GenerateError, match="another request under our id"):
+        run([words()], project, made(project))
+    assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
+
+
 def test_a_failed_upload_makes_no_job(server: Server, tmp_path: Path) -> None:
     project = project_in(tmp_path)
     server.faults.add("upload", *["reset_before"] * FAST.tries)

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from assembler.errors import GenerateError
-from assembler.generation.base import Failed, NotSubmittedError, ProviderError, Request
+from assembler.generation.base import NotSubmittedError, ProviderError, Request
+from assembler.generation.providers import replicate as module
 from assembler.generation.providers.replicate import Replicate
+from assembler.generation.refusals import NoClipError
 from assembler.media.stills import read_image
 from assembler.planning.model import Link, LinkShot
 from assembler.planning.project import Project
@@ -167,8 +169,11 @@ async def _submitted(provider: Replicate, folder: Path, model: str, **changes: A
 @pytest.mark.parametrize(
     "fault", ["reset_after", "error_after", "hang", "malformed_after", "reset_before", "malformed"]
 )
-def test_a_lost_reply_is_found_by_its_inputs(server: Server, tmp_path: Path, fault: Any) -> None:
+def test_a_lost_reply_is_found_by_its_inputs(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
     """Found when it was made, sent again when it surely wasn't."""
+    monkeypatch.setattr(module, "_SETTLED_S", 0.0)
     server.page = 1
     server.faults.add("submit", fault)
     project = project_in(tmp_path)
@@ -177,6 +182,19 @@ def test_a_lost_reply_is_found_by_its_inputs(server: Server, tmp_path: Path, fau
     assert len(run(links, project, made(project))) == 2
     assert (len(server.jobs), len(server.billed), len(rows(project))) == (2, 2, 2)
     assert {row.job for row in rows(project)} == set(server.jobs)
+
+
+def test_what_is_not_listed_at_once_may_be_listed_later(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.faults.add("submit", "reset_before")
+    project = project_in(tmp_path)
+    with pytest.raises(GenerateError, match="run again in 5 minutes"):
+        run([words()], project, made(project))
+    assert (len(server.jobs), rows(project)[0].state) == (0, "unknown")
+    monkeypatch.setattr(module, "_SETTLED_S", 0.0)
+    assert "dawn.1" in run([words()], project, made(project))
+    assert (len(server.jobs), len(rows(project))) == (1, 1)
 
 
 def test_equal_requests_are_never_taken_for_one_another(server: Server, tmp_path: Path) -> None:
@@ -204,10 +222,9 @@ async def test_a_clip_that_was_removed_is_told(server: Server, tmp_path: Path) -
     provider = made(project_in(tmp_path))
     job = await _submitted(provider, tmp_path, "kling-3.0", seconds=3)
     server.removed.add(job)
-    state = await provider.poll(job)
+    with pytest.raises(NoClipError, match="removed"):
+        await provider.poll(job)
     await provider.aclose()
-    assert isinstance(state, Failed)
-    assert "removed" in state.reason
 
 
 def test_a_throttled_request_waits_as_long_as_it_is_told(server: Server, tmp_path: Path) -> None:

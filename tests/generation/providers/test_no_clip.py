@@ -1,0 +1,57 @@
+"""Finished jobs that name no clip: they are paid, so they haven't failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assembler.generation.base import Provider
+from assembler.generation.http import Answer
+from assembler.generation.providers.higgsfield import Higgsfield
+from assembler.generation.providers.kie import Kie
+from assembler.generation.providers.letzai import Letzai
+from assembler.generation.providers.mediaio import Mediaio
+from assembler.generation.providers.piapi import Piapi
+from assembler.generation.providers.pollo import Pollo
+from assembler.generation.providers.replicate import Replicate
+from assembler.generation.providers.scenario import Scenario
+from assembler.generation.refusals import NoClipError
+
+ANSWERS: list[tuple[Callable[[Path], Provider], dict[str, Any]]] = [
+    (Higgsfield, {"status": "completed", "request_id": "1"}),
+    (Kie, {"code": 200, "data": {"state": "success", "resultJson": ""}}),
+    (Letzai, {"id": "1", "status": "ready", "videoPaths": {}}),
+    (Mediaio, {"code": 0, "data": {"status": "completed", "result": []}}),
+    (Piapi, {"code": 200, "data": {"status": "completed", "output": {"video": ""}}}),
+    (Pollo, {"generations": [{"status": "succeed", "url": None}]}),
+    (Replicate, {"status": "succeeded", "output": []}),
+    (Replicate, {"status": "succeeded", "output": None, "data_removed": True}),
+    (Scenario, {"job": {"status": "success", "metadata": {"assetIds": []}}}),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("make", "data"), ANSWERS)
+async def test_a_finished_job_without_a_clip_has_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, data: dict[str, Any]
+) -> None:
+    for name in ("HIGGSFIELD_API_KEY", "KIE_API_KEY", "LETZAI_API_KEY", "MEDIAIO_API_KEY",
+                 "PIAPI_KEY", "POLLO_API_KEY", "REPLICATE_API_TOKEN", "SCENARIO_API_KEY",
+                 "SCENARIO_API_SECRET"):  # fmt: skip
+        monkeypatch.setenv(name, "one:two")
+    provider = make(tmp_path)
+
+    async def ask(*args: Any, **more: Any) -> Answer:
+        return Answer(200, data)
+
+    monkeypatch.setattr(provider._api, "ask", ask)
+    with pytest.raises(NoClipError, match=r"names no|no output|removed"):
+        await provider.poll("1")

@@ -398,9 +398,7 @@ class Ledger:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                # Left open, it would swallow what is written later.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                self._db.rollback()  # left open, it would swallow what is written later
                 raise
 
     def _rows(self, where: str, *values: object) -> tuple[Submission, ...]:

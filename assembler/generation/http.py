@@ -23,7 +23,7 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -236,6 +236,9 @@ class Api:
                 raise self._unreachable(exc) from exc
         refusal = self._refusal(answer)
         if refusal is not None:
+            if answer.status >= 500 and refusal.no_job is None:
+                # Whatever the words: a server in trouble proves nothing.
+                refusal = replace(refusal, no_job=False)
             raise self.error(refusal, submitting=True)
         return answer
 

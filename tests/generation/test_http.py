@@ -145,6 +145,17 @@ def test_too_many_submissions_may_come_again_later(server: Plain) -> None:
     assert caught.value.after_s == 7
 
 
+@pytest.mark.parametrize("status", [409, 500, 502])
+def test_words_of_a_server_in_trouble_prove_nothing(server: Plain, status: int) -> None:
+    """Nor does a conflict, which may be one with a job that was made."""
+    server.reply = Reply(status, {"code": 402, "message": "insufficient credits"})
+    judge = None if status == 409 else lambda answer: Refusal("balance", "no credits")
+    api = _api(server.url, **({"judge": judge} if judge else {}))
+    with pytest.raises(ProviderError) as caught:
+        _run(api, lambda: api.post_once("/make", json={}))
+    assert not isinstance(caught.value, NotSubmittedError)
+
+
 def test_platform_judges_its_own_answers(server: Plain) -> None:
     """No credit with status 429, as Kling says it, isn't throttling."""
 

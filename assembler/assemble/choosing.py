@@ -23,7 +23,7 @@ from assembler.generation.takes import on_disk, take_path
 from assembler.media.files import publish
 from assembler.planning.explain import Totals, money, totals
 from assembler.planning.keys import take_key
-from assembler.planning.ledger import Ledger, takes_made
+from assembler.planning.ledger import Ledger, submissions_made, takes_made
 from assembler.planning.model import Link, Plan, Step
 from assembler.spec.load import load
 
@@ -152,6 +152,11 @@ def keep(timeline: Path | str, links: Sequence[str] = (), *, provider: str | Non
     prepared = prepare(timeline, provider=provider)
     for link in links:
         step = step_of(prepared.plan, link)
+        if step.link.key in _paid_for(prepared):
+            raise UsageError(
+                f"link {link} is being made anew, and paid for", Path(timeline).name,
+                "`assembler generate` fetches it; then choose.",
+            )  # fmt: skip
         if not step.to_make or step.change != "start":
             raise UsageError(
                 f"link {link} has no older take to keep: {step.why}", Path(timeline).name
@@ -165,6 +170,7 @@ def keep_older(
 ) -> tuple[tuple[str, ...], Prepared]:
     """Older takes of links under the links' new keys; which, and the timeline prepared anew."""
     kept: list[str] = []
+    paid = _paid_for(prepared)
     while True:
         # What a kept link is known by decides what the next one is known by.
         found = next(
@@ -173,6 +179,7 @@ def keep_older(
                 for step in prepared.plan.steps
                 if step.to_make
                 and step.change == "start"
+                and step.link.key not in paid
                 and (not links or step.link.id in links)
                 and step.link.id not in kept
             ),
@@ -183,6 +190,12 @@ def keep_older(
         _adopt(prepared, found)
         kept.append(found.id)
         prepared = _again(prepared, provider)
+
+
+def _paid_for(prepared: Prepared) -> frozenset[str]:
+    """Keys of links whose clips were sent for: an older take in their place would hide them."""
+    rows = submissions_made(prepared.project.ledger)
+    return frozenset(r.key for r in rows if r.state in ("sent", "unknown", "accepted", "done"))
 
 
 def _used(

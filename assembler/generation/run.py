@@ -412,6 +412,8 @@ class _Run:
             row = self.ledger.claim(intent, budget_usd=self.budget_usd)
             if not isinstance(row, Busy):
                 return row
+            host, process = row.owner.split("|")[:2]
+            self._say(f"link {link.id}: waits for another run (process {process} on {host})")
             await anyio.sleep(_BUSY_S)
 
     async def _submitted(self, row: Submission, provider: Provider, request: Request) -> Submission:

@@ -90,6 +90,24 @@ def test_what_comes_later_may_be_kept(server: kling.Kling, timeline: Path) -> No
     assert costs(timeline).spent_usd == sum(usd for _, usd in server.billed)
 
 
+def test_what_is_under_way_is_not_hidden_by_an_older_take(
+    server: kling.Kling, timeline: Path
+) -> None:
+    generate(timeline)
+    reroll(timeline, "walk")
+    server.run_s = 60
+    with pytest.raises(GenerateError, match="isn't done"):
+        generate(timeline, wait_s=0)
+    with Ledger(timeline.parent / ".assembler/ledger.sqlite", timeline="film.yaml") as ledger:
+        row = ledger.claim(Intent(plan(timeline).rows[1].key, "lake.1", "kling", "kling-3.0"))
+        assert isinstance(row, Submission)
+        ledger.sending(row.client_id)
+        ledger.accepted(row.client_id, "job")
+    with pytest.raises(UsageError, match="is being made anew, and paid for"):
+        keep(timeline, ["lake.1"])
+    assert keep(timeline).kept == ()
+
+
 def test_a_changed_prompt_must_be_made_and_cannot_be_kept(
     server: kling.Kling, timeline: Path
 ) -> None:

@@ -26,7 +26,7 @@ from assembler.media.samples import SampleReader, read_samples
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 3
+VERSION = 4
 """Raised when the same files give another result."""
 
 _COARSE_HZ = 16000
@@ -53,7 +53,7 @@ _BLOCK_S = 60
 """Of the master, searched at once."""
 _EXPECTED_S = 3.0
 """The clip may lie so far from where it is expected before all of the master is searched."""
-_ROUNDS = 3
+_ROUNDS = 4
 """A rate error smears windows, so it is taken out of the clip and what is left is measured."""
 _STEADY = 3e-6
 """A rate error below is none."""
@@ -219,9 +219,10 @@ def _measured(
             return None
         refined = [part for part in refined if part]
         more = _slope(refined)
-        total = (1 + slope) * (1 + more) - 1
-        if abs(more) < _STEADY or abs(total) > _MAX_DRIFT:
+        if abs(more) < _STEADY:
             break
+        # The first estimate may be far off; what it leaves is measured in the next round.
+        total = min(max((1 + slope) * (1 + more) - 1, -_MAX_DRIFT), _MAX_DRIFT)
         # A second of the clip lasts 1 + slope seconds of the master.
         stretched = soxr.resample(clip, _FINE_HZ, _FINE_HZ * (1 + total), "VHQ")
         parts = [[_moved(f, slope, total) for f in part] for part in refined]

@@ -35,7 +35,7 @@ segments:
 
 def _rendered(timeline: Path, server: kling.Kling) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"ASSEMBLER_KLING_URL": server.url, "KLING_API_KEY": server.key}
-    argv = [sys.executable, "-m", "assembler", "render", str(timeline), "--json"]
+    argv = [sys.executable, "-m", "assembler", "render", str(timeline), "--yes", "--json"]
     return subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=240)
 
 

@@ -248,7 +248,7 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
     Say what became of a submission whose reply was lost: its job's id, or None for no job.
 
     Raises:
-        UsageError: If there is no such submission, or its fate is known.
+        UsageError: If there is no such submission, its fate is known, or the job is another's.
     """
     project = prepare(timeline).project
     rows = {row.client_id: row for row in submissions_made(project.ledger)}
@@ -258,4 +258,10 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
         what = "isn't known" if row is None else f"is {row.state}, there is nothing to settle"
         listed = ", ".join(lost) or "none"
         raise UsageError(f"submission {client_id} {what}", fix=f"To be settled: {listed}.")
+    for other in rows.values():
+        if job and (other.provider, other.job) == (row.provider, job):
+            raise UsageError(
+                f"job {job} is that of link {other.link} already",
+                fix="look for another one; if there is none, say --none.",
+            )
     return Settled(settle_submission(project, client_id, job))

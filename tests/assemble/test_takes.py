@@ -195,6 +195,13 @@ def test_a_lost_submission_is_settled_by_the_user(
         with pytest.raises(UsageError, match="isn't known"):
             settle(timeline, "asm-none", None)
         job = next(iter(server.jobs))
+        with Ledger(timeline.parent / ".assembler/ledger.sqlite", timeline="film.yaml") as ledger:
+            other = ledger.claim(Intent("k", "lake.1", "piapi", "kling-3.0"))
+            assert isinstance(other, Submission)
+            ledger.sending(other.client_id)
+            ledger.accepted(other.client_id, "another's")
+        with pytest.raises(UsageError, match=r"is that of link lake\.1 already"):
+            settle(timeline, row.client_id, "another's")
         assert "the next run waits for it" in settle(timeline, row.client_id, job).text()
         assert generate(timeline).takes["walk.1"].path.is_file()
         assert len(server.jobs) == 1

@@ -276,7 +276,9 @@ def mix(
     cancel: threading.Event | None = None,
 ) -> MixedFilm:
     """
-    Write the sound of a timeline's first output as a WAV; clips that are missing are generated.
+    Write the sound of a timeline's first output as a WAV; missing clips that are free are generated.
+
+    Those that cost money have to be there: nobody is asked here.
 
     Args:
         timeline: The timeline file.

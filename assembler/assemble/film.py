@@ -276,9 +276,10 @@ def mix(
     cancel: threading.Event | None = None,
 ) -> MixedFilm:
     """
-    Write the sound of a timeline's first output as a WAV; missing clips that are free are generated.
+    Write the sound of a timeline's first output as a WAV.
 
-    Those that cost money have to be there: nobody is asked here.
+    Missing clips that are free are generated; those that cost money have to be there, for nobody
+    is asked here.
 
     Args:
         timeline: The timeline file.

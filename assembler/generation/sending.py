@@ -140,6 +140,12 @@ def sent_note(folder: Path, client_id: str) -> SentNote | None:
     return SentNote(str(noted["where"]), noted["body"], float(noted["at_s"]))
 
 
+def sent_here(folder: Path, theirs: object) -> bool:
+    """Whether a job with these inputs is one of those that were sent from here."""
+    notes = (sent_note(folder, path.stem) for path in folder.glob("*.json"))
+    return any(note.is_of(theirs) for note in notes if note is not None)
+
+
 def unlisted(folder: Path, client_id: str, why: str) -> Lookup:
     """What became of a submission where jobs can't be looked up; sure only if nothing has left."""
     return NotMade() if sent_note(folder, client_id) is None else CantTell(why)

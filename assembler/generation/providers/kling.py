@@ -84,6 +84,8 @@ _IMAGES = frozenset({".png", ".jpg", ".jpeg"})
 _LOOKS_S = (0.5, 1.0, 2.0, 4.0)
 """Waits between the looks for a lost task of the new standard."""
 _LEGACY_LOOKS_S = (2.0, 4.0, 8.0, 16.0, 30.0)
+_SETTLED_S = 300.0
+"""A legacy task that isn't shown for so long after it was sent was never made."""
 _FORGOTTEN_S = 300.0
 """A task that was accepted and isn't found for so long is reported."""
 _SHOT_WORDS = 512
@@ -167,6 +169,10 @@ class Kling(Provider):
             return Found(f"{family}:{job}" if family else job)
         if sent.client_id in self._existing:
             return CantTell(f"kling has a task with our id {sent.client_id} and doesn't show it")
+        if family and time.time() - sent.since_s < _SETTLED_S * self._pace:
+            return CantTell(
+                f"kling doesn't show it yet; run again in {_SETTLED_S / 60:g} minutes to be sure"
+            )
         return NotMade()
 
     async def standing(self) -> str:

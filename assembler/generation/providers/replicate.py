@@ -57,6 +57,7 @@ from assembler.generation.sending import (
     forget_sent,
     items_of,
     note_sent,
+    sent_here,
     sent_note,
     text_of,
     time_text,
@@ -164,7 +165,7 @@ class Replicate(Provider):
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             looked_s = time.time()
-            found, hidden = "", False
+            found, hidden, strays = "", False, False
             async for item in self._listed(note.at_s - _CLOCKS_S):
                 job = text_of(item, "id")
                 if not job or job in sent.taken or text_of(item, "model") != note.where:
@@ -172,10 +173,13 @@ class Replicate(Provider):
                 hidden |= bool(item.get("data_removed"))
                 if note.is_of(item.get("input")):
                     found = job  # the oldest of equal ones
+                strays |= not sent_here(self._folder, item.get("input"))
             if found:
                 return Found(found)
             if hidden:
                 return CantTell("Replicate has removed the inputs of predictions that it may be")
+        if strays:  # it may be listed with other words for the same input
+            return CantTell("Replicate lists a prediction that nobody here asked for")
         if looked_s - note.at_s > _SETTLED_S:
             return NotMade()
         return CantTell(

@@ -63,6 +63,7 @@ from assembler.generation.sending import (
     items_of,
     note_sent,
     record_of,
+    sent_here,
     sent_note,
     text_of,
     time_text,
@@ -244,14 +245,21 @@ class Scenario(Provider):
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             looked_s = time.time()
+            free = [
+                job
+                async for job in self._listed(note.at_s)
+                if text_of(job, "jobId") not in {"", *sent.taken}
+            ]
             found = {
                 text_of(job, "jobId"): note.gap_s(text_of(job, "createdAt"))
-                async for job in self._listed(note.at_s)
+                for job in free
                 if note.is_of(record_of(job, "metadata", "input"))
             }
-            free = [job for job in found if job and job not in sent.taken]
-            if free:
-                return Found(min(free, key=found.__getitem__))
+            if found:
+                return Found(min(found, key=found.__getitem__))
+        if not all(sent_here(self._folder, record_of(j, "metadata", "input")) for j in free):
+            # It may be listed with other words for the same input.
+            return CantTell("Scenario lists a job since then that nobody here asked for")
         if looked_s - note.at_s > _SETTLED_S:
             return NotMade()
         return CantTell(

@@ -312,7 +312,13 @@ def test_lost_reply_of_an_avatar_makes_one_task(
         avatar_audio=files.speech, start=ImageFile(files.start, "a" * 64),
     )  # fmt: skip
     server.faults.add("submit", fault)
-    takes = _run([one], project_in(tmp_path), _provider(tmp_path))
+    project = project_in(tmp_path)
+    if fault == "reset_before":  # only when it isn't shown for minutes, there is none
+        with pytest.raises(GenerateError, match="run again in 5 minutes"):
+            _run([one], project, _provider(tmp_path))
+        assert not server.jobs
+        monkeypatch.setattr("assembler.generation.providers.kling._SETTLED_S", 0.0)
+    takes = _run([one], project, _provider(tmp_path))
     assert takes["dawn.1"].info.audio
     assert len(server.jobs) == 1
     (row,) = _rows(project_in(tmp_path))

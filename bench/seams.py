@@ -39,12 +39,12 @@ from assembler.match.measure import low_lab
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.spec.model import SeamOverride
-from assembler.spec.presets import SeamPreset
+from assembler.spec.presets import seam_preset
 
 F32 = NDArray[np.float32]
 Case = dict[str, Any]
 METHODS = ("assembler", "naive", "drop-one", "mkl", "dissolve", "trim", "oracle")
-PRESET = SeamPreset(id="invisible", title="Invisible")
+PRESET = seam_preset("invisible")
 WINDOW = 30
 DISSOLVE = 8
 

@@ -221,6 +221,9 @@ class _Sound:
         self.samples = samples_at(cut.frames, cut.rate, self.hz)
         options = {key: str(value) for key, value in codec.options.items()}
         form = options.pop("sample_fmt", None)
+        if codec.encoder == "aac":
+            # Intensity stereo, meant for low rates, now and then gives a band 4 dB too much.
+            options.setdefault("aac_is", "0")
         self.stream: Any = container.add_stream(codec.encoder, rate=self.hz, options=options)
         context: Any = self.stream.codec_context
         context.layout = cut.layout

@@ -222,6 +222,9 @@ def test_a_request_id_is_no_path(tmp_path: Path, server: fal.Fal) -> None:
     assert len(list((tmp_path / "jobs/fal").iterdir())) == 2
 
 
+# Theirs leaves a connection of its uploads to the garbage collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_fals_own_client_is_content_with_the_server(
     server: fal.Fal, monkeypatch: pytest.MonkeyPatch, files: Files, tmp_path: Path
 ) -> None:

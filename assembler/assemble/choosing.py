@@ -6,7 +6,6 @@ Another take of a link: chosen, asked for anew, or kept though what comes before
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -15,13 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from assembler.assemble.prepare import Prepared, prepare, prepare_loaded
-from assembler.assemble.takes import step_of
+from assembler.assemble.prepare import Prepared, prepare, prepare_loaded, step_of
 from assembler.errors import UsageError
-from assembler.generation.shelf import provenance
-from assembler.generation.takes import on_disk, take_path
+from assembler.generation.takes import on_disk, provenance, take_path, write_provenance
 from assembler.media.files import publish
-from assembler.planning.explain import Totals, money, totals
+from assembler.planning.explain import money
 from assembler.planning.keys import take_key
 from assembler.planning.ledger import Ledger, submissions_made, takes_made
 from assembler.planning.model import Link, Plan, Step
@@ -40,11 +37,6 @@ class Chosen:
     must: tuple[Step, ...]
     may: tuple[Step, ...]
     """Links whose older takes could be kept."""
-
-    @property
-    def totals(self) -> Totals:
-        """What is to be made now."""
-        return totals(self.plan)
 
     def text(self) -> str:
         """What is used, what must and what may be made anew, and for how much."""
@@ -206,9 +198,7 @@ def _used(
     kept: tuple[str, ...] = ()
     after = _again(before, provider)
     if keep_later:
-        later = [s.link.id for s in after.plan.steps if s.change == "start"]
-        if later:
-            kept, after = keep_older(after, later, provider=provider)
+        kept, after = keep_older(after, provider=provider)
     return _chosen(link.id, number, kept, after)
 
 
@@ -236,9 +226,7 @@ def _adopt(prepared: Prepared, link: Link) -> None:
             kept = {"key": take_key(link.key, number), "kept_from": take_key(older.key, number)}
             kept |= {"price_usd": "0"}  # it was paid under its old key
             noted = provenance(project, older.key, number) | kept
-            with publish(new.with_suffix(".json")) as part:
-                text = json.dumps(noted, indent=1, ensure_ascii=False)
-                part.write_text(text + "\n", encoding="utf-8")
+            write_provenance(new, noted)
             ledger.adopt(link.key, number, link.id, new.name, str(noted.get("sha256", "")))
         ledger.choose(link.key, older.number)
 

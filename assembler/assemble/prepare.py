@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 from assembler.assemble.container import in_container
 from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.cut.captions import too_fast
-from assembler.errors import AssemblerError, PlanError, Problem, SpecError
+from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS
 from assembler.generation.shelf import shelf_of
@@ -22,7 +23,7 @@ from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
 from assembler.planning.guard import costs_more
 from assembler.planning.ledger import chosen_takes
-from assembler.planning.model import Plan, Shelf
+from assembler.planning.model import Plan, Shelf, Step
 from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
 from assembler.planning.workflow import COMFYUI, problems_of, recipes
@@ -158,7 +159,7 @@ def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = No
     """
     prepared = prepare(timeline, draft=draft, provider=provider)
     planned = prepared.plan
-    known = planned, prepared.project, chosen_takes(prepared.project.ledger)
+    known = planned, prepared.project, prepared.shelf.chosen
     more = (*costs_more(planned.steps), *trimmed(*known), *drifting(*known))
     notes = dict.fromkeys([*planned.notes, *more])
     prepared = replace(prepared, plan=replace(planned, notes=tuple(notes)))
@@ -202,6 +203,25 @@ def prepare(
     return prepare_loaded(
         loaded, Project(loaded.timeline.path), draft=draft, provider=provider, write=write
     )
+
+
+def step_of(plan: Plan, link: str) -> Step:
+    """
+    The step of a link, which may be named by its segment when that has one alone.
+
+    Raises:
+        UsageError: If there is no such link.
+    """
+    by_id = {step.link.id: step for step in plan.steps}
+    own = plan.links_of(link)
+    if link in by_id:
+        return by_id[link]
+    if len(own) == 1:
+        return by_id[own[0].id]
+    near = difflib.get_close_matches(link, by_id, 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    known = ", ".join(list(by_id)[:20]) or "none: nothing is generated"
+    raise UsageError(f"there is no link {link!r}", fix=f"{hint}Links: {known}.")
 
 
 def prepare_loaded(

@@ -7,12 +7,12 @@ Takes of a link, ranked by how well each goes between its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assembler.assemble.prepare import Prepared, prepare
+from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.seams import Seam, Side, decide, seam_data
 from assembler.cut.pieces import override_of
 from assembler.errors import UsageError
@@ -21,7 +21,6 @@ from assembler.generation.takes import existing
 from assembler.match.decision import SeamDecision
 from assembler.match.takes import rank
 from assembler.planning.clips import handed_frame
-from assembler.planning.ledger import chosen_takes
 from assembler.planning.model import FileClip, Handoff, Link
 from assembler.spec.model import Fit
 
@@ -84,23 +83,18 @@ def rank_takes(timeline: Path | str, link: str) -> RankedTakes:
         UsageError: If there is no such link, or none of its takes is there.
     """
     prepared = prepare(timeline)
-    found = prepared.plan.links_by_id.get(link)
-    if found is None:
-        known = ", ".join(prepared.plan.links_by_id)
-        raise UsageError(f"there is no link {link!r}", str(timeline), f"links: {known}")
-    return _Ranking(prepared, chosen_takes(prepared.project.ledger)).of(found)
+    return _Ranking(prepared).of(step_of(prepared.plan, link).link)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
     prepared: Prepared
-    numbers: Mapping[str, int]
 
     def of(self, link: Link) -> RankedTakes:
         takes = {str(take.number): take for take in self._takes(link)}
         if not takes:
             raise UsageError(f"link {link.id} has no take", link.where, "generate it first")
-        chosen = self.numbers.get(link.key, 1)
+        chosen = self.prepared.shelf.number(link)
         fits = rank({n: (self._before(link, t), self._after(link, t)) for n, t in takes.items()})
         return RankedTakes(
             link.id,
@@ -124,7 +118,7 @@ class _Ranking:
                 yield take
 
     def _chosen(self, link: Link) -> Take | None:
-        return existing(self.prepared.project, link, self.numbers.get(link.key, 1))
+        return existing(self.prepared.project, link, self.prepared.shelf.number(link))
 
     def _before(self, link: Link, take: Take) -> SeamDecision | None:
         """The seam at the take's start, with the clip that the link starts on."""

@@ -6,7 +6,6 @@ Takes of a timeline's links: which there are, which is used, what is under way o
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,15 +15,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from assembler.assemble.prepare import Prepared, prepare
+from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.errors import UsageError
 from assembler.generation.run import settle as settle_submission
-from assembler.generation.shelf import provenance
-from assembler.generation.takes import take_path
+from assembler.generation.takes import provenance, take_path
 from assembler.planning.explain import money
 from assembler.planning.ledger import Submission, submissions_made
-from assembler.planning.model import Link, Plan, Step
+from assembler.planning.model import Link, Step
 
 OPEN = frozenset({"intended", "sent", "accepted", "done", "unknown"})
 """States of submissions that haven't ended."""
@@ -208,20 +206,6 @@ def _local(text: object) -> str:
     with suppress(ValueError, TypeError):
         return datetime.fromisoformat(str(text)).astimezone().strftime("%Y-%m-%d %H:%M")
     return ""
-
-
-def step_of(plan: Plan, link: str) -> Step:
-    """The step of a link, which may be named by its segment when that has one alone."""
-    by_id = {step.link.id: step for step in plan.steps}
-    own = plan.links_of(link)
-    if link in by_id:
-        return by_id[link]
-    if len(own) == 1:
-        return by_id[own[0].id]
-    near = difflib.get_close_matches(link, by_id, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    known = ", ".join(list(by_id)[:20]) or "none: nothing is generated"
-    raise UsageError(f"there is no link {link!r}", fix=f"{hint}Links: {known}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ from assembler.generation.refusals import ExpiredError, NoClipError
 from assembler.generation.takes import checked, existing, keep, on_disk, take_path
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
-from assembler.planning.ledger import Busy, Intent, Ledger, Submission
+from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
 from assembler.planning.model import Link, Plan, Step
 from assembler.planning.project import Project
 
@@ -123,7 +123,7 @@ def generate(
         LinksFailedError: If more than one link failed.
         GenerateError: If one link failed, or the run was cancelled.
     """
-    chosen = _chosen(plan, project)
+    chosen = chosen_takes(project.ledger)
     takes = _on_disk(plan, project, chosen)
     others = _others(plan, project, chosen)
     _catch_up(plan, project, takes)
@@ -167,13 +167,6 @@ def settle(project: Project, client_id: str, job: str | None) -> Submission:
         if job is None:
             return ledger.failed(client_id, "no job was made, says the user")
         return ledger.accepted(client_id, job)
-
-
-def _chosen(plan: Plan, project: Project) -> dict[str, int]:
-    if not project.ledger.is_file():
-        return {}
-    with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
-        return {s.link.key: ledger.chosen(s.link.key) for s in plan.steps}
 
 
 def _on_disk(plan: Plan, project: Project, numbers: Mapping[str, int]) -> dict[str, Take]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,10 +140,33 @@ def sent_note(folder: Path, client_id: str) -> SentNote | None:
     return SentNote(str(noted["where"]), noted["body"], float(noted["at_s"]))
 
 
-def sent_here(folder: Path, theirs: object) -> bool:
-    """Whether a job with these inputs is one of those that were sent from here."""
-    notes = (sent_note(folder, path.stem) for path in folder.glob("*.json"))
-    return any(note.is_of(theirs) for note in notes if note is not None)
+def not_listed(
+    platform: str,
+    folder: Path,
+    unclaimed: Collection[object],
+    age_s: float,
+    settled_s: float,
+) -> Lookup:
+    """
+    What it means that a job isn't in a platform's list.
+
+    Args:
+        platform: Its name, for the user.
+        folder: Where what was sent is noted.
+        unclaimed: Inputs of listed jobs that belong to no submission.
+        age_s: Seconds from when it was sent to the last look.
+        settled_s: After so many, a list is complete.
+    """
+    found = (sent_note(folder, path.stem) for path in folder.glob("*.json"))
+    notes = [note for note in found if note is not None]
+    if not all(any(note.is_of(inputs) for note in notes) for inputs in unclaimed):
+        # It may be listed with other words for the same input.
+        return CantTell(f"{platform} lists a job since then that nobody here asked for")
+    if age_s > settled_s:
+        return NotMade()
+    return CantTell(
+        f"{platform} doesn't list it yet; run again in {settled_s / 60:g} minutes to be sure"
+    )
 
 
 def unlisted(folder: Path, client_id: str, why: str) -> Lookup:

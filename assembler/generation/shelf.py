@@ -6,12 +6,11 @@ Which takes of a plan are on disk, and what was made for its links before they c
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from assembler.generation.takes import on_disk, take_path
+from assembler.generation.takes import on_disk, provenance
 from assembler.planning.ledger import TakeRow, chosen_takes, takes_made
 from assembler.planning.model import Link, OlderTake, Plan, Shelf
 from assembler.planning.project import Project
@@ -65,16 +64,6 @@ def _older(
         changed = () if asked == link.asked_key else tuple(_changed(noted, link))
         return OlderTake(row.key, row.number, asked, changed)
     return None
-
-
-def provenance(project: Project, key: str, number: int) -> dict[str, Any]:
-    """What was written down of a take; empty when it can't be read."""
-    path = take_path(project, key, number).with_suffix(".json")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _changed(noted: Mapping[str, Any], link: Link) -> Iterable[str]:

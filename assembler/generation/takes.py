@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,26 +52,42 @@ def started_on(project: Project, link: Link, number: int) -> Handed | None:
         return None
 
 
+def provenance(project: Project, key: str, number: int) -> dict[str, Any]:
+    """What was written down of a take; empty when it can't be read."""
+    path = take_path(project, key, number).with_suffix(".json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_provenance(path: Path, noted: Mapping[str, Any]) -> None:
+    """Write it beside the take at *path*."""
+    with publish(path.with_suffix(".json")) as part:
+        text = json.dumps(noted, indent=1, ensure_ascii=False)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
 def on_disk(project: Project, key: str, number: int) -> bool:
     """Whether a take is there with its provenance; it isn't opened."""
-    path = take_path(project, key, number)
+    noted = provenance(project, key, number)
     try:
-        noted = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        return bool(path.stat().st_size == noted["size_bytes"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(take_path(project, key, number).stat().st_size == noted["size_bytes"])
+    except (OSError, KeyError):
         return False
 
 
 def existing(project: Project, link: Link, number: int) -> Take | None:
     """The take on disk, if it is there as its provenance says."""
     path = take_path(project, link.key, number)
+    noted = provenance(project, link.key, number)
     try:
-        noted = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         if path.stat().st_size != noted["size_bytes"]:
             return None
         colour = Colour(**noted["colour"])
         notes = tuple(str(note) for note in noted["notes"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return None
     try:
         info = probe(path)
@@ -133,9 +150,7 @@ def keep(project: Project, link: Link, row: Submission, info: MediaInfo, notes: 
         link.id, take_key(link.key, row.number), path, replace(info, path=path), colour, notes,
         row.number, started_on(project, link, row.number),
     )  # fmt: skip
-    with publish(path.with_suffix(".json")) as part:
-        text = json.dumps(_provenance(link, row, take, sha256), indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_provenance(path, _provenance(link, row, take, sha256))
     pending_path(project, link.key, row.number).unlink(missing_ok=True)
     return take, sha256
 

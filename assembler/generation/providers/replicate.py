@@ -56,8 +56,8 @@ from assembler.generation.sending import (
     ended,
     forget_sent,
     items_of,
+    not_listed,
     note_sent,
-    sent_here,
     sent_note,
     text_of,
     time_text,
@@ -165,7 +165,8 @@ class Replicate(Provider):
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             looked_s = time.time()
-            found, hidden, strays = "", False, False
+            found, hidden = "", False
+            unclaimed: list[object] = []
             async for item in self._listed(note.at_s - _CLOCKS_S):
                 job = text_of(item, "id")
                 if not job or job in sent.taken or text_of(item, "model") != note.where:
@@ -173,18 +174,12 @@ class Replicate(Provider):
                 hidden |= bool(item.get("data_removed"))
                 if note.is_of(item.get("input")):
                     found = job  # the oldest of equal ones
-                strays |= not sent_here(self._folder, item.get("input"))
+                unclaimed.append(item.get("input"))
             if found:
                 return Found(found)
             if hidden:
                 return CantTell("Replicate has removed the inputs of predictions that it may be")
-        if strays:  # it may be listed with other words for the same input
-            return CantTell("Replicate lists a prediction that nobody here asked for")
-        if looked_s - note.at_s > _SETTLED_S:
-            return NotMade()
-        return CantTell(
-            f"Replicate doesn't list it yet; run again in {_SETTLED_S / 60:g} minutes to be sure"
-        )
+        return not_listed("Replicate", self._folder, unclaimed, looked_s - note.at_s, _SETTLED_S)
 
     async def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
         """Predictions made since then, the newest first."""

@@ -42,7 +42,6 @@ from assembler.generation.asking import (
 )
 from assembler.generation.base import (
     Can,
-    CantTell,
     Done,
     Found,
     JobState,
@@ -61,9 +60,9 @@ from assembler.generation.sending import (
     ended,
     forget_sent,
     items_of,
+    not_listed,
     note_sent,
     record_of,
-    sent_here,
     sent_note,
     text_of,
     time_text,
@@ -257,14 +256,8 @@ class Scenario(Provider):
             }
             if found:
                 return Found(min(found, key=found.__getitem__))
-        if not all(sent_here(self._folder, record_of(j, "metadata", "input")) for j in free):
-            # It may be listed with other words for the same input.
-            return CantTell("Scenario lists a job since then that nobody here asked for")
-        if looked_s - note.at_s > _SETTLED_S:
-            return NotMade()
-        return CantTell(
-            f"Scenario doesn't list it yet; run again in {_SETTLED_S / 60:g} minutes to be sure"
-        )
+        unclaimed = [record_of(job, "metadata", "input") for job in free]
+        return not_listed("Scenario", self._folder, unclaimed, looked_s - note.at_s, _SETTLED_S)
 
     async def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
         # `createdAfter` is refused beside a status or a type.

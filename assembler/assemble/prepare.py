@@ -71,9 +71,13 @@ class Prepared:
     plan: Plan
     deliveries: tuple[Delivery, ...]
     seams: Mapping[str, SeamPreset]
-    """Seam preset by segment id."""
+    """Seam preset by segment id, and by link id where one seam has its own."""
     shelf: Shelf
     """Takes that are there."""
+
+    def seam_preset(self, clip: str, segment: str) -> SeamPreset:
+        """How far the engine may go at the start of a clip of that segment."""
+        return self.seams.get(clip) or self.seams[segment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,17 +346,20 @@ class _Presets:
         return Delivery(path, preset, mix) if mix else None
 
     def seams(self) -> dict[str, SeamPreset]:
-        """Seam preset of every segment."""
+        """Seam preset of every segment, and of single seams that have their own."""
         timeline = self._loaded.timeline
-        found: dict[str, SeamPreset] = {}
+        wanted: dict[str, tuple[str, Loc]] = {}
         for n, segment in enumerate(timeline.segments):
             own = segment.seam.preset if segment.seam else None
             name = own or timeline.seam.preset or "invisible"
-            loc = ("segments", n, "seam", "preset") if own else ("seam", "preset")
-            preset = self._find(seam_preset, name, loc)
-            if preset:
-                found[segment.id] = preset
-        return found
+            loc: Loc = ("segments", n, "seam", "preset") if own else ("seam", "preset")
+            wanted[segment.id] = name, loc
+            for link, seam in segment.seams.items():
+                if seam.preset:
+                    loc = ("segments", n, "seams", str(link), "preset")
+                    wanted[f"{segment.id}.{link}"] = seam.preset, loc
+        found = {id_: self._find(seam_preset, *both) for id_, both in wanted.items()}
+        return {id_: preset for id_, preset in found.items() if preset}
 
     def words(self, deliveries: Sequence[Delivery]) -> None:
         """Titles and captions that couldn't be set are found before anything is made."""

@@ -146,8 +146,8 @@ class _Ranking:
         seam = Seam(
             self._side(a, self._end(a, b, link)),
             self._side(b, None),
-            self.prepared.seams[link.segment],
-            override_of(segment, timeline),
+            self.prepared.seam_preset(link.id, link.segment),
+            override_of(segment, timeline, link.number),
         )
         return decide(seam, None, size=timeline.canvas.size, rate=timeline.canvas.rate)
 

@@ -164,7 +164,7 @@ class Walk:
         """What is done at every handoff."""
         loaded, canvas = self.prepared.loaded, self.prepared.loaded.timeline.canvas
         found = [
-            seam_of(both, self.prepared.seams[both.b.segment])
+            seam_of(both, self.prepared.seam_preset(both.b.id, both.b.segment))
             for both in handoffs(loaded, self.prepared.plan, takes)
         ]
         self.progress.expect("match", COST["match"] * len(found))

@@ -24,7 +24,16 @@ from assembler.cut.over import (
     titles_of,
 )
 from assembler.cut.picture import Shown, clips_of, shown
-from assembler.cut.pieces import Material, Run, TakeLike, handoffs, override_of, row_of, runs_of
+from assembler.cut.pieces import (
+    Material,
+    Piece,
+    Run,
+    TakeLike,
+    handoffs,
+    own_override,
+    row_of,
+    runs_of,
+)
 from assembler.cut.sound import (
     Clock,
     Master,
@@ -137,26 +146,25 @@ class _Resolver:
 
     def clips(self, notes: list[str]) -> tuple[Clip, ...]:
         row = row_of(self.material)
-        overrides = self.overrides()
         resolved: list[tuple[Joint, list[Shown]]] = []
         last: Shown | None = None
         for n, (place, runs) in enumerate(row):
             after = row[n + 1][1] if n + 1 < len(row) else ()
-            pieces = self.segment(runs, last, after, overrides, notes)
+            pieces = self.segment(runs, last, after, notes)
             last = pieces[-1] if pieces else last
             resolved.append((place.joint, pieces))
         return with_effect_times(clips_of(resolved, notes))
 
-    def overrides(self) -> dict[str, SeamOverride]:
+    def override(self, piece: Piece) -> SeamOverride:
+        """The author's word on the seam at a piece's start."""
         timeline = self.material.timeline
-        return {segment.id: override_of(segment, timeline) for segment in timeline.segments}
+        return own_override(piece, self.material.places[piece.segment].segment, timeline)
 
     def segment(
         self,
         runs: Sequence[Run],
         last: Shown | None,
         after: Sequence[Run],
-        overrides: Mapping[str, SeamOverride],
         notes: list[str],
     ) -> list[Shown]:
         """Shown pieces of one segment."""
@@ -165,7 +173,7 @@ class _Resolver:
         for n, run in enumerate(runs):
             then = following[n] if n < len(following) else None
             before = found[-1] if found else last
-            found += shown(run, before, then, self.seams, overrides, notes)
+            found += shown(run, before, then, self.seams, self.override, notes)
         return found
 
     def layers(
@@ -178,7 +186,6 @@ class _Resolver:
         for clip in clips:
             begins.setdefault(clip.segment, clip.record.start)
         waiting = [p for p in self.material.places.values() if p.segment.layer is not None]
-        overrides = self.overrides()
         found: list[tuple[PictureLayer, str]] = []
         while waiting:
             place = next((p for p in waiting if _placed(p, begins)), waiting[0])
@@ -188,7 +195,7 @@ class _Resolver:
             start = layer_start(layer, Starts(begins, rate))
             begins[place.segment.id] = start
             runs = runs_of(place, self.material)
-            pieces = self.segment(runs, None, (), overrides, notes)
+            pieces = self.segment(runs, None, (), notes)
             laid = picture_layers(layer, pieces, start, frames, timeline.canvas.size, rate)
             if not laid:
                 notes.append(f"layer {place.segment.id}: it lies outside the programme")

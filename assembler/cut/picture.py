@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.cut.model import Clip, Transition
@@ -68,7 +68,7 @@ def shown(
     before: Shown | None,
     following: Piece | None,
     seams: Mapping[str, SeamDecision],
-    overrides: Mapping[str, SeamOverride],
+    override: Callable[[Piece], SeamOverride],
     notes: list[str],
 ) -> list[Shown]:
     """
@@ -79,15 +79,15 @@ def shown(
         before: What is shown last before it.
         following: The piece after it.
         seams: Decisions by seam id.
-        overrides: The author's word on the seams at and in each segment.
+        override: The author's word on the seam at a piece's start.
         notes: Takes what the user should know.
     """
     found: list[Shown] = []
     pieces = [*run.pieces, following]
     previous = before
     for piece, after in zip(run.pieces, pieces[1:], strict=True):
-        seam = _between(previous.piece if previous else None, piece, seams, overrides)
-        ending = _between(piece, after, seams, overrides) if after else None
+        seam = _between(previous.piece if previous else None, piece, seams, override)
+        ending = _between(piece, after, seams, override) if after else None
         stop = ending.keep if ending else piece.stop
         first = _begin(previous, piece, seam, notes) if seam and previous else piece.first
         stop = max(stop, first + 1)
@@ -105,11 +105,11 @@ def _between(
     a: Piece | None,
     b: Piece | None,
     seams: Mapping[str, SeamDecision],
-    overrides: Mapping[str, SeamOverride],
+    override: Callable[[Piece], SeamOverride],
 ) -> _Seam | None:
     if a is None or b is None or b.join != "handoff":
         return None
-    return seam_of(a, b, seams.get(f"{a.id}>{b.id}"), overrides[b.segment])
+    return seam_of(a, b, seams.get(f"{a.id}>{b.id}"), override(b))
 
 
 def _begin(before: Shown, piece: Piece, seam: _Seam, notes: list[str]) -> int:

@@ -284,12 +284,22 @@ def _handed_on(piece: Piece, following: Piece, video: VideoStream) -> int | None
     return handed_frame(video, start.frame, piece.link.rate if piece.link else None)
 
 
-def override_of(segment: Segment, timeline: Timeline) -> SeamOverride:
-    """What the author says of a segment's seams: its own values over the timeline's."""
-    if segment.seam is None:
-        return timeline.seam
-    own = {name: getattr(segment.seam, name) for name in segment.seam.model_fields_set}
-    return timeline.seam.model_copy(update=own)
+def override_of(segment: Segment, timeline: Timeline, link: int = 1) -> SeamOverride:
+    """
+    What the author says of the seam at a link's start: of this one, over what is said of all of
+    the segment's, over the timeline's.
+    """
+    said = timeline.seam
+    for nearer in (segment.seam, segment.seams.get(link)):
+        if nearer is not None:
+            own = {name: getattr(nearer, name) for name in nearer.model_fields_set}
+            said = said.model_copy(update=own)
+    return said
+
+
+def own_override(piece: Piece, segment: Segment, timeline: Timeline) -> SeamOverride:
+    """The same, of the seam at a piece's start."""
+    return override_of(segment, timeline, piece.link.number if piece.link else 1)
 
 
 def handoffs(loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> tuple[HandoffSides, ...]:
@@ -304,7 +314,10 @@ def handoffs(loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> tuple
     ]
     return tuple(
         HandoffSides(
-            f"{a.id}>{b.id}", a, b, override_of(material.places[b.segment].segment, loaded.timeline)
+            f"{a.id}>{b.id}",
+            a,
+            b,
+            own_override(b, material.places[b.segment].segment, loaded.timeline),
         )
         for chain in chains
         for a, b in pairwise(chain)

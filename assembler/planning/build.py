@@ -211,8 +211,19 @@ class _Builder:
         needed = place.joint.after + place.following.before
         if needed > frames:
             self.problems.add(
+            self._check_seams(place, len(shapes))
                 f"segment {place.segment.id}: its transitions take {needed} frames, "
                 f"it has {frames}",
+    def _check_seams(self, place: Place, links: int) -> None:
+        """What is said of single seams must be about links of its models, not of a stand-in's."""
+        if self.inputs.draft or self.inputs.provider:
+            return
+        for number in place.segment.seams:
+            if number > links:
+                what = f"segment {place.segment.id}: it has {_links(links)}, and no seam {number}"
+                fix = "name a link that `assembler plan` shows."
+                self.problems.add(what, fix, "segments", place.index, "seams", str(number))
+
                 "shorten the transitions, or make the segment longer",
                 "segments",
                 place.index,
@@ -348,6 +359,10 @@ def _in_order(all_places: Mapping[str, Place]) -> list[Place]:
     for place in all_places.values():
         waiting = [place]
         seen = {place.segment.id}
+def _links(count: int) -> str:
+    return f"{count} link{'' if count == 1 else 's'}"
+
+
         while (target := waiting[-1].segment.continue_) and target not in done:
             if target in seen or target not in all_places:
                 break

@@ -22,8 +22,8 @@ def guarded(link: Link, segment: Segment, timeline: Timeline) -> Link:
     if not isinstance(link.start, Handoff):
         return link
     drift = segment.drift or timeline.drift
-    own = segment.seam.keep_until if segment.seam else None
-    keep = timeline.seam.keep_until if own is None else own
+    said = (segment.seams.get(link.number), segment.seam, timeline.seam)
+    keep = next((s.keep_until for s in said if s and s.keep_until is not None), None)
     return replace(
         link,
         drift_de=float(drift.limit) if drift.anchor == "first" else None,

@@ -151,6 +151,8 @@ def _names(timeline: Timeline) -> Iterator[tuple[str, Loc, str | None]]:
             yield "model", ("segments", i, "avatar", "model"), segment.avatar.model
         if segment.seam is not None:
             yield "seam preset", ("segments", i, "seam", "preset"), segment.seam.preset
+        for link, seam in segment.seams.items():
+            yield "seam preset", ("segments", i, "seams", str(link), "preset"), seam.preset
     for i, title in enumerate(timeline.titles):
         yield "title style", ("titles", i, "style"), title.style
 

@@ -351,6 +351,10 @@ class Segment(Spec):
     native: NativeAudio | None = None
     seam: SeamOverride | None = None
     """The seam at this segment's start (and between its own links)."""
+    seams: Annotated[
+        dict[Annotated[Whole, Field(ge=1, le=10_000)], SeamOverride], Field(max_length=1000)
+    ] = Field(default_factory=dict)
+    """Single seams of it, by the number of the link that begins there; above `seam`."""
     drift: Drift | None = None
 
     @property

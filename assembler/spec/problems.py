@@ -242,7 +242,7 @@ def _known(key: str, model: type[BaseModel], loc: Loc) -> str:
 def keys_at(model: type[BaseModel], loc: Loc) -> list[str]:
     """Keys that the model at *loc* below *model* takes."""
     for step in loc:
-        if isinstance(step, int):
+        if isinstance(step, int) or step.isdigit():
             continue
         inner = _models(model).get(step)
         if inner is None:

@@ -99,6 +99,20 @@ def test_sides_that_do_not_match_are_left_alone(tmp_path: Path) -> None:
     assert fix != clips[1].correction
 
 
+def test_a_word_on_one_seam_leaves_the_others_of_its_segment_alone(tmp_path: Path) -> None:
+    said = "seam: {colour: off}, seams: {2: {keep_until: 300, start_from: 4}}"
+    cut = cut_of(tmp_path, CHAIN.replace("prompt: Mist.", f"prompt: Mist., {said}"))
+    assert shapes(cut)[:2] == [("d.1", 0, 300, 0, 300), ("d.2", 300, 609, 4, 313)]
+    assert shapes(cut)[2][3] == 1
+
+
+def test_a_word_on_one_seam_keeps_what_is_said_of_all(tmp_path: Path) -> None:
+    said = "seam: {colour: off, patch: off}, seams: {2: {colour: hold}}"
+    loaded, plan = planned(tmp_path, CHAIN.replace("prompt: Mist.", f"prompt: Mist., {said}"), {})
+    overrides = [s.override for s in handoffs(loaded, plan, takes_of(plan, {}))]
+    assert [(o.colour, o.patch) for o in overrides] == [("hold", "off"), ("off", "off")]
+
+
 def test_the_author_stands_above_what_was_found(tmp_path: Path) -> None:
     text = TWO.replace("prompt: B.", "prompt: B., seam: {keep_until: 100, start_from: 7}")
     for matched in (True, False):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.errors import PlanError
 from assembler.match.decision import ColourFix, Correction
 from assembler.match.drift import Drift
 from assembler.planning.clips import Handed
@@ -55,6 +56,16 @@ def test_keep_until_is_the_frame_to_start_on_and_makes_nothing_stale(tmp_path: P
     kept = _plan(tmp_path, "duration: 10s", more % ", seam: {keep_until: 200}")
     assert kept.link("turn.1").start_at_s == Fraction(199, 24)
     assert kept.link("turn.1").key == plain.link("turn.1").key
+
+
+def test_a_word_on_one_seam_is_about_its_link_alone(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, "duration: 40s, seams: {2: {keep_until: 200}}")
+    assert [s.link.start_at_s for s in plan.steps] == [None, Fraction(199, 24), None]
+
+
+def test_a_seam_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="segment dawn: it has 2 links, and no seam 4"):
+        _plan(tmp_path, "duration: 20s, seams: {4: {colour: off}}")
 
 
 def test_last_link_may_be_longer(tmp_path: Path) -> None:

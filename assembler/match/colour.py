@@ -26,6 +26,8 @@ EFFECTIVE_SAMPLES = 1500.0
 """Neighbouring samples are alike: however many there are, they count no more than so many."""
 ROUNDS = 4
 """Rounds of reweighting."""
+GRADES = 600
+"""So many random grades make up the prior."""
 
 
 def identity_matrix() -> F64:
@@ -40,21 +42,20 @@ def prior_precision() -> F64:
     axis = np.linspace(0.03, 0.97, 6)
     grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     solve = np.linalg.pinv(np.asarray(features(grid), dtype=np.float64))
-    offs = []
-    for _ in range(600):
-        change = solve @ _graded(grid, rng) - identity_matrix()
-        offs += [change.T.ravel(), -change.T.ravel()]
-    covariance = np.cov(np.array(offs).T, bias=True) + np.eye(30) * 1e-6
+    changes = solve @ _graded(grid, rng.standard_normal((GRADES, 20))) - identity_matrix()
+    offs = changes.transpose(0, 2, 1).reshape(GRADES, 30)
+    covariance = offs.T @ offs / GRADES + np.eye(30) * 1e-6
     return np.asarray(np.linalg.inv(covariance))
 
 
-def _graded(rgb: F64, rng: np.random.Generator) -> F64:
-    """Colours through a random grade of the kind that generators and decoders add."""
-    gamma = np.exp(rng.normal(0, 0.10) + rng.normal(0, 0.03, 3))
-    out = rgb**gamma * np.exp(rng.normal(0, 0.07, 3)) + rng.normal(0, 0.03, 3)
-    luma = out @ np.array([0.2126, 0.7152, 0.0722])
-    out = luma[:, None] + (out - luma[:, None]) * np.exp(rng.normal(0, 0.13))
-    return np.asarray(out @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))))
+def _graded(rgb: F64, draws: F64) -> F64:
+    """Colours (n, 3) through grades of the kind that generators and decoders add, (k, n, 3)."""
+    each = draws[:, None, :]
+    gamma = np.exp(0.10 * each[..., :1] + 0.03 * each[..., 1:4])
+    out = rgb**gamma * np.exp(0.07 * each[..., 4:7]) + 0.03 * each[..., 7:10]
+    luma = (out @ np.array([0.2126, 0.7152, 0.0722]))[..., None]
+    out = luma + (out - luma) * np.exp(0.13 * each[..., 10:11])
+    return np.asarray(out @ (np.eye(3) + 0.02 * draws[:, 11:].reshape(-1, 3, 3)))
 
 
 def fit(
@@ -85,8 +86,9 @@ def fit(
 def _posterior(rows: F64, target: F64, trust: F64, noise: float, reach: float) -> F64:
     total = float(trust.sum())
     scale = min(1.0, EFFECTIVE_SAMPLES / max(total, 1e-9)) / noise**2
-    normal = (rows * trust[:, None]).T @ rows * scale
-    right = (rows * trust[:, None]).T @ (target - rows @ identity_matrix()) * scale
+    weighted = rows * (trust * scale)[:, None]
+    normal = weighted.T @ rows
+    right = weighted.T @ (target - rows[:, :3])
     system = np.kron(np.eye(3), normal) + prior_precision() / reach**2
     return identity_matrix() + np.linalg.solve(system, right.T.ravel()).reshape(3, 10).T
 

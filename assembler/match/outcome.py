@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from assembler.match.apply import corrected
 from assembler.match.decision import Correction
-from assembler.match.features import F32, resized
+from assembler.match.features import F32, resized, side_by_side
 from assembler.match.measure import LOW_PX, colour_step, low_lab, pop, sharpness_ratio
 
 SHOWN_FRAMES = 24
@@ -33,8 +33,8 @@ class Outlook:
         self.sides = tail[pair[0]], head[pair[1]]
         self.pair = pair
         size = (LOW_PX, max(2, head.shape[1] * LOW_PX // head.shape[2]))
-        self.tail = [low_lab(resized(f, size)) for f in tail]
-        self.head = [resized(f, size) for f in head]
+        self.tail = side_by_side(lambda frame: resized(frame, size), tail)
+        self.head = side_by_side(lambda frame: resized(frame, size), head)
 
     def measured(self, kept: int, used: Sequence[int], correction: Correction) -> dict[str, float]:
         """
@@ -48,10 +48,10 @@ class Outlook:
         one, two = self.sides
         flat = replace(correction, sharpen=0.0)
         shown = [low_lab(corrected(self.head[n], flat, k)) for k, n in enumerate(used)]
-        before = self.tail[max(0, kept - 4) : kept]
+        before = [low_lab(frame) for frame in self.tail[max(0, kept - 4) : kept]]
         same = low_lab(corrected(self.head[self.pair[1]], flat, 0))
         return {
-            "dE": round(colour_step(self.tail[self.pair[0]], same), 4),
+            "dE": round(colour_step(low_lab(self.tail[self.pair[0]]), same), 4),
             "pop": round(pop([*before, *shown], len(before)), 4),
             "sharpness": round(sharpness_ratio(one, corrected(two, correction, 0)), 4),
         }

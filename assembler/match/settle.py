@@ -121,11 +121,12 @@ def changes(frames: Sequence[Moments], reach: float = 1.5) -> dict[str, Change]:
 
 def _fitted(frames: Sequence[Moments], kind: str, length: float, reach: float) -> Change:
     parts = 1 if kind == "static" else 2
-    normal, right = np.zeros((10 * parts, 10 * parts)), np.zeros((10 * parts, 3))
-    for m in frames:
-        basis = np.array([1.0, _weight(kind, length, m.frame)][:parts])
-        normal += np.kron(np.outer(basis, basis), m.normal)
-        right += np.kron(basis[:, None], m.right)
+    basis = np.array([[1.0, _weight(kind, length, m.frame)][:parts] for m in frames])
+    normals, rights = (
+        np.array(side) for side in zip(*((m.normal, m.right) for m in frames), strict=True)
+    )
+    normal = np.einsum("fi,fj,fab->iajb", basis, basis, normals).reshape(10 * parts, -1)
+    right = np.einsum("fi,fac->iac", basis, rights).reshape(10 * parts, 3)
     solution = _solved(normal / NOISE**2, right / NOISE**2, parts, reach)
     constant, moving = solution[:10], solution[10:] if parts == 2 else np.zeros((10, 3))
     error = _left(frames, kind, length, constant, moving)

@@ -10,7 +10,6 @@ times that, beside a slight change of the whole picture's place, which generator
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,19 +134,16 @@ def _fitted(x: F64, y: F64, motion: F64, way: F64, scale: float) -> Stride:
     return Stride(float(STRIDES[best]), float(near[-1] - near[0] + STRIDES[1] - STRIDES[0]) / 2)
 
 
-def _costs(
-    places: F64, moved: F64, wanted: F64, trust: F64, prior: F64
-) -> tuple[F64, list[NDArray[Any]]]:
+def _costs(places: F64, moved: F64, wanted: F64, trust: F64, prior: F64) -> tuple[F64, F64]:
     """Minus twice the log-likelihood of each of `STRIDES`, with the best change of place."""
-    weighted = places * trust[:, None]
-    normal = weighted.T @ places
-    costs, found = [], []
-    for stride in STRIDES:
-        # Motion errs as the way does, so its part in the error grows with the stride.
-        noise = 1 + stride * stride / 2
-        left = wanted - stride * moved
-        change = np.linalg.solve(normal / noise + prior, weighted.T @ left / noise)
-        off = left - places @ change
-        costs.append(float(np.sum(trust * off * off)) / noise + float(change @ prior @ change))
-        found.append(change)
-    return np.array(costs, np.float64), found
+    every = np.column_stack([places, moved, wanted])
+    products = (every * trust[:, None]).T @ every
+    count = places.shape[1]
+    normal, of_moved, of_wanted = np.split(products[:count], [count, count + 1], axis=1)
+    # Motion errs as the way does, so its part in the error grows with the stride.
+    noise = (1 + STRIDES * STRIDES / 2)[:, None]
+    right = (of_wanted.T - STRIDES[:, None] * of_moved.T) / noise
+    found = np.linalg.solve(normal / noise[..., None] + prior, right[..., None])[..., 0]
+    off = np.column_stack([-found, -STRIDES, np.ones_like(STRIDES)])
+    left = np.einsum("si,ij,sj->s", off, products, off) / noise[:, 0]
+    return left + np.einsum("si,ij,sj->s", found, prior, found), found

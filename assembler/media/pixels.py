@@ -290,10 +290,20 @@ def _sited(
     chroma = _resized(chroma, columns, rows)
     if (columns, rows) == size and np.allclose([x, y], [1, 0], atol=1e-9):
         return chroma
+    if (columns, rows) == size and np.allclose([x[0], y[0]], 1, atol=1e-9):
+        row, column = (_shift(offset) for offset in (x[1], y[1]))
+        edge = cv2.BORDER_REPLICATE
+        return np.asarray(cv2.sepFilter2D(chroma, -1, row, column, borderType=edge), np.float32)
     back = np.array([[x[0], 0, x[1]], [0, y[0], y[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     out = cv2.warpAffine(chroma, back, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(out, np.float32)
+
+
+def _shift(offset: float) -> Floats:
+    """Three taps that read *offset*, in [-1, 1], away linearly."""
+    before, after = max(0.0, -offset), max(0.0, offset)
+    return np.array([before, 1 - before - after, after], np.float32)
 
 
 def _axis(

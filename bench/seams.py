@@ -269,6 +269,8 @@ def main() -> None:
     args = parser.parse_args()
     methods, kinds = args.methods.split(","), set(filter(None, args.kinds.split(",")))
     folders = [p.parent for cases in args.cases for p in sorted(cases.glob("*/case.json"))]
+    if not folders:
+        parser.error("no case.json was found in the folders of CASES")
     rows: list[dict[str, Any]] = []
     if args.json and args.json.exists():
         rows = json.loads(args.json.read_text(encoding="utf-8"))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from assembler.assemble.takes import settle, takes
     from assembler.cut.model import Cut
     from assembler.errors import AssemblerError
+    from assembler.reporting.write import report
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ __all__ = [
     "plan",
     "rank_takes",
     "render",
+    "report",
     "reroll",
     "schema",
     "seam",
@@ -73,6 +75,7 @@ _HOMES = {
     "plan": ("assembler.assemble.prepare", "plan"),
     "rank_takes": ("assembler.assemble.ranking", "rank_takes"),
     "render": ("assembler.assemble.film", "render"),
+    "report": ("assembler.reporting.write", "report"),
     "reroll": ("assembler.assemble.choosing", "reroll"),
     "schema": ("assembler.assemble.prepare", "schema"),
     "seam": ("assembler.assemble.stitch", "measure"),

@@ -7,7 +7,12 @@ import shutil
 from pathlib import Path
 
 import assembler
-from assembler.cli import commands, editing, generating  # noqa: F401  # they register themselves
+from assembler.cli import (  # noqa: F401  # they register themselves
+    commands,
+    editing,
+    generating,
+    proof,
+)
 from assembler.cli.app import app
 from assembler.spec.data import data_folder
 

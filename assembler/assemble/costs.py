@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from assembler.assemble.prepare import prepare
+from assembler.assemble.prepare import Prepared, prepare
 from assembler.assemble.takes import OPEN
 from assembler.planning.explain import money, totals
 from assembler.planning.ledger import Submission, submissions_made
@@ -71,7 +71,11 @@ class Costs:
 
 def costs(timeline: Path | str, *, provider: str | None = None) -> Costs:
     """What this timeline's clips have cost and will cost, by segment, take and provider."""
-    prepared = prepare(timeline, provider=provider)
+    return costs_of(prepare(timeline, provider=provider))
+
+
+def costs_of(prepared: Prepared) -> Costs:
+    """The same, of a timeline that is prepared already."""
     name = prepared.project.timeline.name
     rows = [r for r in submissions_made(prepared.project.ledger) if r.timeline == name]
     plan = prepared.plan
@@ -89,7 +93,9 @@ def _dollars(usd: Decimal) -> str:
 def _cost_line(row: Submission) -> str:
     planned, billed = row.price_usd, row.billed_usd
     price = money(billed if billed is not None else planned)
-    if row.state == "failed" and billed is None:
+    if row.in_vain and billed is None:
+        price = "not known"
+    elif row.state == "failed" and not billed:
         price = "not billed"
     elif billed is not None and planned is not None and billed != planned:
         price += f" billed, {money(planned)} planned"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
@@ -90,8 +92,28 @@ def mixed(
     )
     for made in (report, *report.further):
         with publish(_note(made.path)) as part:
-            part.write_text(json.dumps(asdict(_mixed(made)), default=str), encoding="utf-8")
+            note = asdict(_mixed(made)) | {"graph": made.graph()}
+            part.write_text(json.dumps(note, default=str), encoding="utf-8")
     return _mixed(report)
+
+
+def graph(wanted: Wanted, folder: Path, *, cancel: threading.Event | None = None) -> dict[str, Any]:
+    """What is needed to draw a mix (see `MixReport.graph`), which is made if it isn't there."""
+    made = mixed(wanted, folder, cancel=cancel)
+    note: dict[str, Any] = json.loads(_note(made.path).read_text(encoding="utf-8"))
+    if "graph" not in note:  # kept by an older version, which didn't draw it
+        with tempfile.TemporaryDirectory(prefix=".graph-", dir=folder) as scratch:
+            again = mix(
+                wanted.cut,
+                wanted.preset,
+                Path(scratch) / "mix.wav",
+                true_peak_margin_db=wanted.margin_db,
+                cancel=cancel,
+            )
+        note["graph"] = again.graph()
+        with publish(_note(made.path)) as part:
+            part.write_text(json.dumps(note, default=str), encoding="utf-8")
+    return note
 
 
 def _mixed(report: MixReport) -> Mixed:

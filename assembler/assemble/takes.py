@@ -110,11 +110,17 @@ def takes(timeline: Path | str, link: str | None = None, *, provider: str | None
         UsageError: If there is no such link.
     """
     prepared = prepare(timeline, provider=provider)
+    steps = prepared.plan.steps if link is None else (step_of(prepared.plan, link),)
+    return Takes(takes_of(prepared, steps))
+
+
+def takes_of(prepared: Prepared, steps: Sequence[Step] | None = None) -> tuple[LinkTakes, ...]:
+    """The takes of a plan's links, or of some of them."""
     rows: defaultdict[str, list[Submission]] = defaultdict(list)
     for row in submissions_made(prepared.project.ledger):
         rows[row.key].append(row)
-    steps = prepared.plan.steps if link is None else [step_of(prepared.plan, link)]
-    return Takes(tuple(_of_link(prepared, step, rows[step.link.key]) for step in steps))
+    chosen = prepared.plan.steps if steps is None else steps
+    return tuple(_of_link(prepared, step, rows[step.link.key]) for step in chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +243,20 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
     project = prepare(timeline).project
     rows = {row.client_id: row for row in submissions_made(project.ledger)}
     row = rows.get(client_id)
-    if row is None or row.state not in ("sent", "unknown"):
+    # What another account was told lies there: its user may say that it is the same one.
+    again = (
+        row is not None
+        and row.job is not None
+        and row.job == job
+        and row.state in ("accepted", "done")
+    )
+    if row is None or not (again or row.state in ("sent", "unknown")):
         lost = [r.client_id for r in rows.values() if r.state in ("sent", "unknown")]
         what = "isn't known" if row is None else f"is {row.state}, there is nothing to settle"
         listed = ", ".join(lost) or "none"
         raise UsageError(f"submission {client_id} {what}", fix=f"To be settled: {listed}.")
     for other in rows.values():
-        if job and (other.provider, other.job) == (row.provider, job):
+        if job and other is not row and (other.provider, other.job) == (row.provider, job):
             raise UsageError(
                 f"job {job} is that of link {other.link} already",
                 fix="look for another one; if there is none, say --none.",

@@ -115,7 +115,12 @@ def run(args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of segments may hold any character
             stream.reconfigure(errors="backslashreplace")
-    from assembler.cli import commands, editing, generating  # noqa: F401  # they register themselves
+    from assembler.cli import (  # noqa: F401  # they register themselves
+        commands,
+        editing,
+        generating,
+        proof,
+    )
 
     signal.signal(signal.SIGINT, _interrupt)
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news

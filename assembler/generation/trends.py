@@ -30,7 +30,7 @@ def trimmed(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterato
 def drifting(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterator[str]:
     """Which segments' looks drift so that it shows or will show, and what would help."""
     for segment in dict.fromkeys(step.link.segment for step in plan.steps):
-        for chain in _chains(plan.links_of(segment)):
+        for chain in chains_in(plan.links_of(segment)):
             starts = (started_on(project, x, numbers.get(x.key, 1)) for x in chain[1:])
             yield from _drifting(chain, _known(starts))
 
@@ -50,7 +50,7 @@ def _trimmed(link: Link, start: Handed, plan: Plan) -> Iterator[str]:
         )
 
 
-def _chains(links: Sequence[Link]) -> Iterator[list[Link]]:
+def chains_in(links: Sequence[Link]) -> Iterator[list[Link]]:
     """Links that each start on the one before."""
     chain = list(links[:1])
     for one, two in pairwise(links):

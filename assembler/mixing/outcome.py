@@ -16,6 +16,9 @@ from assembler.mixing.master import Loudness
 from assembler.spec.model import Role
 from assembler.timebase import SampleRange
 
+GRAPH_COLUMNS = 1600
+"""Of a drawing, which is as fine as a screen."""
+
 
 @dataclass(frozen=True, slots=True)
 class SoundLevel:
@@ -79,6 +82,22 @@ class MixReport:
     further: tuple[MixReport, ...] = ()
     """The same at other loudnesses."""
 
+    def graph(self) -> dict[str, Any]:
+        """What is needed to draw it, in at most `GRAPH_COLUMNS` columns; for JSON."""
+        trace = self.trace
+        loud = trace.short_term_lufs + self.gain_db
+        every = max(1, -(-len(loud) // GRAPH_COLUMNS))
+        return {
+            "seconds": self.samples / self.hz,
+            "range_lu": _finite(self.loudness.range_lu),
+            "gain_db": round(self.gain_db, 2),
+            "limited_db": round(self.limited_db, 2),
+            "peaks": {role: _columns(peaks, 4) for role, peaks in trace.peaks.items()},
+            "ducked_db": _columns(trace.ducked_db, 2),
+            "short_term_lufs": [_finite(round(float(level), 2)) for level in loud[::every]],
+            "short_term_step_s": every / 10,
+        }
+
     def data(self) -> dict[str, Any]:
         """For JSON; what can't be measured in silence is null."""
         loudness = {k: v if math.isfinite(v) else None for k, v in asdict(self.loudness).items()}
@@ -95,3 +114,16 @@ class MixReport:
             "seams": [meeting.data() for meeting in self.seams],
             "stems": {name: str(path) for name, path in self.stems.items()},
         }
+
+
+def _columns(values: npt.NDArray[np.floating[Any]], digits: int) -> list[float]:
+    """The largest value of every column."""
+    if not len(values):
+        return []
+    count = min(len(values), GRAPH_COLUMNS)
+    edges = np.linspace(0, len(values), count, endpoint=False).astype(int)
+    return [round(float(v), digits) for v in np.maximum.reduceat(values, edges)]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,267 @@
+"""
+From a timeline and what is on disk of it to a report. Pays for nothing and generates nothing.
+
+    report = gather(Path("film.yaml"), page=Path("out/film-report.html"))
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from assembler.assemble.outputs import Records
+from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
+from assembler.assemble.walk import Made, Walk, begin
+from assembler.checking.model import known_check
+from assembler.cut.build import handoffs
+from assembler.cut.model import Cut
+from assembler.cut.pieces import HandoffSides
+from assembler.generation.base import Take
+from assembler.generation.takes import existing
+from assembler.match.decision import SeamDecision
+from assembler.planning.project import Project
+from assembler.reporting import model
+from assembler.reporting.blocks import lanes_of, marks_of
+from assembler.reporting.chains import chains_of
+from assembler.reporting.links import links_of, planned_links, segments_of
+from assembler.reporting.money import models_of, money_of, reuse_of
+from assembler.reporting.pictures import first_pictures
+from assembler.reporting.seams import joins_of, planned_joins, seams_of
+from assembler.reporting.sound import mix_of
+from assembler.spec.load import load
+
+_PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
+_PLAYED_CODECS = frozenset({"libx264", "libsvtav1", "libaom-av1", "libvpx-vp9", "copy"})
+"""Encoders whose files browsers play."""
+
+
+def gather(
+    timeline: Path | str,
+    page: Path,
+    *,
+    draft: bool = False,
+    provider: str | None = None,
+    workers: int | None = None,
+    cancel: threading.Event | None = None,
+) -> model.Report:
+    """
+    Everything that the page shows.
+
+    Args:
+        timeline: The timeline file.
+        page: Where the page will lie: the film is named relative to it.
+        draft: Report on the draft.
+        provider: The timeline as generated with this one alone.
+        workers: Work at a time; the number of cores when not given.
+        cancel: Stops the work in order when set.
+
+    Raises:
+        AssemblerError: One of its kinds, as `plan` would.
+    """
+    loaded = load(timeline)
+    project = Project(loaded.timeline.path)
+    prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
+    return report_of(prepared, page, workers=workers, cancel=cancel)
+
+
+def report_of(
+    prepared: Prepared,
+    page: Path,
+    *,
+    workers: int | None = None,
+    cancel: threading.Event | None = None,
+) -> model.Report:
+    """The same, from a timeline that is prepared already."""
+    takes = takes_there(prepared)
+    waiting = [step.link.id for step in prepared.plan.steps if step.link.id not in takes]
+    if waiting or _unfetched(prepared):
+        return _planned(prepared, waiting)
+    run = begin(prepared, workers, None, cancel, None)
+    return _resolved(run, resolve(run, takes), page)
+
+
+def takes_there(prepared: Prepared) -> dict[str, Take]:
+    """The chosen takes that are on disk, by link."""
+    found: dict[str, Take] = {}
+    for step in prepared.plan.steps:
+        take = existing(prepared.project, step.link, prepared.shelf.number(step.link))
+        if take is not None:
+            found[step.link.id] = take
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The programme of every delivery, made of what is there."""
+
+    takes: Mapping[str, Take]
+    cuts: tuple[Cut, ...]
+    decisions: Mapping[str, SeamDecision]
+    sides: tuple[HandoffSides, ...]
+    films: tuple[Made | None, ...]
+    """What was delivered, where it is up to date."""
+
+    @property
+    def cut(self) -> Cut:
+        """The first delivery's programme."""
+        return self.cuts[0]
+
+
+def resolve(run: Walk, takes: Mapping[str, Take]) -> Resolved:
+    """Decide what isn't decided yet, and see which films are up to date."""
+    prepared = run.prepared
+    run.notes += run.tails(takes)
+    decided = run.seams(takes)
+    run.sync(takes)
+    cuts = tuple(run.cut(takes, decided.decisions, d) for d in prepared.deliveries)
+    films = tuple(run.delivered(*both) for both in zip(cuts, prepared.deliveries, strict=True))
+    sides = handoffs(prepared.loaded, prepared.plan, takes)
+    return Resolved(takes, cuts, decided.decisions, sides, films)
+
+
+def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
+    prepared, cut = run.prepared, resolved.cut
+    first, film = prepared.deliveries[0], resolved.films[0]
+    pictures = first_pictures(cut, run.workers)
+    links = links_of(prepared, cut, pictures)
+    seams = seams_of(prepared, cut, resolved.decisions, resolved.sides, {})
+    return replace(
+        _common(prepared, links),
+        state="delivered" if film else "decided",
+        frames=cut.frames,
+        deliveries=tuple(
+            _delivery(prepared, *both)
+            for both in zip(prepared.deliveries, resolved.films, strict=True)
+        ),
+        film=_film(first, page) if film else None,
+        missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
+        reuse=reuse_of(links, film, _rendered(prepared, first.path)),
+        segments=segments_of(prepared, links, cut),
+        joins=joins_of(cut.clips, seams),
+        seams=seams,
+        lanes=lanes_of(cut),
+        marks=marks_of(cut),
+        chains=chains_of(prepared, pictures),
+        mix=mix_of(run, cut, first, run.cancel),
+        check=known_check(prepared.project.reports, first.path) if film else None,
+        notes=tuple(dict.fromkeys([*cut.notes, *run.notes])),
+    )
+
+
+def _planned(prepared: Prepared, waiting: Sequence[str]) -> model.Report:
+    missing = []
+    if waiting:
+        few = ", ".join(waiting[:8]) + (f" and {len(waiting) - 8} more" if len(waiting) > 8 else "")
+        missing.append(
+            f"{_count(len(waiting), 'clip')} {_is(len(waiting))} not generated yet: {few}. Lengths "
+            "are those of the plan; seams, sound and colours are shown once all clips are there."
+        )
+    if names := _unfetched(prepared):
+        missing.append(f"Not fetched yet: {', '.join(names)}. `assembler fetch` gets them.")
+    return replace(_common(prepared, planned_links(prepared)), missing=tuple(missing))
+
+
+def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
+    """What is known of any timeline."""
+    timeline = prepared.loaded.timeline
+    return model.Report(
+        title=timeline.title or timeline.path.stem,
+        timeline=timeline.path.name,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        state="planned",
+        size=timeline.canvas.size,
+        rate=timeline.canvas.rate,
+        frames=max((link.stop for link in links), default=0),
+        deliveries=tuple(_delivery(prepared, d, None) for d in prepared.deliveries),
+        film=None,
+        poster=next((link.picture for link in links if link.picture), None),
+        missing=(),
+        money=money_of(prepared),
+        models=models_of(links, timeline.canvas.rate),
+        reuse=reuse_of(links, None, None),
+        segments=segments_of(prepared, links, None),
+        links=links,
+        joins=planned_joins(links),
+        seams=(),
+        lanes=(),
+        marks=(),
+        chains=chains_of(prepared, {}),
+        mix=None,
+        check=None,
+        notes=prepared.plan.notes,
+    )
+
+
+def _unfetched(prepared: Prepared) -> list[str]:
+    """Segments whose clips aren't there at all."""
+    there = {clip.segment for clip in prepared.plan.files}
+    segments = prepared.loaded.timeline.segments
+    return [s.id for s in segments if s.kind in ("file", "url") and s.id not in there]
+
+
+def _not_rendered(films: Sequence[Made | None], deliveries: Sequence[Delivery]) -> Iterator[str]:
+    for film, delivery in zip(films, deliveries, strict=True):
+        if film is None and delivery.path.exists():
+            yield (
+                f"{delivery.path.name} is out of date: the timeline or its clips have changed "
+                "since it was rendered. What is shown here is what a render would make now."
+            )
+        elif film is None:
+            yield (
+                f"{delivery.path.name} isn't rendered yet. What is shown here is what a render "
+                "would make of the clips that are there."
+            )
+
+
+def _delivery(prepared: Prepared, delivery: Delivery, film: Made | None) -> model.Delivery:
+    path, root = delivery.path, prepared.project.root
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    if film is None:
+        return model.Delivery(
+            shown.as_posix(),
+            delivery.preset.id,
+            "out of date" if path.exists() else "not rendered",
+        )
+    return model.Delivery(
+        shown.as_posix(),
+        delivery.preset.id,
+        "up to date",
+        size=film.size,
+        bytes=path.stat().st_size,
+        lufs=film.lufs,
+        true_peak_dbtp=film.true_peak_dbtp,
+        spans=film.spans,
+        rendered=_rendered(prepared, path),
+    )
+
+
+def _rendered(prepared: Prepared, path: Path) -> int | None:
+    """Spans that the last real render of a file had to make."""
+    noted = Records(prepared.project.reports).made_by_us(path)
+    made = noted and noted["result"].get("rendered")
+    return made if isinstance(made, int) else None
+
+
+def _film(delivery: Delivery, page: Path) -> model.Film | None:
+    """Where a browser finds the delivered file, if it can play it."""
+    kind = _PLAYED.get(delivery.path.suffix.lower())
+    if kind is None or delivery.preset.video.encoder not in _PLAYED_CODECS:
+        return None
+    try:
+        way = os.path.relpath(delivery.path, page.absolute().parent)
+    except ValueError:  # another drive on Windows
+        return model.Film(delivery.path.as_uri(), kind)
+    return model.Film(quote(Path(way).as_posix()), kind)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,163 @@
+"""Segments and clips of the picture track, with their takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from assembler.assemble.prepare import Prepared
+from assembler.assemble.takes import LinkTakes, TakeFacts, takes_of
+from assembler.cut.model import Clip, Cut
+from assembler.generation.takes import provenance
+from assembler.planning.model import Step
+from assembler.reporting.model import Link, Picture, Segment, Take
+from assembler.spec.model import Segment as SpecSegment
+
+
+def links_of(prepared: Prepared, cut: Cut, pictures: dict[str, Picture]) -> tuple[Link, ...]:
+    """Every clip of the picture track, in playing order."""
+    steps = {step.link.id: step for step in prepared.plan.steps}
+    takes = {row.link: row for row in takes_of(prepared)}
+    return tuple(
+        _shown(prepared, clip, steps.get(clip.id), takes.get(clip.id), pictures.get(clip.id))
+        for clip in cut.clips
+    )
+
+
+def _shown(
+    prepared: Prepared,
+    clip: Clip,
+    step: Step | None,
+    takes: LinkTakes | None,
+    picture: Picture | None,
+) -> Link:
+    link = Link(
+        id=clip.id,
+        segment=clip.segment,
+        generated=step is not None,
+        start=clip.record.start,
+        stop=clip.record.stop,
+        state="there",
+        why="",
+        made_by=clip.source.path.name,
+        prompt="",
+        source_in=clip.source_in,
+        skipped=len(clip.skipped),
+        picture=picture,
+    )
+    return link if step is None else _generated(prepared, link, step, takes)
+
+
+def _generated(prepared: Prepared, link: Link, step: Step, takes: LinkTakes | None) -> Link:
+    made = step.link
+    by = made.provider if made.provider == made.model else f"{made.provider} {made.model}"
+    prompt = made.prompt or "; ".join(shot.prompt for shot in made.shots)
+    rows = tuple(_take(prepared, made.key, facts) for facts in takes.takes) if takes else ()
+    return replace(link, state=step.state, why=step.why, made_by=by, prompt=prompt, takes=rows)
+
+
+def planned_links(prepared: Prepared) -> tuple[Link, ...]:
+    """The clips as they are planned, one after the other, where some of them aren't there."""
+    takes = {row.link: row for row in takes_of(prepared)}
+    steps = {step.link.id: step for step in prepared.plan.steps}
+    files = {clip.segment: clip for clip in prepared.plan.files}
+    found: list[Link] = []
+    at = 0
+    for segment in prepared.loaded.timeline.segments:
+        if segment.layer is not None:
+            continue
+        own: list[tuple[str, int, str]] = []
+        if segment.id in files:
+            clip = files[segment.id]
+            own.append((segment.id, clip.out_frame - clip.in_frame, clip.path.name))
+        for link in prepared.plan.links_of(segment.id):
+            own.append((link.id, link.wanted_frames - link.head_frames - link.tail_frames, ""))
+        for id_, frames, name in own:
+            plain = Link(
+                id=id_, segment=segment.id, generated=id_ in steps, start=at, stop=at + frames,
+                state="there", why="", made_by=name, prompt="", source_in=0, skipped=0,
+                picture=None,
+            )  # fmt: skip
+            step = steps.get(id_)
+            found.append(_generated(prepared, plain, step, takes.get(id_)) if step else plain)
+            at += frames
+    return tuple(found)
+
+
+def segments_of(prepared: Prepared, links: Sequence[Link], cut: Cut | None) -> tuple[Segment, ...]:
+    """What the author declared, where it has come to lie."""
+    layers = {layer.id: layer.record for layer in cut.layers} if cut else {}
+    return tuple(_segments(prepared, links, layers))
+
+
+def _segments(prepared: Prepared, links: Sequence[Link], layers: Any) -> Iterator[Segment]:
+    loaded = prepared.loaded
+    for n, segment in enumerate(loaded.timeline.segments):
+        own = [link for link in links if link.segment == segment.id]
+        places = [(link.start, link.stop) for link in own]
+        places += [
+            tuple(record) for id_, record in layers.items() if id_.split(".")[0] == segment.id
+        ]
+        if not places:
+            continue
+        yield Segment(
+            id=segment.id,
+            kind=segment.kind,
+            start=min(start for start, _ in places),
+            stop=max(stop for _, stop in places),
+            where=loaded.where("segments", n),
+            words=_words(segment),
+            layer=segment.layer is not None,
+        )
+
+
+def _words(segment: SpecSegment) -> str:
+    if segment.file is not None:
+        return segment.file.name
+    if segment.url is not None:
+        return segment.url
+    if segment.avatar is not None:
+        return segment.avatar.prompt or segment.avatar.audio.name
+    said = [segment.prompt or "", *(shot.prompt for shot in segment.shots)]
+    return " ".join(part for part in said if part)
+
+
+def _take(prepared: Prepared, key: str, facts: TakeFacts) -> Take:
+    noted = provenance(prepared.project, key, facts.number)
+    root = prepared.project.root
+    path = "" if facts.path is None else facts.path.relative_to(root).as_posix()
+    seed = noted.get("seed")
+    notes = [str(note) for note in noted.get("notes", ())]
+    return Take(
+        link=facts.link,
+        number=facts.number,
+        chosen=facts.chosen,
+        state=facts.state,
+        provider=facts.provider,
+        model=facts.model,
+        cost_usd=facts.cost_usd,
+        made=facts.made,
+        seconds=_seconds(noted),
+        job=str(noted.get("job") or facts.job or ""),
+        seed="" if seed is None else str(seed),
+        notes=tuple([*notes, facts.reason] if facts.reason else notes),
+        path=path,
+    )
+
+
+def _seconds(noted: dict[str, Any]) -> float | None:
+    """Time from asking for a take to having it."""
+    with suppress(KeyError, TypeError, ValueError):
+        asked, done = (datetime.fromisoformat(noted[name]) for name in ("asked", "done"))
+        return max(0.0, (done - asked).total_seconds())
+    return None
+
+
+def cost_of(links: Sequence[Link]) -> Decimal | None:
+    """What takes of some clips have cost together; None where one's price isn't known."""
+    costs = [take.cost_usd for link in links for take in link.takes if take.state == "there"]
+    return None if None in costs else sum((c for c in costs if c is not None), Decimal(0))

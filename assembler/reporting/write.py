@@ -1,0 +1,98 @@
+"""
+The report of a timeline, written to disk.
+
+    report("film.yaml", Path("film-report.html"))
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assembler.assemble.outputs import Records, guard
+from assembler.media.files import publish
+from assembler.planning.project import Project
+from assembler.reporting.gather import gather
+from assembler.reporting.model import Report
+from assembler.reporting.page import page
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A report that was written."""
+
+    path: Path
+    report: Report
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found on the way."""
+        return self.report.notes
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know without asking."""
+        return self.report.missing
+
+    def text(self) -> str:
+        """A line for each file."""
+        megabytes = self.path.stat().st_size / 1e6
+        return f"{self.path} ({megabytes:.1f} MB)"
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        report = self.report
+        worst = sorted(report.seams, key=lambda seam: seam.rank)
+        return {
+            "path": str(self.path),
+            "bytes": self.path.stat().st_size,
+            "state": report.state,
+            "missing": list(report.missing),
+            "frames": report.frames,
+            "seams": [
+                {"seam": s.id, "frame": s.frame, "score": s.score, "grade": s.grade} for s in worst
+            ],
+        }
+
+
+def report(
+    timeline: Path | str,
+    out: Path | str | None = None,
+    *,
+    draft: bool = False,
+    provider: str | None = None,
+    force: bool = False,
+    workers: int | None = None,
+    cancel: threading.Event | None = None,
+) -> Reported:
+    """
+    Write the report of a timeline, of what is on disk: nothing is generated, nothing is paid.
+
+    Args:
+        timeline: The timeline file.
+        out: HTML file to write; ``out/<timeline>-report.html`` beside the timeline by default.
+        draft: Report on the draft.
+        provider: The timeline as generated with this one alone.
+        force: Overwrite files that aren't ours.
+        workers: Work at a time; the number of cores when not given.
+        cancel: Stops the work in order when it is set.
+
+    Raises:
+        AssemblerError: One of its kinds, by stage; nothing is half-written then.
+    """
+    project = Project(Path(timeline).absolute())
+    kind = "draft-report" if draft else "report"
+    path = Path(out).absolute() if out else _beside(project, f"-{kind}.html")
+    records = Records(project.reports)
+    guard([path], records, force=force, inputs=[project.timeline])
+    made = gather(timeline, path, draft=draft, provider=provider, workers=workers, cancel=cancel)
+    with publish(path) as part:
+        part.write_text(page(made), encoding="utf-8")
+    records.write(path, "", {})
+    return Reported(path, made)
+
+
+def _beside(project: Project, ending: str) -> Path:
+    return project.root / "out" / f"{project.timeline.stem}{ending}"

@@ -255,6 +255,13 @@ class Walk:
         write_beside(cut, delivery.path, self.prepared, self.records)
         return made
 
+    def delivered(self, cut: Cut, delivery: Delivery) -> Made | None:
+        """What was delivered, if it is there and nothing has changed."""
+        inserts = self.inserts(cut, delivery)
+        key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline)
+        known = self.records.finished(delivery.path, key)
+        return _made(known) if known else None
+
     def inserts(self, cut: Cut, delivery: Delivery) -> tuple[Insert, ...]:
         """Titles and burnt-in captions with transparency, in the size that is delivered."""
         size = delivered_size(cut.size, delivery.preset)

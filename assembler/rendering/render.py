@@ -14,7 +14,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from assembler.media.ffmpeg import run
 from assembler.media.files import publish, sha256_of
 from assembler.planning.keys import content_key
 from assembler.rendering.encode import SpanJob, span_name
+from assembler.rendering.executor import Processes, Starter, Threads
 from assembler.rendering.join import FORMATS, Part, join
 from assembler.rendering.smart import as_source, encoded_notes, with_whole_heads
 from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
@@ -34,6 +35,9 @@ from assembler.spec.presets import DeliveryPreset
 
 JOIN = 1
 """Version of how spans become a file."""
+
+_MUCH_PIXELS = 300 * 1920 * 1080
+"""About ten seconds of encoding; less isn't worth the start of processes."""
 
 _ENCODER_FRAMES = 90
 """Frames that an encoder with its lookahead and a graph hold at a time, generously."""
@@ -66,6 +70,7 @@ def render(
     inserts: Sequence[Insert] = (),
     captions: Path | None = None,
     workers: int | None = None,
+    executor: Starter | None = None,
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Rendered:
@@ -81,6 +86,7 @@ def render(
         inserts: Titles and captions made in the size of the delivery.
         captions: SubRip file that becomes a track of the film.
         workers: Spans made at a time; None fits cores and memory.
+        executor: Starts what makes them; None takes what suits the work on this machine.
         on_frames: Told how many of `cut.frames` are finished.
         cancel: Stops all work when set.
 
@@ -97,7 +103,9 @@ def render(
     if _unchanged(record, stamp, out):
         found = verify(out, cut, delivery, sound=sound is not None)
         return Rendered(out, cut.frames, len(planned), (), len(planned), False, notes, found)
-    made = make(planned, spans, workers=workers, on_frames=on_frames, cancel=cancel)
+    made = make(
+        planned, spans, workers=workers, executor=executor, on_frames=on_frames, cancel=cancel
+    )
     jobs = [SpanJob(span, spans) for span in planned]
     for job in jobs:
         job.used()
@@ -215,6 +223,7 @@ def make(
     folder: Path,
     *,
     workers: int | None = None,
+    executor: Starter | None = None,
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> tuple[Span, ...]:
@@ -226,7 +235,8 @@ def make(
     total = sum(span.length for span in planned)
     progress = _Progress(total - sum(job.span.length for job in missing), on_frames)
     if missing:
-        _run_all(missing, workers or fitting_workers(missing[0].span.form), progress, cancel)
+        workers = workers or fitting_workers(missing[0].span.form)
+        _run_all(missing, workers, executor or starter_for(missing, workers), progress, cancel)
     return tuple(job.span for job in missing)
 
 
@@ -243,16 +253,15 @@ def _sweep(folder: Path) -> None:
 def _run_all(
     jobs: Sequence[SpanJob],
     workers: int,
+    start: Starter,
     progress: _Progress,
     cancel: threading.Event | None,
 ) -> None:
     """Run the longest first; the first failure stops all."""
     stop = _Stop(cancel)
-    ordered = sorted(jobs, key=lambda job: -job.span.length)
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="span") as pool:
-        futures: list[Future[Path]] = [
-            pool.submit(_run_twice, job, progress.of(job), stop) for job in ordered
-        ]
+    with start(workers, stop) as executor:
+        ordered = sorted(jobs, key=lambda job: -job.span.length)
+        futures = [executor.submit(job, progress.of(job)) for job in ordered]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
@@ -264,14 +273,12 @@ def _run_all(
             raise
 
 
-def _run_twice(job: SpanJob, report: Callable[[int], None], stop: threading.Event) -> Path:
-    """Run a job, and once more if its encoder was killed from outside (memory, a restart)."""
-    try:
-        return job.run(report, stop)
-    except RenderError as exc:
-        if stop.is_set() or not re.match(r"ffmpeg ended with -\d", exc.what):
-            raise
-        return job.run(report, stop)
+def starter_for(jobs: Sequence[SpanJob], workers: int) -> Starter:
+    """Processes where the work is worth starting them, threads else."""
+    width, height = jobs[0].span.form.size
+    pixels = width * height * sum(job.span.length for job in jobs)
+    several = min(workers, len(jobs)) > 1
+    return Processes if several and pixels > _MUCH_PIXELS else Threads
 
 
 class _Stop(threading.Event):

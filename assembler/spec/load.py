@@ -9,10 +9,12 @@ A timeline file read, checked and placed: all its problems at once, each with fi
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -55,17 +57,22 @@ def load_timeline(path: Path | str) -> Timeline:
     return load(path).timeline
 
 
-def load(path: Path | str) -> Loaded:
+def load(path: Path | str, instead: Mapping[Path, bytes] = MappingProxyType({})) -> Loaded:
     """
     The timeline of a YAML file, with the places of its values.
+
+    Args:
+        path: The file.
+        instead: What to read in the place of files on disk, by absolute path: a change that isn't
+            written yet.
 
     Raises:
         SpecError: With every problem of the file and of those that it includes.
     """
     full = Path(path).absolute()
-    root = read(Source(os.fspath(path), full))
+    root = read(Source(os.fspath(path), full), instead)
     project = ProjectFolder(full.parent.resolve(), full.resolve())
-    whole = assemble(root, project)
+    whole = assemble(root, project, instead)
     timeline, draft = _validated(whole, full)
     problems = whole.problems + check(replace(draft, closed=whole.whole))
     if problems or timeline is None:

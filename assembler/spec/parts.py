@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from assembler.errors import Problem, SpecError
@@ -55,14 +56,17 @@ class Assembled:
     """Whether every part could be read; if not, what it would have brought is unknown."""
 
 
-def assemble(root: Node, project: ProjectFolder) -> Assembled:
-    """The timeline of *root* with its parts and variables put in."""
-    return _Assembler(project).whole(root)
+def assemble(
+    root: Node, project: ProjectFolder, instead: Mapping[Path, bytes] = MappingProxyType({})
+) -> Assembled:
+    """The timeline of *root*, parts and variables put in; *instead* holds texts of some files."""
+    return _Assembler(project, instead).whole(root)
 
 
 class _Assembler:
-    def __init__(self, project: ProjectFolder) -> None:
+    def __init__(self, project: ProjectFolder, instead: Mapping[Path, bytes]) -> None:
         self.project = project
+        self.instead = instead
         self.folder = Path()
         self.problems: list[Problem] = []
         self.parsed: dict[Path, Node] = {}
@@ -202,7 +206,7 @@ class _Assembler:
             return self.parsed[path]
         beside = self.folder / self._name(path)
         try:
-            part = read(Source(beside.as_posix(), path))
+            part = read(Source(beside.as_posix(), path), self.instead)
         except SpecError as exc:
             self._note(*exc.problems)
             return None

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -89,14 +90,14 @@ class Node:
         return self.items.get(step) if self.items else None
 
 
-def read(source: Source) -> Node:
+def read(source: Source, instead: Mapping[Path, bytes] = MappingProxyType({})) -> Node:
     """
-    Tree of the YAML file at the source's path.
+    Tree of the YAML file at the source's path, or of what would stand there *instead*.
 
     Raises:
         SpecError: If it can't be read, is too large, or is no YAML that we take.
     """
-    return parse(source, _bytes(source))
+    return parse(source, instead.get(source.path) or _bytes(source))
 
 
 def parse(source: Source, data: bytes) -> Node:

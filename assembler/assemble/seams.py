@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assembler.assemble.sights import keep_sight, known_sight, sight_file
 from assembler.cut.pieces import HandoffSides
 from assembler.errors import MatchError
 from assembler.match import engine
@@ -30,6 +32,7 @@ from assembler.match.decision import (
 from assembler.match.features import fitted as fitted_size
 from assembler.match.features import resized
 from assembler.match.grade import COLOUR_PX
+from assembler.match.sight import Sight, sight
 from assembler.media.conform import video_of
 from assembler.media.files import publish
 from assembler.media.frames import fit_within, read_frames
@@ -127,11 +130,13 @@ def decide_all(
     rate: Fraction,
     cache: Path,
     workers: int,
+    sights: bool = False,
     on_done: Callable[[], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Decided:
     """
-    Decisions about all seams; decided ones are read from *cache*.
+    Decisions about all seams; decided ones are read from *cache*. With *sights*, what there is to
+    see at those that are decided now is kept beside them.
 
     Seams of one chain are decided in order, because a clip is matched to the one before as that one
     will be shown: corrected to the chain's first clip. Chains run in parallel.
@@ -145,7 +150,8 @@ def decide_all(
             if cancel and cancel.is_set():
                 raise MatchError("stopped while matching seams")
             began = time.monotonic()
-            made.append(_cached(seam, made[-1] if made else None, size, rate, cache / "seams"))
+            last = made[-1] if made else None
+            made.append(_cached(seam, last, size, rate, cache / "seams", sights=sights))
             took[seam.id] = time.monotonic() - began
             if on_done:
                 on_done()
@@ -172,16 +178,47 @@ def _cached(
     size: tuple[int, int],
     rate: Fraction,
     folder: Path,
+    *,
+    sights: bool,
 ) -> SeamDecision:
     path = folder / f"{_key(seam, before, size, rate)}.json"
     try:
         found = decision_from_json(json.loads(path.read_text(encoding="utf-8")))
         return replace(found, seam=seam.id)
     except (OSError, ValueError, KeyError, TypeError):  # absent or damaged: decided anew
-        decision = decide(seam, before, size=size, rate=rate)
+        read = _sides(seam, before, size, rate)
+        decision = _decided(seam, read, rate)
+    if sights:
+        keep_sight(sight_file(path), _seen(seam, read, decision))
     with publish(path) as part:
         part.write_text(json.dumps(decision_to_json(decision)), encoding="utf-8")
     return decision
+
+
+def sights_of(
+    seams: Sequence[Seam],
+    decisions: Mapping[str, SeamDecision],
+    *,
+    size: tuple[int, int],
+    rate: Fraction,
+    cache: Path,
+    workers: int,
+) -> dict[str, Mapping[str, Any]]:
+    """What there is to see at decided seams, by id; as `sights.known_sight` reads it."""
+
+    def seen(seam: Seam) -> Mapping[str, Any]:
+        before = earlier.get(seam.id)
+        path = sight_file(cache / "seams" / f"{_key(seam, before, size, rate)}.json")
+        known = known_sight(path)
+        if known is None:  # decided by an older version
+            read = _sides(seam, before, size, rate)
+            keep_sight(path, _seen(seam, read, decisions[seam.id]))
+            known = known_sight(path)
+        return known or {}
+
+    earlier = {two.id: decisions[one.id] for run in _chains(seams) for one, two in pairwise(run)}
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return dict(zip((seam.id for seam in seams), pool.map(seen, seams), strict=True))
 
 
 def _key(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction) -> str:
@@ -210,15 +247,18 @@ def decide(
         size: Of the canvas.
         rate: Of the programme.
     """
-    tail, head, anchor = _sides(seam, before, size, rate)
+    return _decided(seam, _sides(seam, before, size, rate), rate)
+
+
+def _decided(seam: Seam, read: _Read, rate: Fraction) -> SeamDecision:
     found = engine.decide(
-        tail,
-        head,
+        read.tail,
+        read.head,
         a_frames=seam.a.stop,
         rate=rate,
         preset=seam.preset,
         override=seam.override,
-        anchor=anchor,
+        anchor=read.anchor,
     )
     first = seam.b.first
     return replace(
@@ -229,18 +269,29 @@ def decide(
     )
 
 
+def _seen(seam: Seam, read: _Read, decision: SeamDecision) -> Sight:
+    return sight(read.tail, read.head, decision, a_frames=seam.a.stop, first=seam.b.first)
+
+
 def sides(
     seam: Seam, before: SeamDecision | None, *, size: tuple[int, int], rate: Fraction
 ) -> tuple[Frames, Frames]:
     """A's last and B's first frames, laid on the canvas at analysis size."""
-    tail, head, _ = _sides(seam, before, size, rate)
-    return tail, head
+    read = _sides(seam, before, size, rate)
+    return read.tail, read.head
 
 
-def _sides(
-    seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction
-) -> tuple[Frames, Frames, Frames | None]:
-    """`sides`, and A's last frames once more in the look of the chain's first link."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Both sides of a seam."""
+
+    tail: Frames
+    head: Frames
+    anchor: Frames | None
+    """The tail in the look of the chain's first link."""
+
+
+def _sides(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction) -> _Read:
     small = engine.analysis_size(size)
     a, b = seam.a, seam.b
     tail_from = max(a.first, a.stop - engine.TAIL_FRAMES)
@@ -254,7 +305,7 @@ def _sides(
         used = tail_from - before.start_from
         for n, frame in enumerate(tail):
             tail[n] = corrected(frame, before.correction, max(0, used + n))
-    return tail, head, anchor
+    return _Read(tail, head, anchor)
 
 
 def _coloured(frames: Frames, matrix: ColourMatrix) -> Frames:

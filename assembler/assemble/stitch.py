@@ -106,6 +106,7 @@ def stitch(
         film = make(
             prepared,
             force=True,
+            sights=False,
             workers=workers,
             progress=progress,
             cancel=cancel,

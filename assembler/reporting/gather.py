@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
+from assembler.assemble.seams import seam_of, sights_of
 from assembler.assemble.walk import Made, Walk, begin
 from assembler.checking.model import known_check
 from assembler.cut.build import handoffs
@@ -30,7 +31,7 @@ from assembler.reporting.blocks import lanes_of, marks_of
 from assembler.reporting.chains import chains_of
 from assembler.reporting.links import links_of, planned_links, segments_of
 from assembler.reporting.money import models_of, money_of, reuse_of
-from assembler.reporting.pictures import first_pictures
+from assembler.reporting.pictures import first_pictures, sight_of
 from assembler.reporting.seams import joins_of, planned_joins, seams_of
 from assembler.reporting.sound import mix_of
 from assembler.spec.load import load
@@ -129,7 +130,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
     first, film = prepared.deliveries[0], resolved.films[0]
     pictures = first_pictures(cut, run.workers)
     links = links_of(prepared, cut, pictures)
-    seams = seams_of(prepared, cut, resolved.decisions, resolved.sides, {})
+    seams = seams_of(prepared, cut, resolved.decisions, resolved.sides, _sights(run, resolved))
     return replace(
         _common(prepared, links),
         state="delivered" if film else "decided",
@@ -151,6 +152,23 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
         check=known_check(prepared.project.reports, first.path) if film else None,
         notes=tuple(dict.fromkeys([*cut.notes, *run.notes])),
     )
+
+
+def _sights(run: Walk, resolved: Resolved) -> dict[str, model.Sight]:
+    prepared = run.prepared
+    canvas = prepared.loaded.timeline.canvas
+    seams = [
+        seam_of(both, prepared.seam_preset(both.b.id, both.b.segment)) for both in resolved.sides
+    ]
+    seen = sights_of(
+        seams,
+        resolved.decisions,
+        size=canvas.size,
+        rate=canvas.rate,
+        cache=prepared.project.cache,
+        workers=run.workers,
+    )
+    return {seam.id: sight_of(seen[seam.id], seam.a.id, seam.b.id) for seam in seams}
 
 
 def _planned(prepared: Prepared, waiting: Sequence[str]) -> model.Report:

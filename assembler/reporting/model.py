@@ -187,14 +187,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture near a join."""
+    """A frame near a join."""
 
     picture: Picture
-    side: Literal["a", "b"]
+    clip: str
+    after: bool
+    """Whether it is of the clip after the join."""
     number: int
     """Of its clip's frames."""
-    offset: int
-    """0 is the first frame after the join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,12 @@ class Curve:
 class Sight:
     """How a seam looks: as the clips came, and as they are joined."""
 
+    last: Frame
+    """The last one shown before the join; larger than the others."""
+    first: Frame
+    """The first one after it, as it is joined."""
+    first_came: Frame | None
+    """The same as it came; None where nothing is done to it."""
     came: tuple[Frame, ...]
     joined: tuple[Frame, ...]
     colour_came: Curve

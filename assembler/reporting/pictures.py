@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from assembler.assemble.sights import picture_data
 from assembler.cut.model import Clip, Cut
 from assembler.errors import MediaError
 from assembler.media.frames import read_frames
-from assembler.reporting.model import Picture
-
-Floats = NDArray[np.float32]
+from assembler.reporting.model import Curve, Frame, Picture, Sight
 
 THUMB_PX = 192
 """Longer side of the picture of a clip."""
 QUALITY = 68
-
-
-def picture_of(rgb: Floats, alt: str, quality: int = QUALITY) -> Picture:
-    """*rgb*, float32 encoded R'G'B' in [0, 1], (h, w, 3), as WebP."""
-    codes = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
-    bgr = np.ascontiguousarray(codes[..., ::-1])
-    _, data = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])
-    src = "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-    return Picture(src, rgb.shape[1], rgb.shape[0], alt)
 
 
 def first_pictures(cut: Cut, workers: int) -> dict[str, Picture]:
@@ -51,4 +38,45 @@ def _first(clip: Clip, cut: Cut) -> Picture | None:
         rgb = next(frames, None)
     except MediaError:
         return None
-    return None if rgb is None else picture_of(rgb, f"First frame of {clip.id}")
+    return (
+        None
+        if rgb is None
+        else Picture(**picture_data(rgb, QUALITY), alt=f"First frame of {clip.id}")
+    )
+
+
+def sight_of(seen: Mapping[str, Any], before: str, after: str) -> Sight:
+    """
+    What there is to see at a seam.
+
+    Args:
+        seen: As `assemble.sights.known_sight` reads it.
+        before: Id of the clip before it.
+        after: Id of the clip after it.
+    """
+    ids = {"a": before, "b": after}
+    came, joined = seen["colour"]
+    motion_came, motion_joined = seen["motion"]
+    first_came = seen["first_came"]
+    return Sight(
+        last=_frame(seen["last"], ids),
+        first=_frame(seen["first"], ids, "as joined"),
+        first_came=first_came and _frame(first_came, ids, "as it came"),
+        came=tuple(_frame(one, ids) for one in seen["came"]),
+        joined=tuple(_frame(one, ids, "as joined") for one in seen["joined"]),
+        colour_came=_curve(came),
+        colour_joined=_curve(joined),
+        motion_came=_curve(motion_came),
+        motion_joined=_curve(motion_joined),
+    )
+
+
+def _frame(one: Mapping[str, Any], ids: Mapping[str, str], how: str = "") -> Frame:
+    clip, after = ids[one["side"]], one["side"] == "b"
+    alt = f"{clip}, frame {one['number']}" + (f", {how}" if how and after else "")
+    picture = Picture(one["src"], one["width"], one["height"], alt)
+    return Frame(picture, clip, after, one["number"])
+
+
+def _curve(drawn: Mapping[str, Any]) -> Curve:
+    return Curve(tuple(drawn["values"]), drawn["join"])

@@ -201,12 +201,16 @@ def make(
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Film:
-    """The same, from a timeline that is prepared already."""
+    """
+    The same, from a timeline that is prepared already; *sights* are pictures of seams for the
+    report.
+    """
     began = time.monotonic()
     _refuse_code(prepared, allow_code)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.wait_s = wait_s
-    guard(_written(prepared), run.records, force=force, inputs=_read(prepared))
+    run.sights = sights
+    guard(_written(prepared, part), run.records, force=force, inputs=_read(prepared))
     agreed(prepared.plan, confirm)
     run.may_pay = True
     run.announce()
@@ -216,6 +220,7 @@ def make(
         outputs=tuple(outputs),
         cut=cuts[0],
         seams=cuts[0].seams,
+    sights: bool = True,
         seam_s=decided.took_s,
         links=len(prepared.plan.steps),
         generated=sum(step.state != "done" for step in prepared.plan.steps),

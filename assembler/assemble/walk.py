@@ -96,6 +96,8 @@ class Walk:
     may_pay: bool = False
     """Whether clips that cost money are made: only where the user could say no."""
     wanted: Sequence[Wanted] = ()
+    sights: bool = True
+    """Whether pictures of seams are kept for the report."""
     """Mixes of all deliveries."""
 
     def announce(self, *, clips_only: bool = False) -> None:
@@ -179,6 +181,7 @@ class Walk:
         )
         self.progress.finish("match")
         return decided
+            sights=self.sights,
 
     def sync(self, takes: Mapping[str, Take]) -> None:
         """Find avatar clips in their recordings."""

@@ -63,8 +63,8 @@ class Kills:
     starts: int = 0
     made_again: int = 0
     """Spans that were finished before a kill and had to be made once more."""
-    worst_in_flight: int = 0
-    """Most spans begun and lost by one kill."""
+    half_written: int = 0
+    """Most spans that one start has left half-written."""
     films: int = 0
     differing: int = 0
     """Frames that aren't those of the undisturbed film."""
@@ -131,7 +131,7 @@ def disturb(
             after = finished(cut, folder / "spans")
             to.made_again += len(before - after)
             left = [p for p in (folder / "spans").glob(".*.part*") if p.suffix != ".json"]
-            to.worst_in_flight = max(to.worst_in_flight, len(left))
+            to.half_written = max(to.half_written, len(left))
             if child.returncode == 0:
                 to.made_again += len(before) - min(len(before), int(said.split()[1]))
                 to.films += 1

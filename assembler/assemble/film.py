@@ -13,6 +13,7 @@ from typing import Any, Literal
 from assembler.assemble.beside import beside
 from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
 from assembler.assemble.outputs import guard
+from assembler.assemble.part import Part, asked
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import seam_data
@@ -86,6 +87,9 @@ def render(
     timeline: Path | str,
     *,
     draft: bool = False,
+    start: str | None = None,
+    stop: str | None = None,
+    only: str | None = None,
     provider: str | None = None,
     budget_usd: Decimal | None = None,
     force: bool = False,
@@ -100,9 +104,14 @@ def render(
     """
     Make the film: only what isn't there yet is generated, matched, mixed and rendered.
 
+    A part of it goes into a file of its own, with the sound that it has in the whole.
+
     Args:
         timeline: The timeline file.
         draft: Animatic clips at half size, for nothing.
+        start: Where the part that is rendered begins: ``dawn``, ``dawn+1.5s``, ``2s``, ``48f``.
+        stop: Where it ends.
+        only: A segment or clip that is rendered alone.
         provider: Generate everything with this one.
         budget_usd: The most that generation may cost; the timeline's own budget holds too.
         force: Overwrite files that aren't ours.
@@ -118,9 +127,11 @@ def render(
     Raises:
         AssemblerError: One of its kinds, by stage; nothing is half-written then.
     """
+    part = asked(start=start, stop=stop, only=only)
     prepared, _ = ready(timeline, draft=draft, provider=provider, keep_later=keep_later)
     return make(
         prepared,
+        part=part,
         force=force,
         budget_usd=budget_usd,
         allow_code=allow_code,
@@ -159,6 +170,9 @@ def explain(
     timeline: Path | str,
     *,
     draft: bool = False,
+    start: str | None = None,
+    stop: str | None = None,
+    only: str | None = None,
     provider: str | None = None,
     allow_code: bool = False,
     cancel: threading.Event | None = None,
@@ -169,9 +183,11 @@ def explain(
     Raises:
         UsageError: If links have to be generated first.
     """
+    part = asked(start=start, stop=stop, only=only)
     loaded = load(timeline)
     project = Project(loaded.timeline.path)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
+    prepared = _parted(prepared, part)
     waiting = [step.link.id for step in prepared.plan.steps if step.state != "done"]
     if waiting:
         raise UsageError(
@@ -184,7 +200,9 @@ def explain(
     cuts, _ = run.cuts()
     found = []
     for cut, delivery in zip(cuts, prepared.deliveries, strict=True):
-        states = explain_spans(cut, delivery.preset, project.spans, run.inserts(cut, delivery))
+        frames = part.frames(cut) if part else None
+        inserts = run.inserts(cut, delivery)
+        states = explain_spans(cut, delivery.preset, project.spans, inserts, frames)
         found.append((delivery.path, states))
     return Explained(tuple(found))
 
@@ -192,11 +210,13 @@ def explain(
 def make(
     prepared: Prepared,
     *,
+    part: Part | None = None,
     budget_usd: Decimal | None = None,
     force: bool = False,
     allow_code: bool = False,
     wait_s: float | None = None,
     confirm: Confirm | None = None,
+    sights: bool = True,
     workers: int | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -207,7 +227,9 @@ def make(
     """
     began = time.monotonic()
     _refuse_code(prepared, allow_code)
+    prepared = _parted(prepared, part)
     run = begin(prepared, workers, progress, cancel, budget_usd)
+    run.part = part
     run.wait_s = wait_s
     run.sights = sights
     guard(_written(prepared, part), run.records, force=force, inputs=_read(prepared))
@@ -220,7 +242,6 @@ def make(
         outputs=tuple(outputs),
         cut=cuts[0],
         seams=cuts[0].seams,
-    sights: bool = True,
         seam_s=decided.took_s,
         links=len(prepared.plan.steps),
         generated=sum(step.state != "done" for step in prepared.plan.steps),
@@ -323,11 +344,20 @@ def mix(
     return MixedFilm(report, tuple(dict.fromkeys([*cut.notes, *run.notes, *report.notes])))
 
 
-def _written(prepared: Prepared) -> Iterator[Path]:
+def _parted(prepared: Prepared, part: Part | None) -> Prepared:
+    """Deliveries of a part have names of their own."""
+    if part is None:
+        return prepared
+    named = (replace(one, path=part.path(one.path)) for one in prepared.deliveries)
+    return replace(prepared, deliveries=tuple(named))
+
+
+def _written(prepared: Prepared, part: Part | None) -> Iterator[Path]:
     """Every file that a run writes for the user."""
     for delivery in prepared.deliveries:
         yield delivery.path
-        yield from beside(delivery.path, prepared.loaded.timeline)
+        if part is None:
+            yield from beside(delivery.path, prepared.loaded.timeline)
 
 
 def _read(prepared: Prepared) -> Iterator[Path]:

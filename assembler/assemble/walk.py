@@ -13,12 +13,14 @@ from typing import Any
 from assembler.assemble.beside import beside_key, caption_track, write_beside
 from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records
+from assembler.assemble.part import Part
 from assembler.assemble.prepare import Delivery, Prepared
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import Decided, decide_all, seam_of
 from assembler.assemble.sound import Wanted, mixed
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
+from assembler.cut.part import part_of
 from assembler.cut.sound import Master
 from assembler.errors import UsageError
 from assembler.generation.base import Take
@@ -34,8 +36,9 @@ from assembler.planning.model import Plan
 from assembler.rendering.render import render as render_cut
 from assembler.rendering.spans import delivered_size, spans_of
 from assembler.spec.model import Budget, Timeline
+from assembler.timebase import FrameRange
 
-LOCAL = frozenset({"animatic", "comfyui", "manual"})
+LOCAL = frozenset({"animatic", "manual"})
 """Providers that are paid nothing through us."""
 
 COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
@@ -93,12 +96,14 @@ class Walk:
     """Recordings that are heard instead of clips' own sound, by link."""
     wait_s: float | None = None
     """How long to wait for one generated clip; None leaves it to `generate`."""
+    sights: bool = True
+    """Whether pictures of seams are kept for the report."""
     may_pay: bool = False
     """Whether clips that cost money are made: only where the user could say no."""
     wanted: Sequence[Wanted] = ()
-    sights: bool = True
-    """Whether pictures of seams are kept for the report."""
     """Mixes of all deliveries."""
+    part: Part | None = None
+    """What is rendered of the programme; None for all."""
 
     def announce(self, *, clips_only: bool = False) -> None:
         """How much work each stage will be, in programme frames."""
@@ -176,12 +181,12 @@ class Walk:
             rate=canvas.rate,
             cache=self.prepared.project.cache,
             workers=self.workers,
+            sights=self.sights,
             on_done=lambda: self.progress.advance("match", COST["match"]),
             cancel=self.cancel,
         )
         self.progress.finish("match")
         return decided
-            sights=self.sights,
 
     def sync(self, takes: Mapping[str, Take]) -> None:
         """Find avatar clips in their recordings."""
@@ -214,11 +219,13 @@ class Walk:
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""
         inserts = self.inserts(cut, delivery)
-        key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline)
+        part = self.part.frames(cut) if self.part else None
+        shown = part_of(cut, part) if part else cut
+        key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline, part)
         known = self.records.finished(delivery.path, key)
         if known:
             self.progress.advance("mix", COST["mix"] * cut.frames)
-            self.progress.advance("render", COST["render"] * cut.frames)
+            self.progress.advance("render", COST["render"] * shown.frames)
             return replace(_made(known), path=delivery.path, rendered=0, up_to_date=True)
         sound = mixed(
             Wanted(cut, delivery.mix, delivery.preset.audio),
@@ -236,7 +243,8 @@ class Walk:
             sound=sound.path,
             spans=self.prepared.project.spans,
             inserts=inserts,
-            captions=caption_track(cut, self.prepared.project.cache / "layers"),
+            captions=caption_track(shown, self.prepared.project.cache / "layers"),
+            part=part,
             workers=self.workers,
             on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
             cancel=self.cancel,
@@ -255,7 +263,8 @@ class Walk:
             up_to_date=False,
         )
         self.records.write(delivery.path, key, asdict(made))
-        write_beside(cut, delivery.path, self.prepared, self.records)
+        if part is None:
+            write_beside(cut, delivery.path, self.prepared, self.records)
         return made
 
     def delivered(self, cut: Cut, delivery: Delivery) -> Made | None:
@@ -317,12 +326,17 @@ def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
 
 
 def _delivery_key(
-    cut: Cut, delivery: Delivery, inserts: Sequence[Insert], timeline: Timeline
+    cut: Cut,
+    delivery: Delivery,
+    inserts: Sequence[Insert],
+    timeline: Timeline,
+    part: FrameRange | None = None,
 ) -> str:
     return content_key(
         beside=beside_key(cut, timeline),
         inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
-        cut=[span.key for span in spans_of(cut, delivery.preset)],
+        cut=[span.key for span in spans_of(cut, delivery.preset, part=part)],
+        **({"part": part} if part else {}),
         sound=mix_key(cut, delivery.mix),
         preset=delivery.preset.model_dump(mode="json"),
         title=cut.title,

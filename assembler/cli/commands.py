@@ -60,6 +60,11 @@ def plan(
 def render(
     timeline: Timeline,
     draft: Draft = False,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Render from here: an id, id+1.5s, 2s, 48f.")
+    ] = None,
+    stop: Annotated[str | None, typer.Option("--to", help="Render to here.")] = None,
+    only: Annotated[str | None, typer.Option(help="Render this segment or clip alone.")] = None,
     provider: ProviderName = None,
     budget: BudgetUsd = None,
     explain: Annotated[
@@ -84,7 +89,14 @@ def render(
         from assembler.assemble.film import explain as explained
 
         found = explained(
-            timeline, draft=draft, provider=provider, allow_code=allow_code, cancel=CANCEL
+            timeline,
+            draft=draft,
+            start=start,
+            stop=stop,
+            only=only,
+            provider=provider,
+            allow_code=allow_code,
+            cancel=CANCEL,
         )
         output.result(Style(json, quiet), found.text(), found.data())
         return
@@ -95,6 +107,9 @@ def render(
         made = work(
             timeline,
             draft=draft,
+            start=start,
+            stop=stop,
+            only=only,
             provider=provider,
             budget_usd=dollars(budget),
             keep_later=keep_later,

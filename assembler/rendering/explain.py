@@ -17,6 +17,7 @@ from assembler.rendering.encode import SpanJob
 from assembler.rendering.smart import as_source
 from assembler.rendering.spans import Passage, Shot, Span, spans_of
 from assembler.spec.presets import DeliveryPreset
+from assembler.timebase import FrameRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,14 @@ class SpanState:
 
 
 def explain(
-    cut: Cut, delivery: DeliveryPreset, spans: Path, inserts: Sequence[Insert] = ()
+    cut: Cut,
+    delivery: DeliveryPreset,
+    spans: Path,
+    inserts: Sequence[Insert] = (),
+    part: FrameRange | None = None,
 ) -> tuple[SpanState, ...]:
     """States of all spans, in order; arguments are those of `render`."""
-    planned = spans_of(cut, as_source(cut, delivery), inserts)
+    planned = spans_of(cut, as_source(cut, delivery), inserts, part)
     return tuple(_state(span, SpanJob(span, spans)) for span in planned)
 
 

@@ -197,12 +197,13 @@ class _Builder:
         """
         deep = _deep(self.work)
         sides = [self.padded(shot, deep) for shot in (passage.before, passage.after)]
-        steps = passage.frames + 1
+        steps = passage.before.frames + 1
         if passage.name in DIPS:
             mixed = self.through(sides, passage.colour or DIPS[passage.name], steps, deep)
         else:
             mixed = self.faded(sides[0], sides[1], XFADES[passage.name], 0, steps)
-        mixed = mixed.filter("trim", start_frame=1, end_frame=steps)
+        first, stop = passage.shown or (0, steps - 1)
+        mixed = mixed.filter("trim", start_frame=1 + first, end_frame=1 + stop)
         return counted(self.shallow(mixed, deep), self.form.rate)
 
     def padded(self, shot: Shot, deep: str) -> Node:

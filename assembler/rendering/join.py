@@ -20,7 +20,7 @@ from assembler.cut.model import Cut
 from assembler.errors import RenderError
 from assembler.rendering.headers import parameter_sets
 from assembler.spec.presets import AudioCodec, DeliveryPreset
-from assembler.timebase import samples_at
+from assembler.timebase import round_half_up, samples_at
 
 if TYPE_CHECKING:
     import av
@@ -50,6 +50,7 @@ def join(
     cut: Cut,
     delivery: DeliveryPreset,
     captions: Path | None = None,
+    begins: Fraction = Fraction(0),
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> None:
@@ -63,6 +64,7 @@ def join(
         cut: Its rate, length and title.
         delivery: Container and sound codec.
         captions: A file with one track of captions in a form that the container takes.
+        begins: Seconds of *sound* at which *cut* begins, where it is a part of a programme.
         on_frames: Told how many frames are written.
         cancel: Ends the work when set.
 
@@ -82,7 +84,9 @@ def join(
         tag = _REPEATING.get(picture.codec_context.name) if repeated else delivery.video.tag
         if tag and delivery.container in ("mp4", "mov"):
             picture.codec_context.codec_tag = tag
-        voice = _Sound(container, sound, cut, delivery.audio) if sound is not None else None
+        voice = None
+        if sound is not None:
+            voice = _Sound(container, sound, cut, delivery.audio, begins)
         tracks = [_picture_packets(parts, picture, cut.rate, repeated=repeated)]
         if voice is not None:
             tracks.append(voice.packets())
@@ -215,8 +219,16 @@ def _frame(pts: int | None, time_base: Fraction, rate: Fraction, path: Path) -> 
 class _Sound:
     """The programme's sound, encoded as it is asked for."""
 
-    def __init__(self, container: OutputContainer, path: Path, cut: Cut, codec: AudioCodec) -> None:
+    def __init__(
+        self,
+        container: OutputContainer,
+        path: Path,
+        cut: Cut,
+        codec: AudioCodec,
+        begins: Fraction,
+    ) -> None:
         self.path = path
+        self.begins = begins
         self.hz = codec.rate or cut.hz
         self.samples = samples_at(cut.frames, cut.rate, self.hz)
         options = {key: str(value) for key, value in codec.options.items()}
@@ -266,13 +278,33 @@ class _Sound:
         context: Any = self.stream.codec_context
         resampler = av.AudioResampler(format=context.format, layout=context.layout, rate=self.hz)
         with av.open(str(self.path)) as container:
-            for frame in container.decode(audio=0):
+            for frame in _decoded_from(container, self.begins):
                 for out in resampler.resample(frame):
                     out.pts = None
                     yield out
         for out in resampler.resample(None):
             out.pts = None
             yield out
+
+
+def _decoded_from(container: Any, begins: Fraction) -> Iterator[Any]:
+    """Frames of a WAV from so many seconds on, to the sample."""
+    import av
+
+    stream = container.streams.audio[0]
+    first = round_half_up(begins * stream.rate)
+    if first:
+        container.seek(first, stream=stream)
+    for frame in container.decode(stream):
+        late = first - round(frame.pts * frame.time_base * stream.rate)
+        if late <= 0:
+            yield frame
+        elif late < frame.samples:
+            width = 1 if frame.format.is_planar else frame.layout.nb_channels
+            rest = frame.to_ndarray()[:, late * width :]
+            cut = av.AudioFrame.from_ndarray(rest.copy(), frame.format.name, frame.layout)
+            cut.rate = stream.rate
+            yield cut
 
 
 def _placed(frame: Any, at: int, hz: int) -> Any:

@@ -16,10 +16,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from assembler.cut.model import Clip, Cut, Insert
+from assembler.cut.part import part_of
 from assembler.errors import RenderError
 from assembler.media.conform import notes as conform_notes
 from assembler.media.ffmpeg import run
@@ -32,6 +34,7 @@ from assembler.rendering.smart import as_source, encoded_notes, with_whole_heads
 from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
 from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
+from assembler.timebase import FrameRange
 
 JOIN = 1
 """Version of how spans become a file."""
@@ -69,6 +72,7 @@ def render(
     spans: Path,
     inserts: Sequence[Insert] = (),
     captions: Path | None = None,
+    part: FrameRange | None = None,
     workers: int | None = None,
     executor: Starter | None = None,
     on_frames: Callable[[int], None] | None = None,
@@ -84,7 +88,8 @@ def render(
         sound: The mixed programme sound as WAV; None makes a silent film.
         spans: Folder of spans that are kept.
         inserts: Titles and captions made in the size of the delivery.
-        captions: SubRip file that becomes a track of the film.
+        captions: SubRip file that becomes a track of the film, in its time.
+        part: Frames of the programme that the file shows; None for all.
         workers: Spans made at a time; None fits cores and memory.
         executor: Starts what makes them; None takes what suits the work on this machine.
         on_frames: Told how many of `cut.frames` are finished.
@@ -96,13 +101,15 @@ def render(
     if not cut.clips:
         raise RenderError("the programme has no clips", cut.title, "add a segment.")
     delivery = as_source(cut, delivery)
-    planned = spans_of(cut, delivery, inserts)
-    stamp = _stamp(planned, sound, cut, delivery, captions)
+    planned = spans_of(cut, delivery, inserts, part)
+    shown = part_of(cut, part) if part else cut
+    begins = part.start / cut.rate if part else Fraction(0)
+    stamp = _stamp(planned, sound, shown, delivery, captions, begins)
     record = spans / f"final-{content_key(path=out.absolute())}.json"
-    notes = conversions(cut, delivery)
+    notes = conversions(shown, delivery)
     if _unchanged(record, stamp, out):
-        found = verify(out, cut, delivery, sound=sound is not None)
-        return Rendered(out, cut.frames, len(planned), (), len(planned), False, notes, found)
+        found = verify(out, shown, delivery, sound=sound is not None)
+        return Rendered(out, shown.frames, len(planned), (), len(planned), False, notes, found)
     made = make(
         planned, spans, workers=workers, executor=executor, on_frames=on_frames, cancel=cancel
     )
@@ -110,15 +117,18 @@ def render(
     for job in jobs:
         job.used()
     parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
-    with publish(out) as part, caption_track(captions, delivery) as words:
-        join(parts, sound, part, cut=cut, delivery=delivery, captions=words, cancel=cancel)
-        verify(part, cut, delivery, sound=sound is not None)
+    with publish(out) as new, caption_track(captions, delivery) as words:
+        join(
+            parts, sound, new, cut=shown, delivery=delivery, captions=words, begins=begins,
+            cancel=cancel,
+        )  # fmt: skip
+        found = verify(new, shown, delivery, sound=sound is not None)
     _remember(record, stamp, out)
     notes += tuple(dict.fromkeys(note for job in jobs if (note := job.note())))
-    found = verify(out, cut, delivery, sound=sound is not None)
     names = tuple(span_name(span) for span in made)
+    reused = len(planned) - len(made)
     return Rendered(
-        out, cut.frames, len(planned), names, len(planned) - len(made), True, notes, found
+        out, shown.frames, len(planned), names, reused, True, notes, replace(found, path=out)
     )
 
 
@@ -180,12 +190,13 @@ def _stamp(
     cut: Cut,
     delivery: DeliveryPreset,
     captions: Path | None,
+    begins: Fraction,
 ) -> str:
     """Key of everything that decides the final file."""
     heard = None
     if sound is not None:
         stat = sound.stat()
-        heard = [sound.absolute(), stat.st_size, stat.st_mtime_ns]
+        heard = [sound.absolute(), stat.st_size, stat.st_mtime_ns, begins]
     return content_key(
         stage=JOIN,
         spans=[span.key for span in planned],

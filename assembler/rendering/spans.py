@@ -79,11 +79,13 @@ class Passage:
     after: Shot
     colour: str = ""
     """What it goes through, as #rrggbb, where that isn't said by its name."""
+    shown: FrameRange | None = None
+    """Which of its frames are shown, where a part of the programme begins or ends within it."""
 
     @property
     def frames(self) -> int:
-        """Its length."""
-        return self.before.frames
+        """How many of its frames are shown."""
+        return self.shown.frames if self.shown else self.before.frames
 
 
 Piece = Shot | Passage
@@ -209,22 +211,27 @@ def _gop(delivery: DeliveryPreset, rate: Fraction) -> int | None:
 
 
 def spans_of(
-    cut: Cut, delivery: DeliveryPreset, inserts: Sequence[Insert] = ()
+    cut: Cut,
+    delivery: DeliveryPreset,
+    inserts: Sequence[Insert] = (),
+    part: FrameRange | None = None,
 ) -> tuple[Span, ...]:
     """
-    Spans that make up the whole programme, in order.
+    Spans that make up the whole programme, or a part of it, in order.
 
     Args:
         cut: The programme.
         delivery: What it is rendered to.
         inserts: Titles and captions made in the size of the delivery, over everything else.
+        part: The frames of the programme that are wanted; spans keep their places in the whole.
     """
     form = form_of(cut, as_source(cut, delivery))
     if form.match_source:
         cut = with_whole_heads(cut, form.wanted)
     touched = [layer.record for layer in cut.layers] + [insert.record for insert in inserts]
     out = []
-    for group in _groups(_stretches(cut, form, touched), form):
+    stretches = _stretches(cut, form, touched)
+    for group in _groups(_within(stretches, part) if part else stretches, form):
         frames = FrameRange(group[0][0].start, group[-1][0].stop)
         pieces = tuple(piece for _, piece in group)
         overlays = tuple(_overlays(cut, frames, form))
@@ -234,6 +241,34 @@ def spans_of(
 
 
 Placed = tuple[FrameRange, Piece]
+
+
+def _within(stretches: Iterator[Placed], part: FrameRange) -> Iterator[Placed]:
+    """What lies in a *part* of the programme."""
+    for frames, piece in stretches:
+        start, stop = max(frames.start, part.start), min(frames.stop, part.stop)
+        if (start, stop) == frames:
+            yield frames, piece
+        elif start < stop:
+            inner = FrameRange(start - frames.start, stop - frames.start)
+            yield FrameRange(start, stop), _some_of(piece, inner)
+
+
+def _some_of(piece: Piece, wanted: FrameRange) -> Piece:
+    """The *wanted* frames of a piece, counted from its first one."""
+    if isinstance(piece, Passage):
+        return replace(piece, shown=wanted)
+    numbers = [n for n in range(piece.read) if n not in piece.skipped][wanted.start : wanted.stop]
+    first = numbers[0]
+    return replace(
+        piece,
+        first=piece.first + first,
+        frames=wanted.frames,
+        skipped=tuple(n - first for n in piece.skipped if first < n < numbers[-1]),
+        used=piece.used + wanted.start,
+        copied=False,
+        before=None if wanted.start else piece.before,
+    )
 
 
 def _groups(stretches: Iterator[Placed], form: Form) -> Iterator[list[Placed]]:
@@ -468,7 +503,8 @@ def _piece_parts(piece: Piece) -> object:
             return _shot_parts(piece)
         case Passage():
             sides = [_shot_parts(piece.before), _shot_parts(piece.after)]
-            return [piece.name, piece.colour, *sides]
+            shown = [piece.shown] if piece.shown else []
+            return [piece.name, piece.colour, *sides, *shown]
 
 
 def _shot_parts(shown: Shot) -> object:

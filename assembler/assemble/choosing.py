@@ -118,7 +118,7 @@ def reroll(
     Ask for a new take of a link, which the next run makes; nothing is spent here.
 
     A new take that was asked for and hasn't been made is not asked for twice, unless its clip can't
-    be had or used.
+    be had or used, or its job was made in vain.
 
     Raises:
         UsageError: If there is no such link.
@@ -129,7 +129,8 @@ def reroll(
     with Ledger(before.project.ledger, timeline=before.project.timeline.name) as ledger:
         row = ledger.alive(asked.key, number)
         refused = row is not None and row.state in ("accepted", "done") and row.reason
-        if refused or number in before.shelf.on_disk.get(asked.key, ()):
+        vain = ledger.in_vain(asked.key, number)
+        if refused or vain or number in before.shelf.on_disk.get(asked.key, ()):
             number = ledger.next_number(asked.key)
     return _used(before, asked, number, keep_later, provider)
 

@@ -25,6 +25,7 @@ from typing import Literal, Protocol
 
 from assembler.generation.refusals import NotSubmittedError, ProviderError, ThrottledError, Trouble
 from assembler.media.info import Colour, MediaInfo
+from assembler.planning.account import Account
 from assembler.planning.clips import Handed
 from assembler.planning.model import Link
 
@@ -163,6 +164,8 @@ class Provider(Protocol):
     can: Can = Can()
     poll_s: float = 5.0
     """Seconds between two polls of a job."""
+    account: Account | None = None
+    """Which account requests are sent from; None where there is no such thing."""
 
     def estimate(self, link: Link) -> Decimal | None:
         """What a link would cost in US dollars; None when not known."""

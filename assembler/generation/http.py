@@ -44,6 +44,7 @@ from assembler.generation.refusals import (
     Trouble,
     error_of,
 )
+from assembler.planning.account import Account, fingerprint
 
 _T = TypeVar("_T")
 
@@ -58,6 +59,8 @@ _BY_STATUS: Mapping[int, Trouble] = {
 """Others from 400 are about the request; a conflict may be one with a job that was made."""
 _GONE = frozenset({401, 403, 404, 410})
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CREDENTIALS = 64
+"""Tokens that are remembered to be kept out of messages; most platforms have one."""
 _TEXT = 2000
 """Characters that are kept of an answer that isn't JSON."""
 
@@ -140,8 +143,16 @@ class Api:
         self._sign = sign
         self._judge = judge
         self._keys = tuple(keys)
+        self._credentials: dict[str, None] = {}
+        """What was sent to prove who we are: the keys in another form."""
         self._client: httpx.AsyncClient | None = None
         self._private: bool | None = None
+
+    @property
+    def account(self) -> Account:
+        """Where requests go and, by the first key's fingerprint, whose they are."""
+        key = fingerprint(self.name, self._keys[0].reveal()) if self._keys else ""
+        return Account(shown(self.url), key)
 
     # -- the API ---------------------------------------------------------------------------
 
@@ -259,9 +270,9 @@ class Api:
         return NoClipError(error.what, "", fix, error.trouble)
 
     def scrubbed(self, text: str) -> str:
-        """The text without our keys."""
-        for key in self._keys:
-            text = text.replace(key.reveal(), "…")
+        """The text without our keys, and without what was made of them to be sent."""
+        for secret in (*self._credentials, *(key.reveal() for key in self._keys)):
+            text = text.replace(secret, "…")
         return text
 
     async def aclose(self) -> None:
@@ -289,7 +300,12 @@ class Api:
         headers: Mapping[str, str] | None,
         **body: Any,
     ) -> Answer:
-        signed = {**self._sign(path), **(headers or {})}
+        own = self._sign(path)
+        for value in own.values():
+            self._credentials[value.rpartition(" ")[2]] = None  # after Bearer, Basic, Key
+        while len(self._credentials) > _CREDENTIALS:
+            del self._credentials[next(iter(self._credentials))]
+        signed = {**own, **(headers or {})}
         async with client.stream(method, self.url + path, headers=signed, **body) as response:
             content = bytearray()
             async for block in response.aiter_bytes():

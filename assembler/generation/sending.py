@@ -24,13 +24,11 @@ from anyio import to_thread
 from assembler.generation.asking import paths_in, with_addresses
 from assembler.generation.base import (
     CantTell,
-    Failed,
     Lookup,
     NotMade,
     NotSubmittedError,
 )
-from assembler.generation.http import Api
-from assembler.generation.refusals import Refusal, Trouble, before_sending
+from assembler.generation.refusals import before_sending
 from assembler.media.files import publish
 from assembler.media.stills import read_image
 
@@ -199,23 +197,3 @@ def items_of(data: Any, name: str) -> Iterator[Mapping[str, Any]]:
 def time_text(seconds: float) -> str:
     """A moment as ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-_POLICY = ("policy", "moderat", "sensitive", "nsfw", "risk control", "safety", "prohibited")
-_BUSY = ("timeout", "timed out", "overload", "busy", "upstream", "internal", "unavailable")
-
-
-def trouble_in(said: str) -> Trouble:
-    """What a failure is about, where a platform tells it in words only."""
-    words = said.lower()
-    if any(word in words for word in _POLICY):
-        return "policy"
-    if "credit" in words or "balance" in words:
-        return "balance"
-    return "server" if any(word in words for word in _BUSY) else "unknown"
-
-
-def ended(api: Api, said: str, trouble: Trouble | None = None) -> Failed:
-    """A job that has ended without a clip, in the platform's words."""
-    error = api.error(Refusal(trouble or trouble_in(said), said))
-    return Failed(error.what, error.fix, error.trouble)

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assembler.generation.takes import on_disk, provenance
-from assembler.planning.ledger import TakeRow, chosen_takes, takes_made
+from assembler.planning.explain import money
+from assembler.planning.ledger import (
+    Submission,
+    TakeRow,
+    chosen_takes,
+    jobs_in_vain,
+    takes_made,
+)
 from assembler.planning.model import Link, OlderTake, Plan, Shelf
 from assembler.planning.project import Project
 
@@ -47,7 +54,18 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         if not there[link.key]
         and (found := _older(project, link, reversed(by_link[link.id]), chosen))
     }
-    return Shelf({key: found for key, found in there.items() if found}, chosen, older)
+    vain = {
+        key: {number: told_of(row) for number, row in rows.items()}
+        for key, rows in jobs_in_vain(project.ledger).items()
+    }
+    return Shelf({key: found for key, found in there.items() if found}, chosen, older, vain)
+
+
+def told_of(row: Submission) -> str:
+    """What became of a job that was made in vain, and of its price."""
+    if row.billed_usd is not None:
+        return f"its job has failed and {money(row.billed_usd)} was billed"
+    return f"its job has failed, and {row.provider} doesn't say that it was free"
 
 
 def _older(

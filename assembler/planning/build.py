@@ -75,16 +75,22 @@ def build(
 
 def with_states(plan: Plan, shelf: Shelf) -> Plan:
     """The plan with what is there, what must be made and why, given the takes that exist."""
-    finished = {s.link.id for s in plan.steps if shelf.number(s.link) not in shelf.missing(s.link)}
+    finished = {s.link.id for s in plan.steps if shelf.has(s.link)}
     steps = []
     for step in plan.steps:
         link, to_make = step.link, len(shelf.missing(step.link))
         change, changed = _change(link, shelf)
         waits = tuple(a for a in step.after if a not in finished)
-        state: LinkState = "done" if link.id in finished else "waiting" if waits else "ready"
-        if state == "done":
-            wanted = len(shelf.wanted(link))
-            why = f"{wanted - to_make} of {wanted} takes are there" if to_make else _THERE
+        lost = shelf.in_vain.get(link.key, {}).get(shelf.number(link))
+        state: LinkState = "waiting" if waits else "ready"
+        if link.id in finished:
+            state = "done"
+            wanted = shelf.wanted(link)
+            there = len(shelf.on_disk[link.key].intersection(wanted))
+            why = f"{there} of {len(wanted)} takes are there" if there < len(wanted) else _THERE
+        elif lost:
+            state = "stuck"
+            why = f"{lost}; `assembler takes reroll` asks for another"
         elif waits:
             known = "" if change == "new" else f"{changed}; "
             why = f"{known}waits for {' and '.join(waits)}"
@@ -205,15 +211,9 @@ class _Builder:
         shapes = shapes_of(place, settings, self.inputs, self.problems)
         if shapes and len(self.problems) == before:
             self._check_transitions(place, sum(s.shown_frames for s in shapes))
+            self._check_seams(place, len(shapes))
             self._add_links(place, settings, shapes, start)
 
-    def _check_transitions(self, place: Place, frames: int) -> None:
-        needed = place.joint.after + place.following.before
-        if needed > frames:
-            self.problems.add(
-            self._check_seams(place, len(shapes))
-                f"segment {place.segment.id}: its transitions take {needed} frames, "
-                f"it has {frames}",
     def _check_seams(self, place: Place, links: int) -> None:
         """What is said of single seams must be about links of its models, not of a stand-in's."""
         if self.inputs.draft or self.inputs.provider:
@@ -224,6 +224,12 @@ class _Builder:
                 fix = "name a link that `assembler plan` shows."
                 self.problems.add(what, fix, "segments", place.index, "seams", str(number))
 
+    def _check_transitions(self, place: Place, frames: int) -> None:
+        needed = place.joint.after + place.following.before
+        if needed > frames:
+            self.problems.add(
+                f"segment {place.segment.id}: its transitions take {needed} frames, "
+                f"it has {frames}",
                 "shorten the transitions, or make the segment longer",
                 "segments",
                 place.index,
@@ -353,16 +359,16 @@ class _Builder:
         return key if copy == 1 else keys.content_key(**parts, copy=copy), asked
 
 
+def _links(count: int) -> str:
+    return f"{count} link{'' if count == 1 else 's'}"
+
+
 def _in_order(all_places: Mapping[str, Place]) -> list[Place]:
     """Playing order, but what a segment continues comes before it."""
     done: dict[str, Place] = {}
     for place in all_places.values():
         waiting = [place]
         seen = {place.segment.id}
-def _links(count: int) -> str:
-    return f"{count} link{'' if count == 1 else 's'}"
-
-
         while (target := waiting[-1].segment.continue_) and target not in done:
             if target in seen or target not in all_places:
                 break

@@ -69,6 +69,8 @@ class Totals:
     """Links to be made whose older take could be kept instead."""
     keepable_usd: Decimal = Decimal(0)
     """What keeping them would save."""
+    stuck: int = 0
+    """Links of which another take must be asked for."""
 
 
 def rows(plan: Plan) -> tuple[PlanRow, ...]:
@@ -106,7 +108,7 @@ def _row(step: Step) -> PlanRow:
 
 
 def _redo(step: Step) -> Redo:
-    if not step.to_make:
+    if not step.to_make and step.state != "stuck":
         return "no"
     return "may" if step.change == "start" else "must"
 
@@ -140,6 +142,7 @@ def totals(plan: Plan) -> Totals:
         unpriced=sum(link.price_usd is None for link in left),
         keepable=len(kept),
         keepable_usd=sum((step.price_usd or Decimal(0) for step in kept), Decimal(0)),
+        stuck=sum(step.state == "stuck" for step in plan.steps),
     )
 
 
@@ -163,7 +166,7 @@ def table(rows: Sequence[PlanRow], plan: Plan) -> str:
 
 
 def _state(row: PlanRow) -> str:
-    return "done" if not row.to_make else row.why
+    return row.why if row.to_make or row.state == "stuck" else "done"
 
 
 def money(usd: Decimal | None) -> str:
@@ -182,7 +185,8 @@ def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
 def _sum(total: Totals) -> str:
     if total.links == 0:
         return "nothing to generate"
-    if total.to_make == 0:
+    stuck = f"; {_links(total.stuck)} to ask for again: `assembler takes reroll`"
+    if total.to_make == 0 and not total.stuck:
         return f"all {_links(total.links)} done; nothing to pay"
     kept = (
         f"; {_links(total.keepable)} ({money(total.keepable_usd)}) could be kept as they are: "
@@ -193,7 +197,7 @@ def _sum(total: Totals) -> str:
     unknown = f" and {_links(total.unpriced)} of unknown price" if total.unpriced else ""
     return (
         f"{total.to_make} of {_links(total.links)} to make, {total.seconds:g} s, "
-        f"{money(total.price_usd)}{unknown}{kept}"
+        f"{money(total.price_usd)}{unknown}{kept}{stuck if total.stuck else ''}"
     )
 
 

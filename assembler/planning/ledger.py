@@ -16,7 +16,8 @@ A row is one intended submission and goes
 Every step is committed with ``synchronous=FULL``, so a crash leaves the last step that was begun.
 A row belongs to the process that claimed it, as long as that lives; the next one goes on from
 where it stands. There is at most one row per key and take that hasn't failed, whatever the number
-of processes.
+of processes. A job that has failed and may have been paid is the last one of its key and take, too:
+only another take, which the user asks for, goes on from there.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ from typing import Any, Literal, Self
 import psutil
 
 from assembler.errors import AssemblerError, BudgetError, GenerateError
+from assembler.planning.account import Account
 
 State = Literal["intended", "sent", "accepted", "done", "fetched", "failed", "unknown"]
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 30.0
 
 _SCHEMA = """
@@ -64,7 +66,9 @@ CREATE TABLE submissions (
     sha256 TEXT,
     reason TEXT NOT NULL DEFAULT '',
     intended_at REAL NOT NULL,
-    changed_at REAL NOT NULL
+    changed_at REAL NOT NULL,
+    address TEXT,
+    account TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_alive ON submissions (key, number) WHERE state <> 'failed';
 CREATE TABLE takes (
@@ -82,6 +86,9 @@ CREATE TABLE choices (
     chosen_at REAL NOT NULL
 ) STRICT;
 """
+
+_UPDATES = {1: ("ADD COLUMN address TEXT", "ADD COLUMN account TEXT")}
+"""What a ledger of that version lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +127,29 @@ class Submission:
     intended_at: float
     """Seconds since 1970, UTC."""
     changed_at: float
+    address: str | None = None
+    """Base URL that it was sent to."""
+    account: str | None = None
+    """Fingerprint of the key that it was sent with."""
+
+    @property
+    def sent_from(self) -> Account | None:
+        """Which account it was sent from, where that is known."""
+        return None if self.address is None else Account(self.address, self.account or "")
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether its job has brought no clip and was paid, or may have been."""
+        if self.state != "failed" or self.job is None:
+            return False
+        return bool(self.price_usd != 0 if self.billed_usd is None else self.billed_usd)
 
     @property
     def cost_usd(self) -> Decimal:
-        """What it has cost or may still cost: nothing once it failed unbilled without a clip."""
+        """What it has cost, or may have or may still: nothing once it surely failed unbilled."""
         if self.billed_usd is not None:
             return self.billed_usd
-        unpaid = self.state == "failed" and self.url is None
+        unpaid = self.state == "failed" and self.url is None and not self.in_vain
         return Decimal(0) if unpaid else self.price_usd or Decimal(0)
 
 
@@ -206,17 +229,19 @@ class Ledger:
         The row of this key and take, now ours to work on: a new one, or where an older run stopped.
 
         A row of a living owner is left alone. A new row is made only within the budget: what was
-        spent, is under way and this one together.
+        spent, is under way and this one together. Where a job was made `in_vain`, its failed row
+        is the answer.
 
         Raises:
             BudgetError: If a new row would pass the budget.
         """
         with self._writing():
             row = self._alive(intent.key, intent.number)
+            row = row or self._in_vain(intent.key, intent.number)
             if row is None:
                 self._check_budget(intent, budget_usd)
                 return self._insert(intent)
-            if row.state == "fetched":
+            if row.state in ("fetched", "failed"):
                 return row
             if row.owner and row.owner != self._owner and _lives(row.owner):
                 return Busy(row.owner, row.state)
@@ -225,9 +250,10 @@ class Ledger:
             self._check_budget(intent, budget_usd, already=row.cost_usd)
             return self._update(row.client_id, owner=self._owner, price_usd=_text(intent.price_usd))
 
-    def sending(self, client_id: str) -> Submission:
-        """The request is about to leave."""
-        return self._step(client_id, ("intended",), "sent")
+    def sending(self, client_id: str, account: Account | None = None) -> Submission:
+        """The request is about to leave, from that account."""
+        address, key = (account.address, account.key) if account else (None, None)
+        return self._step(client_id, ("intended",), "sent", address=address, account=key)
 
     def not_sent(self, client_id: str, reason: str = "") -> Submission:
         """No job was made, for sure: the row may be sent again."""
@@ -236,6 +262,13 @@ class Ledger:
     def accepted(self, client_id: str, job: str) -> Submission:
         """The provider's job id is known."""
         return self._step(client_id, ("sent", "unknown"), "accepted", job=job, reason="")
+
+    def told(self, client_id: str, job: str) -> Submission:
+        """It has become this job, says the user, which can be found from the account in use."""
+        states: tuple[State, ...] = ("sent", "unknown", "accepted", "done")
+        return self._step(
+            client_id, states, "accepted", job=job, reason="", address=None, account=None
+        )
 
     def done(self, client_id: str, url: str, billed_usd: Decimal | None = None) -> Submission:
         """The clip can be had at *url*."""
@@ -272,7 +305,7 @@ class Ledger:
             return row
 
     def failed(self, client_id: str, reason: str, billed_usd: Decimal | None = None) -> Submission:
-        """There will be no clip; the key may be asked for anew."""
+        """There will be no clip; the key may be asked for anew unless the job was paid."""
         states: tuple[State, ...] = ("intended", "sent", "accepted", "done", "unknown")
         return self._step(
             client_id, states, "failed", reason=reason, owner=None, **_billed(billed_usd)
@@ -295,6 +328,11 @@ class Ledger:
         """The row of this key and take that hasn't failed."""
         with self._lock:
             return self._alive(key, number)
+
+    def in_vain(self, key: str, number: int) -> Submission | None:
+        """The failed job of this key and take after which none is asked for by itself."""
+        with self._lock:
+            return None if self._alive(key, number) else self._in_vain(key, number)
 
     def submissions(self, key: str | None = None) -> tuple[Submission, ...]:
         """All rows, or those of one key, oldest first."""
@@ -367,6 +405,10 @@ class Ledger:
                 if version == 0:
                     for statement in filter(str.strip, _SCHEMA.split(";")):
                         self._db.execute(statement)
+                for old in range(version or _VERSION, _VERSION):
+                    for change in _UPDATES[old]:
+                        self._db.execute(f"ALTER TABLE submissions {change}")
+                if version < _VERSION:
                     self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.DatabaseError as exc:
             raise _unreadable(self._path, exc) from exc
@@ -409,6 +451,10 @@ class Ledger:
     def _alive(self, key: str, number: int) -> Submission | None:
         rows = self._rows("WHERE key = ? AND number = ? AND state <> 'failed'", key, number)
         return rows[0] if rows else None
+
+    def _in_vain(self, key: str, number: int) -> Submission | None:
+        rows = self._rows("WHERE key = ? AND number = ? ORDER BY id DESC", key, number)
+        return next((row for row in rows if row.in_vain), None)
 
     def _check_budget(
         self, intent: Intent, budget_usd: Decimal | None, already: Decimal = Decimal(0)
@@ -469,7 +515,10 @@ class Ledger:
 
 
 def _submission(row: tuple[object, ...]) -> Submission:
-    values = dict(zip(Submission.__dataclass_fields__, row, strict=True))
+    return _from_columns(dict(zip(Submission.__dataclass_fields__, row, strict=True)))
+
+
+def _from_columns(values: dict[str, object]) -> Submission:
     for name in ("price_usd", "billed_usd"):
         if values[name] is not None:
             values[name] = Decimal(str(values[name]))
@@ -511,22 +560,34 @@ def _lives(owner: str) -> bool:
 def chosen_takes(path: Path) -> dict[str, int]:
     """Numbers of the takes that were chosen, by link key. Writes nothing, not even beside it."""
     rows = _only_read(path, "choices", "SELECT key, number FROM choices")
-    return {str(key): int(number) for key, number in rows}
+    return {str(row["key"]): int(row["number"]) for row in rows}
 
 
 def takes_made(path: Path) -> tuple[TakeRow, ...]:
     """Every take that ever came, oldest first. Writes nothing either."""
     rows = _only_read(path, "takes", "SELECT * FROM takes ORDER BY made_at, number")
-    return tuple(TakeRow(*row) for row in rows)
+    return tuple(TakeRow(**row) for row in rows)
 
 
 def submissions_made(path: Path) -> tuple[Submission, ...]:
     """Every submission, oldest first. Writes nothing either."""
-    rows = _only_read(path, "submissions", f"SELECT {_COLUMNS} FROM submissions ORDER BY id")
-    return tuple(_submission(row) for row in rows)
+    rows = _only_read(path, "submissions", "SELECT * FROM submissions ORDER BY id")
+    known = Submission.__dataclass_fields__  # a ledger of an older version has fewer
+    return tuple(_from_columns({n: row[n] for n in row.keys() & known}) for row in rows)
 
 
-def _only_read(path: Path, table: str, query: str) -> list[Any]:
+def jobs_in_vain(path: Path) -> dict[str, dict[int, Submission]]:
+    """Takes after whose failed job none is asked for by itself, by key and number."""
+    found: dict[str, dict[int, Submission]] = {}
+    rows = submissions_made(path)
+    alive = {(row.key, row.number) for row in rows if row.state != "failed"}
+    for row in rows:
+        if row.in_vain and (row.key, row.number) not in alive:
+            found.setdefault(row.key, {})[row.number] = row
+    return found
+
+
+def _only_read(path: Path, table: str, query: str) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     # Without `immutable`, SQLite puts files of its own beside a ledger that nobody has open.
@@ -538,7 +599,9 @@ def _only_read(path: Path, table: str, query: str) -> list[Any]:
                 known = "SELECT 1 FROM sqlite_master WHERE name = ?"
                 if not db.execute(known, (table,)).fetchone():  # another run is just making it
                     return []
-                return db.execute(query).fetchall()
+                found = db.execute(query)
+                names = [column[0] for column in found.description]
+                return [dict(zip(names, row, strict=True)) for row in found]
         except sqlite3.DatabaseError as exc:
             failure = exc
     raise _unreadable(path, failure) from failure

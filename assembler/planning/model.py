@@ -141,7 +141,7 @@ class FileClip:
     """How its time is bent; frames are then those that come out."""
 
 
-LinkState = Literal["done", "ready", "waiting"]
+LinkState = Literal["done", "ready", "waiting", "stuck"]
 Change = Literal["new", "asked", "start"]
 """Why a link has no take: it never had one; what is asked for has changed; or only the frame that
 it starts on has, so that its older take may be kept."""
@@ -169,6 +169,11 @@ class Shelf:
     """By link key; 1 unless another was chosen."""
     older: Mapping[str, OlderTake] = field(default_factory=dict)
     """By link id, for links without a take."""
+    in_vain: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    """
+    Takes whose job was paid, or may have been, and has brought no clip: what happened, by link key
+    and number. Only the user asks for another.
+    """
 
     def number(self, link: Link) -> int:
         """The take to use."""
@@ -181,8 +186,12 @@ class Shelf:
 
     def missing(self, link: Link) -> tuple[int, ...]:
         """Of those, the ones to make."""
-        there = self.on_disk.get(link.key, frozenset())
-        return tuple(n for n in self.wanted(link) if n not in there)
+        not_to = {*self.on_disk.get(link.key, ()), *self.in_vain.get(link.key, ())}
+        return tuple(n for n in self.wanted(link) if n not in not_to)
+
+    def has(self, link: Link) -> bool:
+        """Whether the take to use is there."""
+        return self.number(link) in self.on_disk.get(link.key, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +200,10 @@ class Step:
 
     link: Link
     state: LinkState
-    """done: a take is on disk; ready: can start now; waiting: on links before it."""
+    """
+    done: a take is on disk; ready: can start now; waiting: on links before it; stuck: its job has
+    brought no clip and may have been paid, so that another is asked for by the user alone.
+    """
     why: str
     after: tuple[str, ...]
     """Links that must be done before this one."""

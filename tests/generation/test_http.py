@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import logging
 import socket
 import time
@@ -338,3 +339,15 @@ def test_wait_is_read_in_seconds_and_as_a_date() -> None:
     assert retry_after("3.5") == 3.5
     assert 50 < (retry_after(formatdate(time.time() + 60, usegmt=True)) or 0) < 61
     assert (retry_after("soon"), retry_after("")) == (None, None)
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+def test_what_was_made_of_a_key_is_kept_out_of_messages(server: Plain, scheme: str) -> None:
+    """Base64 of two keys, or a token signed with one: a server may say it back."""
+    made = base64.b64encode(f"id:{SECRET}".encode()).decode()
+    api = Api("plain", server.url, sign=lambda path: {"Authorization": f"{scheme} {made}"})
+    server.reply = Reply(401, {"message": f"no such credentials: {scheme} {made}"})
+    with pytest.raises(ProviderError) as caught:
+        _run(api, lambda: api.ask("GET", "/state"))
+    assert made not in str(caught.value)
+    assert f"no such credentials: {scheme} …" in str(caught.value)

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +19,7 @@ from assembler.generation import provider_class
 from assembler.generation.animatic import Animatic
 from assembler.generation.base import (
     CantTell,
-    Done,
-    Failed,
-    Found,
-    JobState,
-    Lookup,
-    NotMade,
-    NotSubmittedError,
-    Provider,
-    Request,
-    Running,
-    Sent,
 )
-from assembler.generation.refusals import NoClipError
 from assembler.generation.run import LinksFailedError, generate, settle
 from assembler.generation.shelf import shelf_of
 from assembler.media.frames import last_frames, read_frames
@@ -41,79 +27,15 @@ from assembler.media.info import Colour
 from assembler.media.pixels import BT709
 from assembler.media.probe import probe
 from assembler.media.stills import read_image, write_png
-from assembler.media.writer import FrameWriter
 from assembler.planning.ledger import Ledger
-from assembler.planning.model import FileClip, Handoff, ImageFile, Link
+from assembler.planning.model import FileClip, Handoff, ImageFile
 from tests.generation.links import SIZE, link, plan_of, project_in
-
-
-@dataclass
-class Rented(Provider):
-    """A provider elsewhere: gives out one clip, and fails where it is told to."""
-
-    clip: Path
-    name: str = "rented"
-    poll_s: float = 0.0
-    price: Decimal = Decimal("0.50")
-    polls: int = 2
-    lose_reply: bool = False
-    lookup: Lookup | None = None
-    refuse: str = ""
-    billed: Decimal = Decimal("0.35")
-    no_clip: bool = False
-    fail: set[str] = field(default_factory=set)
-    submitted: list[str] = field(default_factory=list)
-    links: dict[str, Link] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
-    downloads: int = 0
-
-    def estimate(self, link: Link) -> Decimal:
-        return self.price
-
-    async def submit(self, request: Request) -> str:
-        if self.refuse:
-            raise NotSubmittedError(self.refuse, fix="pay")
-        self.submitted.append(request.client_id)
-        self.requests.append(request)
-        self.links[f"job-{request.client_id}"] = request.link
-        if self.lose_reply:
-            self.lose_reply = False
-            raise GenerateError("connection reset")
-        return f"job-{request.client_id}"
-
-    async def find(self, sent: Sent) -> Lookup:
-        client_id = sent.client_id
-        if self.lookup is not None:
-            return self.lookup
-        return Found(f"job-{client_id}") if client_id in self.submitted else NotMade()
-
-    async def poll(self, job: str) -> JobState:
-        self.polls -= 1
-        if self.links[job].id in self.fail:
-            return Failed("no faces, please", "change the prompt.")
-        if self.no_clip:
-            raise NoClipError("names no clip")
-        return Running(0.5) if self.polls > 0 else Done("https://example.org/a", self.billed)
-
-    async def download(self, done: Done, to: Path) -> None:
-        self.downloads += 1
-        shutil.copyfile(self.clip, to)
+from tests.generation.rented import Rented, clip_in, rented
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip such as a link of one second asks for."""
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    grey = np.linspace(0.2, 0.8, SIZE[0], dtype=np.float32)
-    with FrameWriter(path, SIZE, Fraction(24)) as writer:
-        for n in range(25):
-            row = np.roll(grey, n)[None, :, None]
-            writer.write(np.broadcast_to(row, (SIZE[1], SIZE[0], 3)).astype(np.float32))
-    return path
-
-
-def _rented(id_: str = "dawn.1", **changes: object) -> Link:
-    return link(id_, provider="rented", model="m", price_usd=Decimal("0.50"), **changes)
+    return clip_in(tmp_path_factory.mktemp("clip"))
 
 
 def test_chain_is_made_in_order_and_each_link_starts_where_the_last_ended(tmp_path: Path) -> None:
@@ -127,7 +49,7 @@ def test_chain_is_made_in_order_and_each_link_starts_where_the_last_ended(tmp_pa
 
 def test_frame_that_a_handoff_names_is_handed_on(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip)
-    links = [_rented(), _rented("dawn.2", start=Handoff("dawn.1", 12))]
+    links = [rented(), rented("dawn.2", start=Handoff("dawn.1", 12))]
     generate(plan_of(links), project_in(tmp_path), providers={"rented": provider})
     sent = provider.requests[1].start
     assert sent is not None
@@ -142,7 +64,7 @@ def test_images_of_the_author_are_sent_in_the_links_size(tmp_path: Path, clip: P
     square[80:320] = 0.5
     write_png(image, square)
     provider = Rented(clip)
-    one = _rented(start=ImageFile(image, "ab" * 32), end=ImageFile(image, "ab" * 32))
+    one = rented(start=ImageFile(image, "ab" * 32), end=ImageFile(image, "ab" * 32))
     generate(plan_of([one]), project_in(tmp_path), providers={"rented": provider})
     start, end = provider.requests[0].start, provider.requests[0].end
     assert start is not None
@@ -164,7 +86,7 @@ def test_link_goes_on_from_a_file_segment(tmp_path: Path, clip: Path) -> None:
 
 def test_second_run_makes_nothing(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     first = generate(plan, project, providers={"rented": provider})
     second = generate(plan, project, providers={})
     assert first == second
@@ -174,7 +96,7 @@ def test_second_run_makes_nothing(tmp_path: Path, clip: Path) -> None:
 
 def test_provenance_lies_beside_the_take(tmp_path: Path, clip: Path) -> None:
     take = generate(
-        plan_of([_rented(seed=5)]), project_in(tmp_path), providers={"rented": Rented(clip)}
+        plan_of([rented(seed=5)]), project_in(tmp_path), providers={"rented": Rented(clip)}
     )["dawn.1"]
     noted = json.loads(take.path.with_suffix(".json").read_text())
     assert noted["prompt"] == "Slow push-in over the sea."
@@ -185,14 +107,14 @@ def test_provenance_lies_beside_the_take(tmp_path: Path, clip: Path) -> None:
 
 def test_lost_reply_is_looked_up_and_not_sent_again(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, lose_reply=True)
-    takes = generate(plan_of([_rented()]), project_in(tmp_path), providers={"rented": provider})
+    takes = generate(plan_of([rented()]), project_in(tmp_path), providers={"rented": provider})
     assert "dawn.1" in takes
     assert len(provider.submitted) == 1
 
 
 def test_lost_reply_that_nobody_can_look_up_waits_for_the_user(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, lose_reply=True, lookup=CantTell("rented has no list of jobs"))
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     for _ in range(2):
         with pytest.raises(GenerateError, match="rented has no list of jobs") as caught:
             generate(plan, project, providers={"rented": provider})
@@ -206,7 +128,7 @@ def test_lost_reply_that_nobody_can_look_up_waits_for_the_user(tmp_path: Path, c
 
 def test_user_may_say_that_no_job_was_made(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, lose_reply=True, lookup=CantTell("no list"))
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     with pytest.raises(GenerateError):
         generate(plan, project, providers={"rented": provider})
     settle(project, provider.submitted[0], None)
@@ -216,7 +138,7 @@ def test_user_may_say_that_no_job_was_made(tmp_path: Path, clip: Path) -> None:
 
 def test_refused_submission_costs_nothing_and_may_be_sent_later(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, refuse="out of credit")
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     with pytest.raises(GenerateError, match="out of credit"):
         generate(plan, project, providers={"rented": provider})
     with Ledger(project.ledger, timeline="teaser.yaml") as ledger:
@@ -227,11 +149,11 @@ def test_refused_submission_costs_nothing_and_may_be_sent_later(tmp_path: Path, 
 
 def test_failed_link_stops_only_what_hangs_on_it(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, polls=0, fail={"dawn.1"})
-    links = [_rented(), _rented("dawn.2", start=Handoff("dawn.1")), _rented("street.1")]
+    links = [rented(), rented("dawn.2", start=Handoff("dawn.1")), rented("street.1")]
     plan, project = plan_of(links), project_in(tmp_path)
     with pytest.raises(GenerateError) as caught:
         generate(plan, project, providers={"rented": provider})
-    assert caught.value.fix == "change the prompt."
+    assert caught.value.fix.startswith("change the prompt. Its job has failed, and rented doesn't")
     assert shelf_of(plan, project).on_disk.keys() == {plan.link("street.1").key}
     assert len(provider.submitted) == 2
 
@@ -240,7 +162,7 @@ def test_all_failures_are_told(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, polls=0, fail={"dawn.1", "street.1"})
     with pytest.raises(LinksFailedError) as caught:
         generate(
-            plan_of([_rented(), _rented("street.1")]), project_in(tmp_path),
+            plan_of([rented(), rented("street.1")]), project_in(tmp_path),
             providers={"rented": provider},
         )  # fmt: skip
     assert set(caught.value.failures) == {"dawn.1", "street.1"}
@@ -248,7 +170,7 @@ def test_all_failures_are_told(tmp_path: Path, clip: Path) -> None:
 
 def test_budget_is_hard(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, polls=0, price=Decimal("0.50"))
-    links = [_rented(f"a{i}.1") for i in range(4)]
+    links = [rented(f"a{i}.1") for i in range(4)]
     with pytest.raises(BudgetError):
         generate(
             plan_of(links), project_in(tmp_path), providers={"rented": provider},
@@ -268,7 +190,7 @@ def test_what_is_no_clip_is_refused_and_downloaded_again(
     bad = tmp_path / "bad"
     bad.write_bytes(content)
     provider = Rented(bad)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     with pytest.raises(GenerateError, match=said):
         generate(plan, project, providers={"rented": provider})
     assert list(project.takes.iterdir()) == []
@@ -278,7 +200,7 @@ def test_what_is_no_clip_is_refused_and_downloaded_again(
 
 
 def test_clip_of_another_size_or_length_is_said(tmp_path: Path, clip: Path) -> None:
-    one = _rented(size=(640, 360), frames=30)
+    one = rented(size=(640, 360), frames=30)
     take = generate(plan_of([one]), project_in(tmp_path), providers={"rented": Rented(clip)})
     assert take["dawn.1"].notes[:2] == (
         "link dawn.1: asked for 640x360, got 320x192",
@@ -289,14 +211,14 @@ def test_clip_of_another_size_or_length_is_said(tmp_path: Path, clip: Path) -> N
 def test_clip_much_too_short_is_refused(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(GenerateError, match=r"1\.04 s long, asked for were 10\.04 s"):
         generate(
-            plan_of([_rented(frames=241)]), project_in(tmp_path),
+            plan_of([rented(frames=241)]), project_in(tmp_path),
             providers={"rented": Rented(clip)},
         )  # fmt: skip
 
 
 def test_deleted_take_is_downloaded_again(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     take = generate(plan, project, providers={"rented": provider})["dawn.1"]
     take.path.unlink()
     assert generate(plan, project, providers={"rented": provider})["dawn.1"].path.is_file()
@@ -309,7 +231,7 @@ def test_clip_that_is_gone_everywhere_is_not_paid_again_by_itself(
 ) -> None:
     """Deleted here, and forgotten there: what costs nothing is simply made anew."""
     provider = Rented(clip, price=Decimal(paid), billed=Decimal(paid))
-    one = replace(_rented(), price_usd=Decimal(paid))
+    one = replace(rented(), price_usd=Decimal(paid))
     plan, project = plan_of([one]), project_in(tmp_path)
     generate(plan, project, providers={"rented": provider})["dawn.1"].path.unlink()
     provider.fail = {"dawn.1"}
@@ -326,7 +248,7 @@ def test_finished_job_without_a_clip_is_asked_again_not_made_again(
     tmp_path: Path, clip: Path
 ) -> None:
     provider = Rented(clip, no_clip=True)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     with pytest.raises(GenerateError, match="names no clip"):
         generate(plan, project, providers={"rented": provider})
     with Ledger(project.ledger) as ledger:
@@ -340,7 +262,7 @@ def test_finished_job_without_a_clip_is_asked_again_not_made_again(
 def test_kept_take_that_cannot_be_read_is_not_paid_again(tmp_path: Path, clip: Path) -> None:
     """It has no submission of its own."""
     provider = Rented(clip)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     take = generate(plan, project, providers={"rented": provider})["dawn.1"]
     with sqlite3.connect(project.ledger) as db:
         db.execute("DELETE FROM submissions")
@@ -353,7 +275,7 @@ def test_kept_take_that_cannot_be_read_is_not_paid_again(tmp_path: Path, clip: P
 
 def test_chosen_take_is_used(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     first = generate(plan, project, providers={"rented": provider})["dawn.1"]
     with Ledger(project.ledger, timeline="teaser.yaml") as ledger:
         ledger.choose(first.key, 2)
@@ -431,7 +353,7 @@ generate(plan_of(links), project_in(Path(sys.argv[1])))
 
 def test_two_runs_of_one_project_share_the_work(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, polls=30, poll_s=0.01)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     results: list[object] = []
 
     def run() -> None:
@@ -449,7 +371,7 @@ def test_two_runs_of_one_project_share_the_work(tmp_path: Path, clip: Path) -> N
 
 def test_job_that_takes_too_long_is_left_to_a_later_run(tmp_path: Path, clip: Path) -> None:
     provider = Rented(clip, polls=10**9)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     with pytest.raises(GenerateError, match="isn't done after"):
         generate(plan, project, providers={"rented": provider}, wait_s=0.05)
     provider.polls = 0
@@ -468,7 +390,7 @@ def test_unknown_provider_is_named_with_what_there_is(tmp_path: Path) -> None:
 def test_take_of_a_run_that_was_killed_right_then_is_recorded(tmp_path: Path, clip: Path) -> None:
     """The clip and its provenance are there, the ledger has not heard of it."""
     provider = Rented(clip)
-    plan, project = plan_of([_rented()]), project_in(tmp_path)
+    plan, project = plan_of([rented()]), project_in(tmp_path)
     generate(plan, project, providers={"rented": provider})
     with sqlite3.connect(project.ledger) as db:
         db.execute("UPDATE submissions SET state = 'done', owner = NULL")

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import AssemblerError, BudgetError, GenerateError
-from assembler.planning.ledger import Busy, Intent, Ledger, Submission, chosen_takes
+from assembler.planning.account import Account
+from assembler.planning.ledger import (
+    Busy,
+    Intent,
+    Ledger,
+    Submission,
+    chosen_takes,
+    submissions_made,
+)
 
 
 def _intent(key: str = "k1", price: str | None = "0.50", number: int = 1) -> Intent:
@@ -325,3 +333,33 @@ def test_a_damaged_ledger_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 100)
     with pytest.raises(AssemblerError, match="the ledger can't be used"):
         chosen_takes(path)
+
+
+def test_ledger_of_an_older_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    """The first version didn't know which account a row was sent from."""
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        _fetched(ledger)
+    db = sqlite3.connect(path)
+    for column in ("address", "account"):
+        db.execute(f"ALTER TABLE submissions DROP COLUMN {column}")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    assert submissions_made(path)[0].sent_from is None
+    with Ledger(path) as ledger:
+        row = _claimed(ledger, _intent("k2"))
+        sent = ledger.sending(row.client_id, Account("https://api.example", "3f9a1c2b7d10"))
+        assert sent.sent_from == Account("https://api.example", "3f9a1c2b7d10")
+        assert ledger.submissions()[0].state == "fetched"
+
+
+def test_claim_gives_the_failed_job_that_may_be_paid(tmp_path: Path) -> None:
+    """In one transaction, so that two processes can't both ask anew."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        row = _claimed(ledger)
+        ledger.sending(row.client_id)
+        ledger.accepted(row.client_id, "job-1")
+        ledger.failed(row.client_id, "it broke")
+        again = _claimed(ledger)
+        assert (again.client_id, again.state, again.in_vain) == (row.client_id, "failed", True)
+        assert ledger.next_number("k1") == 2

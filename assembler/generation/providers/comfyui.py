@@ -11,10 +11,9 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from anyio import to_thread
 
@@ -28,7 +27,6 @@ from assembler.generation.base import (
     Lookup,
     NotMade,
     NotSubmittedError,
-    Provider,
     Queued,
     Request,
     Running,
@@ -36,8 +34,11 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits
 from assembler.generation.keys import find_key
+from assembler.generation.platform import Platform
 from assembler.generation.refusals import Refusal, before_sending
 from assembler.generation.sending import record_of, text_of
+from assembler.planning.account import Account
+from assembler.planning.model import Link
 from assembler.planning.prompts import joined
 from assembler.planning.workflow import Slot, Workflow, missing_slots, read_workflow, workflow_file
 
@@ -50,7 +51,7 @@ _SHOWN = 3
 """Problems of nodes that a message names."""
 
 
-class Comfyui(Provider):
+class Comfyui(Platform):
     """
     A ComfyUI server.
 
@@ -73,20 +74,23 @@ class Comfyui(Provider):
         concurrency: int = 2,
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Comfyui.can, concurrency=concurrency)
         # The folder is .assembler/jobs/comfyui beside the timeline.
         self._root = root or folder.parents[2]
         self._key = find_key("COMFYUI_API_KEY")
-        self._api = Api(
-            self.name, "http://127.0.0.1:8188", judge=_judge,
-            keys=[self._key] if self._key else [], limits=limits,
-        )  # fmt: skip
+        keys = [self._key] if self._key else []
+        api = Api(self.name, "http://127.0.0.1:8188", judge=_judge, keys=keys, limits=limits)
+        super().__init__(folder, concurrency, api)
+        self._paid: dict[str, bool] = {}
+        """Whether a class of nodes costs money."""
+        self.account = Account(api.account.address)  # its jobs lie at the server, whoever asks
 
     async def submit(self, request: Request) -> str:
         """Upload the frames, fill the workflow, queue it under our id."""
         job = _job(request.client_id)
         workflow = await to_thread.run_sync(self._workflow, request)
         with before_sending():
+            if request.link.price_usd == 0:
+                await self._check_free(workflow, request.link)
             frames = [
                 await self._upload(path) if path else None for path in (request.start, request.end)
             ]
@@ -115,6 +119,23 @@ class Comfyui(Provider):
             fix = f"title the node that takes it `assembler: {slot}` and export it again."
             raise NotSubmittedError(what, link.where, fix, "parameter")
         return workflow
+
+    async def _check_free(self, workflow: Workflow, link: Link) -> None:
+        """What is counted as free must be so, by the server's own word on every node."""
+        for name in sorted({str(node["class_type"]) for node in workflow.graph.values()}):
+            if name not in self._paid:
+                at = f"/object_info/{quote(name, safe='')}"
+                answer = await self._api.ask("GET", at, fine=range(400, 500))
+                self._paid[name] = record_of(answer.data, name).get("api_node") is True
+            if self._paid[name]:
+                raise NotSubmittedError(
+                    f"comfyui: node {name} of {workflow.path.name} is paid, and was counted as "
+                    "free",
+                    link.where,
+                    f"say what it costs in a preset of your own, presets/models/{link.model}.yaml: "
+                    "`prices: [{provider: comfyui, usd_per_s: …}]`.",
+                    "parameter",
+                )
 
     async def _upload(self, path: Path) -> str:
         """Name under which a LoadImage finds it; what is there already is used again."""
@@ -151,7 +172,7 @@ class Comfyui(Provider):
                 return state
             entry = await self._entry(job)  # it may have ended between the two looks
         if entry is not None:
-            return await self._ended(entry)
+            return await self._result(entry)
         url = await self._saved(job)
         if url:
             return Done(url)
@@ -192,7 +213,7 @@ class Comfyui(Provider):
         names = ("filename", "subfolder", "type")
         return f"{self._api.url}/view?{urlencode({n: file.get(n) or '' for n in names})}"
 
-    async def _ended(self, entry: Mapping[str, Any]) -> JobState:
+    async def _result(self, entry: Mapping[str, Any]) -> JobState:
         """A job in the history: its clip, or why there is none."""
         status = record_of(entry, "status")
         if text_of(status, "status_str") == "error":
@@ -222,20 +243,12 @@ class Comfyui(Provider):
             )
         return Failed(f"{node} failed: {' '.join(words.split())[:300]}", "see ComfyUI's own log.")
 
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip from the server's output folder."""
-        await self._api.download(done.url, to)
-
     async def cancel(self, job: str) -> None:
         """Take it out of the queue; stop it only if it is the one that runs."""
         running = isinstance(await self._queued(job), Running)
         await self._api.ask("POST", "/queue", json={"delete": [job]}, fine=(200,))
         if running:  # older servers stop whatever runs
             await self._api.ask("POST", "/interrupt", json={"prompt_id": job}, fine=(200,))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
 
 def _job(client_id: str) -> str:

@@ -44,12 +44,10 @@ from assembler.generation.base import (
     Can,
     CantTell,
     Done,
-    Failed,
     Found,
     JobState,
     Lookup,
     NotMade,
-    Provider,
     Queued,
     Request,
     Running,
@@ -57,6 +55,7 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import Key, find_key, need_key
+from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import Refusal, Trouble
 from assembler.generation.sending import (
     forget_sent,
@@ -193,7 +192,7 @@ _FIELDS: Mapping[str, Field] = {
 }
 
 
-class Fal(Provider):
+class Fal(Platform):
     """
     fal.ai's queue.
 
@@ -215,16 +214,15 @@ class Fal(Provider):
         looks_s: tuple[float, ...] = (0.5, 2.0, 4.0),
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Fal.can, concurrency=concurrency)
-        self._folder = folder
         self._looks_s = looks_s
         self._keys = _keys()
-        self._queue, self._files, self._platform = (
-            Api(
-                "fal", url, sign=self._sign, judge=_judge, keys=self._keys, limits=limits
-            )
-            for url in ("https://queue.fal.run", "https://rest.fal.ai", "https://api.fal.ai")
-        )  # fmt: skip
+        hosts = ("https://queue.fal.run", "https://rest.fal.ai", "https://api.fal.ai")
+        apis = tuple(
+            Api(self.name, url, sign=self._sign, judge=_judge, keys=self._keys, limits=limits)
+            for url in hosts
+        )
+        super().__init__(folder, concurrency, *apis)
+        self._queue, self._files, self._platform = apis
 
     async def submit(self, request: Request) -> str:
         """Upload the files, note the body, send it once."""
@@ -300,11 +298,11 @@ class Fal(Provider):
             case "IN_PROGRESS":
                 return Running()
             case "COMPLETED":
-                return await self._ended(job, at, answer)
+                return await self._result(job, at, answer)
             case other:
                 raise self._queue.error(Refusal("server", f"an unknown status: {other!r}"))
 
-    async def _ended(self, job: str, at: str, status: Answer) -> JobState:
+    async def _result(self, job: str, at: str, status: Answer) -> JobState:
         failure = _failure(status)
         answer = await self._queue.ask("GET", at, fine=range(400, 600) if failure else _FINAL)
         if answer.status == 404:  # results are kept for an hour, payloads for a month
@@ -319,8 +317,9 @@ class Fal(Provider):
             # What can't be had now may be had later: only what fal calls failed has failed.
             raise self._queue.no_clip(refusal.said if refusal else "the result names no video")
         assert refusal is not None
-        error = self._queue.error(refusal)
-        return Failed(error.what, error.fix, refusal.trouble)
+        # Its own troubles fal doesn't bill; of what it refuses it says no such thing.
+        billed = FREE if answer.status >= 500 else None
+        return self._ended(refusal.said, refusal.trouble, billed)
 
     async def _kept(self, job: str) -> Answer | None:
         """The result as the list of requests keeps it."""
@@ -336,19 +335,10 @@ class Fal(Provider):
         """Which endpoint a request went to, which its id doesn't say."""
         note_sent(self._folder, _noted(job), endpoint, {})
 
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, from fal's CDN, without the key."""
-        await self._queue.download(done.url, to)
-
     async def cancel(self, job: str) -> None:
         """Take it out of the queue; one that runs may still finish."""
         at = f"/{_APP}/requests/{quote(job, safe='')}/cancel"
         await self._queue.ask("PUT", at, fine=(400, 404))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        for api in (self._queue, self._files, self._platform):
-            await api.aclose()
 
     async def _upload(self, path: Path, content: bytes, kind: str) -> str:
         answer = await self._files.ask(

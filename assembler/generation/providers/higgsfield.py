@@ -40,7 +40,6 @@ from assembler.generation.base import (
     JobState,
     Lookup,
     NotMade,
-    Provider,
     ProviderError,
     Queued,
     Request,
@@ -49,8 +48,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import Key, need_key
+from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import Refusal, Trouble
-from assembler.generation.sending import ended, note_sent, sent_note, text_of, uploaded
+from assembler.generation.sending import note_sent, sent_note, text_of, uploaded
 
 _REMEMBERED_S = 3600.0
 """How long a key of ours is taken to be known; Higgsfield doesn't say. Later the user is asked."""
@@ -99,7 +99,7 @@ _MEANS: Mapping[int, Trouble] = {404: "permission", 423: "permission"}
 """Statuses that mean something of their own: unknown models, and those that are blocked."""
 
 
-class Higgsfield(Provider):
+class Higgsfield(Platform):
     """
     Higgsfield's API.
 
@@ -123,15 +123,14 @@ class Higgsfield(Provider):
         looks_s: tuple[float, ...] = (2.0, 10.0),
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Higgsfield.can, concurrency=concurrency)
-        self._folder = folder
         self._remembered_s = remembered_s
         self._looks_s = looks_s
         self._keys = _keys()
-        self._api = Api(
+        api = Api(
             self.name, "https://api.higgsfield.ai", sign=self._sign, judge=_judge, keys=self._keys,
             limits=limits,
         )  # fmt: skip
+        super().__init__(folder, concurrency, api)
 
     async def submit(self, request: Request) -> str:
         """Upload the files, note the body, send it under our id."""
@@ -197,27 +196,19 @@ class Higgsfield(Provider):
                 if url:
                     return Done(url)
                 raise self._api.no_clip("a completed request names no video")
-            case "nsfw":
-                return ended(self._api, "nsfw", "policy")
+            case "nsfw":  # refunded like failed ones; what is cancelled had not begun
+                return self._ended("nsfw", "policy", FREE)
             case "canceled":
-                return ended(self._api, "it was canceled", "unknown")
+                return self._ended("it was canceled", "unknown", FREE)
             case "failed":
-                return ended(self._api, text_of(answer.data, "error"))
+                return self._ended(text_of(answer.data, "error"), billed_usd=FREE)
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
-
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
 
     async def cancel(self, job: str) -> None:
         """Take it out of the queue; one that runs can't be stopped."""
         at = f"/requests/{quote(job, safe='')}/cancel"
         await self._api.ask("POST", at, fine=(400, 404))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     async def _upload(self, path: Path, content: bytes, kind: str) -> str:
         answer = await self._api.ask(

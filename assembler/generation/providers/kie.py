@@ -40,7 +40,6 @@ from assembler.generation.base import (
     Done,
     JobState,
     Lookup,
-    Provider,
     Queued,
     Request,
     Running,
@@ -48,9 +47,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
+from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import ExpiredError, Refusal, Trouble
 from assembler.generation.sending import (
-    ended,
     forget_sent,
     note_sent,
     record_of,
@@ -147,7 +146,7 @@ _FIELDS: Mapping[str, Field] = {
 }
 
 
-class Kie(Provider):
+class Kie(Platform):
     """
     kie.ai's jobs.
 
@@ -163,13 +162,13 @@ class Kie(Provider):
     def __init__(
         self, folder: Path, *, concurrency: int = 20, limits: Limits | None = None
     ) -> None:
-        self.can = replace(Kie.can, concurrency=concurrency)
-        self._folder = folder
         self._key = need_key(self.name, "KIE_API_KEY", "KIE_AI_API_KEY")
-        self._api, self._store = (
+        apis = tuple(
             Api(self.name, url, sign=self._sign, judge=_judge, keys=[self._key], limits=limits)
             for url in ("https://api.kie.ai", "https://kieai.redpandaai.co")
         )
+        super().__init__(folder, concurrency, *apis)
+        self._store = apis[1]
 
     async def submit(self, request: Request) -> str:
         """Upload the files, note the job, send it once."""
@@ -214,7 +213,7 @@ class Kie(Provider):
                 raise self._api.no_clip("a finished job names no clip")
             case "fail":
                 said = text_of(data, "failMsg") or f"code {text_of(data, 'failCode')}"
-                return ended(self._api, said)
+                return self._ended(said, billed_usd=FREE)  # "failed tasks are refunded"
             case other:
                 raise self._api.error(Refusal("server", f"an unknown state: {other!r}"))
 
@@ -230,11 +229,6 @@ class Kie(Provider):
             if not url:
                 raise
             await self._api.download(url, to)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
-        await self._store.aclose()
 
     async def _upload(self, path: Path, content: bytes, kind: str) -> str:
         # A name that was there before would be overwritten.

@@ -18,7 +18,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import ceil
 from pathlib import Path
@@ -38,7 +38,6 @@ from assembler.generation.base import (
     Lookup,
     NotMade,
     NotSubmittedError,
-    Provider,
     ProviderError,
     Queued,
     Request,
@@ -47,6 +46,7 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits
 from assembler.generation.keys import find_key
+from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import Refusal, Trouble, advice
 from assembler.media.stills import read_image, write_png
 from assembler.planning.model import Link
@@ -105,7 +105,7 @@ class _Call:
         return self.path.removeprefix("/v1/") if self.path.startswith("/v1/") else ""
 
 
-class Kling(Provider):
+class Kling(Platform):
     """
     One account at Kling.
 
@@ -129,13 +129,13 @@ class Kling(Provider):
         pace: float = 1.0,
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Kling.can, concurrency=concurrency)
         self._unit_usd = unit_usd
         self._pace = pace
         self._key = find_key("KLING_API_KEY")
         self._access, self._secret = find_key("KLING_ACCESS_KEY"), find_key("KLING_SECRET_KEY")
         keys = [key for key in (self._key, self._access, self._secret) if key]
-        self._api = Api(self.name, URL, sign=self._signed, judge=_judged, keys=keys, limits=limits)
+        api = Api(self.name, URL, sign=self._signed, judge=_judged, keys=keys, limits=limits)
+        super().__init__(folder, concurrency, api)
         self._existing: set[str] = set()
         """Our ids that Kling says it has."""
         self._missed: dict[str, float] = {}
@@ -202,14 +202,6 @@ class Kling(Provider):
                 fix="check that the key belongs to the account and region that made it.",
             )
         return Queued()  # what was just made isn't always found at once
-
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, by its signed address."""
-        await self._api.download(done.url, to)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     # -- what is sent ----------------------------------------------------------------------
 
@@ -311,7 +303,10 @@ class Kling(Provider):
             case "succeeded":
                 return self._done(_mappings(task.get("outputs")), self._billed(task.get("billing")))
             case "failed":
-                return _failed(str(task.get("message") or ""), self._billed(task.get("billing")))
+                # A failed task with an empty list says that nothing was billed.
+                listed = task.get("billing")
+                billed = FREE if listed == [] else self._billed(listed)
+                return self._failed(str(task.get("message") or ""), billed)
             case other:
                 raise ProviderError(f"kling: a task is {other!r}, which nobody knows")
 
@@ -328,7 +323,7 @@ class Kling(Provider):
                     _mappings(_mapping(task.get("task_result")).get("videos")), billed
                 )
             case "failed":
-                return _failed(str(task.get("task_status_msg") or ""), billed)
+                return self._failed(str(task.get("task_status_msg") or ""), billed)
             case other:
                 raise ProviderError(f"kling: a task is {other!r}, which nobody knows")
 
@@ -337,6 +332,11 @@ class Kling(Provider):
             if output.get("type", "video") == "video" and output.get("url"):
                 return Done(str(output["url"]), billed)
         raise self._api.no_clip("the task has ended without a clip")
+
+    def _failed(self, said: str, billed: Decimal | None) -> Failed:
+        trouble: Trouble = "policy" if _RISK in said.lower() else "unknown"
+        reason = self._api.scrubbed(said) or "no reason is given"
+        return Failed(reason, advice(Refusal(trouble)), trouble, billed)
 
     def _billed(self, billing: object) -> Decimal | None:
         """US dollars of what was charged: units at their price, or cash in dollars."""
@@ -367,11 +367,6 @@ def _judged(answer: Answer) -> Refusal | None:
     if trouble == "parameter" and _EXISTS in said.lower():
         return Refusal("parameter", said, no_job=False)
     return Refusal(trouble, f"{code} {said}".strip(), answer.after_s)
-
-
-def _failed(said: str, billed: Decimal | None) -> Failed:
-    trouble: Trouble = "policy" if _RISK in said.lower() else "unknown"
-    return Failed(said or "no reason is given", advice(Refusal(trouble)), trouble, billed)
 
 
 def _family(link: Link) -> str:

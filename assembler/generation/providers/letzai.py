@@ -26,7 +26,6 @@ from assembler.generation.base import (
     JobState,
     Lookup,
     NotMade,
-    Provider,
     Queued,
     Request,
     Running,
@@ -34,8 +33,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
+from assembler.generation.platform import Platform
 from assembler.generation.refusals import Refusal, Trouble, before_sending
-from assembler.generation.sending import ended, forget_sent, note_sent, sent_note, text_of
+from assembler.generation.sending import forget_sent, note_sent, sent_note, text_of
 
 _CALLS: Mapping[str, Call] = {"kling-2.6": call("videos", "prompt* imageUrl* duration")}
 _FIELDS: Mapping[str, Field] = {"prompt": WORDS, "duration": SECONDS}
@@ -49,7 +49,7 @@ _PAGES = 4
 """Looked through; a submission that is a few minutes old is among the newest."""
 
 
-class Letzai(Provider):
+class Letzai(Platform):
     """
     LetzAI's videos.
 
@@ -71,14 +71,13 @@ class Letzai(Provider):
         looks_s: tuple[float, ...] = (2.0, 5.0),
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Letzai.can, concurrency=concurrency)
-        self._folder = folder
         self._looks_s = looks_s
         self._key = need_key(self.name, "LETZAI_API_KEY")
-        self._api = Api(
+        api = Api(
             self.name, "https://api.letz.ai", sign=self._sign, judge=_judge, keys=[self._key],
             limits=limits,
         )  # fmt: skip
+        super().__init__(folder, concurrency, api)
 
     async def submit(self, request: Request) -> str:
         """Note the body and which videos there are of its prompt, send it once."""
@@ -144,22 +143,14 @@ class Letzai(Provider):
                     return Done(url)
                 raise self._api.no_clip("a video that is ready names no clip")
             case "failed":
-                return ended(self._api, text_of(answer.data, "error") or "the video has failed")
+                return self._ended(text_of(answer.data, "error") or "the video has failed")
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
-
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
 
     async def cancel(self, job: str) -> None:
         """Interrupt it."""
         at = f"/videos/{quote(job, safe='')}/interruption"
         await self._api.ask("PUT", at, fine=(204, 404))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     def _sign(self, path: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {self._key.reveal()}"}

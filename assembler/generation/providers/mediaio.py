@@ -9,7 +9,6 @@ stays unknown and is never sent again by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,7 +19,6 @@ from assembler.generation.base import (
     Done,
     JobState,
     Lookup,
-    Provider,
     Queued,
     Request,
     Running,
@@ -28,9 +26,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits
 from assembler.generation.keys import need_key
+from assembler.generation.platform import Platform
 from assembler.generation.refusals import Refusal, Trouble
 from assembler.generation.sending import (
-    ended,
     forget_sent,
     items_of,
     note_sent,
@@ -55,7 +53,7 @@ _FIELDS: Mapping[str, Field] = {
 _CODES: Mapping[object, Trouble] = {374004: "auth", 490000: "parameter", 490505: "balance"}
 
 
-class Mediaio(Provider):
+class Mediaio(Platform):
     """
     Media.io's generations.
 
@@ -69,13 +67,12 @@ class Mediaio(Provider):
     can = Can(frames="url", concurrency=4)
 
     def __init__(self, folder: Path, *, concurrency: int = 4, limits: Limits | None = None) -> None:
-        self.can = replace(Mediaio.can, concurrency=concurrency)
-        self._folder = folder
         self._key = need_key(self.name, "MEDIAIO_API_KEY")
-        self._api = Api(
+        api = Api(
             self.name, "https://openapi.media.io", sign=self._sign, judge=_judge, keys=[self._key],
             limits=limits,
         )  # fmt: skip
+        super().__init__(folder, concurrency, api)
 
     async def submit(self, request: Request) -> str:
         """Note the inputs, send them once."""
@@ -115,19 +112,11 @@ class Mediaio(Provider):
                     return Done(url)
                 raise self._api.no_clip("a completed task names no clip")
             case "failed":
-                return ended(self._api, text_of(data, "reason") or "the task has failed")
+                return self._ended(text_of(data, "reason") or "the task has failed")
             case "timeout":
-                return ended(self._api, "the task ran out of time", "server")
+                return self._ended("the task ran out of time", "server")
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
-
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     def _sign(self, path: str) -> Mapping[str, str]:
         return {"X-API-KEY": self._key.reveal()}

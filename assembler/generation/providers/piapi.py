@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,7 +40,6 @@ from assembler.generation.base import (
     JobState,
     Lookup,
     NotSubmittedError,
-    Provider,
     Queued,
     Request,
     Running,
@@ -47,9 +47,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
+from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import Refusal
 from assembler.generation.sending import (
-    ended,
     forget_sent,
     note_sent,
     record_of,
@@ -126,7 +126,7 @@ _FIELDS: Mapping[str, Field] = {
 }
 
 
-class Piapi(Provider):
+class Piapi(Platform):
     """
     PiAPI's tasks.
 
@@ -140,13 +140,13 @@ class Piapi(Provider):
     can = Can(frames="upload", cancel=True, concurrency=5)
 
     def __init__(self, folder: Path, *, concurrency: int = 5, limits: Limits | None = None) -> None:
-        self.can = replace(Piapi.can, concurrency=concurrency)
-        self._folder = folder
         self._key = need_key(self.name, "PIAPI_KEY", "PIAPI_API_KEY")
-        self._api, self._store = (
+        apis = tuple(
             Api(self.name, url, sign=self._sign, judge=_judge, keys=[self._key], limits=limits)
             for url in ("https://api.piapi.ai", "https://upload.theapi.app")
         )
+        super().__init__(folder, concurrency, *apis)
+        self._store = apis[1]
 
     async def submit(self, request: Request) -> str:
         """Upload the files, note the task, send it once."""
@@ -187,24 +187,15 @@ class Piapi(Provider):
                 raise self._api.no_clip("a completed task names no clip")
             case "failed":
                 said = text_of(data, "error", "message") or text_of(data, "error", "raw_message")
-                return ended(self._api, said or "the task has failed")
+                return self._ended(said or "the task has failed", billed_usd=_kept_of(data))
             case "cancelled":
-                return ended(self._api, "the task was cancelled")
+                return self._ended("the task was cancelled", billed_usd=_kept_of(data))
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
-
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
 
     async def cancel(self, job: str) -> None:
         """Stop a task that hasn't begun."""
         await self._api.ask("DELETE", f"/api/v1/task/{quote(job, safe='')}", fine=(400, 404))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
-        await self._store.aclose()
 
     async def _upload(self, path: Path, content: bytes, kind: str) -> str:
         if path.suffix.lower() not in _STORED:
@@ -226,6 +217,11 @@ class Piapi(Provider):
 
     def _sign(self, path: str) -> Mapping[str, str]:
         return {"X-API-Key": self._key.reveal()}
+
+
+def _kept_of(data: Mapping[str, Any]) -> Decimal | None:
+    """What a task without a clip has cost: nothing where its points were given back."""
+    return FREE if record_of(data, "meta", "usage").get("consume") == 0 else None
 
 
 def _clip_of(output: Any) -> str:

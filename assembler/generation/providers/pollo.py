@@ -33,7 +33,6 @@ from assembler.generation.base import (
     Done,
     JobState,
     Lookup,
-    Provider,
     Queued,
     Request,
     Running,
@@ -41,15 +40,14 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
+from assembler.generation.platform import FREE, Platform, trouble_in
 from assembler.generation.refusals import Refusal
 from assembler.generation.sending import (
-    ended,
     forget_sent,
     items_of,
     note_sent,
     record_of,
     text_of,
-    trouble_in,
     unlisted,
 )
 
@@ -91,7 +89,7 @@ _FIELDS: Mapping[str, Field] = {
 }
 
 
-class Pollo(Provider):
+class Pollo(Platform):
     """
     Pollo.ai's generations.
 
@@ -106,13 +104,12 @@ class Pollo(Provider):
     poll_s = 10.0
 
     def __init__(self, folder: Path, *, concurrency: int = 4, limits: Limits | None = None) -> None:
-        self.can = replace(Pollo.can, concurrency=concurrency)
-        self._folder = folder
         self._key = need_key(self.name, "POLLO_API_KEY")
-        self._api = Api(
+        api = Api(
             self.name, "https://pollo.ai/api/platform", sign=self._sign, judge=_judge,
             keys=[self._key], limits=limits,
         )  # fmt: skip
+        super().__init__(folder, concurrency, api)
 
     async def submit(self, request: Request) -> str:
         """Note the inputs, send them once."""
@@ -152,17 +149,10 @@ class Pollo(Provider):
                     return Done(url, _dollars(data))
                 raise self._api.no_clip("a finished generation names no clip")
             case "failed":
-                return ended(self._api, text_of(made, "failMsg") or "the generation has failed")
+                said = text_of(made, "failMsg") or "the generation has failed"
+                return self._ended(said, billed_usd=FREE)  # "credits refunded"
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
-
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     def _sign(self, path: str) -> Mapping[str, str]:
         return {"x-api-key": self._key.reveal()}

@@ -43,7 +43,6 @@ from assembler.generation.base import (
     JobState,
     Lookup,
     NotMade,
-    Provider,
     Queued,
     Request,
     Running,
@@ -51,9 +50,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
+from assembler.generation.platform import Platform
 from assembler.generation.refusals import Refusal
 from assembler.generation.sending import (
-    ended,
     forget_sent,
     items_of,
     not_listed,
@@ -111,7 +110,7 @@ _FIELDS: Mapping[str, Field] = {
 }
 
 
-class Replicate(Provider):
+class Replicate(Platform):
     """
     Replicate's API.
 
@@ -133,14 +132,13 @@ class Replicate(Provider):
         looks_s: tuple[float, ...] = (2.0, 5.0),
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Replicate.can, concurrency=concurrency)
-        self._folder = folder
         self._looks_s = looks_s
         self._key = need_key(self.name, "REPLICATE_API_TOKEN")
-        self._api = Api(
+        api = Api(
             self.name, "https://api.replicate.com/v1", sign=self._sign, judge=_judge,
             keys=[self._key], limits=limits,
         )  # fmt: skip
+        super().__init__(folder, concurrency, api)
 
     async def submit(self, request: Request) -> str:
         """Upload the files, note the input, send it once."""
@@ -210,10 +208,10 @@ class Replicate(Provider):
             case "succeeded":
                 return self._succeeded(answer)
             case "canceled":
-                return ended(self._api, "it was canceled", "unknown")
+                return self._ended("it was canceled", "unknown")
             case "failed":
                 said = text_of(answer.data, "error")
-                return ended(self._api, said, "policy" if "flagged" in said else None)
+                return self._ended(said, "policy" if "flagged" in said else None)
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
 
@@ -227,17 +225,9 @@ class Replicate(Provider):
             raise self._api.no_clip(said)
         raise self._api.no_clip("a prediction that has succeeded has no output")
 
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
-
     async def cancel(self, job: str) -> None:
         """Stop it, whether it runs or not."""
         await self._api.ask("POST", f"/predictions/{quote(job, safe='')}/cancel", fine=(404,))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     async def _upload(self, path: Path, content: bytes, kind: str) -> str:
         files = {"content": (path.name, content, kind)}

@@ -47,7 +47,6 @@ from assembler.generation.base import (
     JobState,
     Lookup,
     NotMade,
-    Provider,
     Queued,
     Request,
     Running,
@@ -55,9 +54,9 @@ from assembler.generation.base import (
 )
 from assembler.generation.http import Answer, Api, Limits, by_status
 from assembler.generation.keys import need_key
+from assembler.generation.platform import FREE, Platform, trouble_in
 from assembler.generation.refusals import Refusal
 from assembler.generation.sending import (
-    ended,
     forget_sent,
     items_of,
     not_listed,
@@ -66,7 +65,6 @@ from assembler.generation.sending import (
     sent_note,
     text_of,
     time_text,
-    trouble_in,
     uploaded,
 )
 
@@ -187,7 +185,7 @@ def _shots(ask: Ask, length: type[str] | type[int]) -> list[dict[str, Any]]:
     return [{"prompt": shot.prompt, "duration": length(int(shot.duration_s))} for shot in ask.shots]
 
 
-class Scenario(Provider):
+class Scenario(Platform):
     """
     Scenario's custom generations.
 
@@ -209,17 +207,16 @@ class Scenario(Provider):
         looks_s: tuple[float, ...] = (0.5, 2.0, 4.0),
         limits: Limits | None = None,
     ) -> None:
-        self.can = replace(Scenario.can, concurrency=concurrency)
-        self._folder = folder
         self._looks_s = looks_s
         self._keys = (
             need_key(self.name, "SCENARIO_API_KEY", "SCENARIO_SDK_API_KEY"),
             need_key(self.name, "SCENARIO_API_SECRET", "SCENARIO_SDK_API_SECRET"),
         )
-        self._api = Api(
+        api = Api(
             self.name, "https://api.cloud.scenario.com/v1", sign=self._sign, judge=_judge,
             keys=self._keys, limits=limits,
         )  # fmt: skip
+        super().__init__(folder, concurrency, api)
 
     async def submit(self, request: Request) -> str:
         """Make the files assets, note the inputs, send them once."""
@@ -291,10 +288,11 @@ class Scenario(Provider):
             case "failure":
                 said = text_of(data, "metadata", "error") or "the job has failed"
                 hint = text_of(data, "metadata", "hint")
-                failed = ended(self._api, said)
+                kept = record_of(data, "billing").get("disableRefund") is True
+                failed = self._ended(said, billed_usd=None if kept else FREE)
                 return replace(failed, fix=f"{hint.rstrip('.')}.") if hint else failed
             case "canceled":
-                return ended(self._api, "the job was cancelled")
+                return self._ended("the job was cancelled")
             case other:
                 raise self._api.error(Refusal("server", f"an unknown status: {other!r}"))
 
@@ -308,10 +306,6 @@ class Scenario(Provider):
             return Done(url)
         raise self._api.no_clip("the clip has no address")
 
-    async def download(self, done: Done, to: Path) -> None:
-        """The clip, without the key."""
-        await self._api.download(done.url, to)
-
     async def cancel(self, job: str) -> None:
         """Ask for an end; for Kling's jobs it may be refused."""
         await self._api.ask(
@@ -320,10 +314,6 @@ class Scenario(Provider):
             json={"action": "cancel"},
             fine=(400, 403, 404, 409, 422),
         )
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
 
     async def _upload(self, path: Path, content: bytes, kind: str) -> str:
         """The id of a new asset."""

@@ -26,7 +26,7 @@ from assembler.planning.ledger import chosen_takes
 from assembler.planning.model import Plan, Shelf, Step
 from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
-from assembler.planning.workflow import COMFYUI, problems_of, recipes
+from assembler.planning.workflow import COMFYUI, price_of, problems_of, recipes
 from assembler.rendering.spans import delivered_size
 from assembler.spec.check import caption_entries
 from assembler.spec.load import Loaded, load
@@ -258,6 +258,7 @@ def prepare_loaded(
         chosen=chosen_takes(project.ledger),
     )
     _check_workflows(loaded, built, project.root)
+    built = _with_prices_of_workflows(built, project.root)
     shelf = shelf_of(built, project)
     planned = with_states(built, shelf)
     return Prepared(loaded, project, stock, planned, deliveries, seams, shelf)
@@ -274,6 +275,24 @@ def _check_workflows(loaded: Loaded, plan: Plan, root: Path) -> None:
     ]
     if found:
         raise PlanError(found)
+
+
+def _with_prices_of_workflows(plan: Plan, root: Path) -> Plan:
+    """The plan with what workflows cost that have nodes which are paid."""
+    steps, notes = [], []
+    for step in plan.steps:
+        if step.link.provider == COMFYUI:
+            price = price_of(step.link, root)
+            longer = tuple(replace(more, price_usd=price) for more in step.link.longer)
+            step = replace(step, link=replace(step.link, price_usd=price, longer=longer))
+            if price is None:
+                notes.append(
+                    f"{step.link.id}: its workflow has nodes that are paid, at a price that isn't "
+                    "known here; a preset of the model can say it"
+                )
+        steps.append(step)
+    links = {step.link.id: step.link for step in steps}
+    return replace(plan, steps=tuple(steps), notes=(*plan.notes, *notes), links_by_id=links)
 
 
 def _fetched(loaded: Loaded, project: Project) -> dict[str, Path]:

@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -52,6 +53,14 @@ INPUTS: Mapping[Slot, tuple[str, ...]] = {
 
 FOLDER = "workflows"
 """Folder beside the timeline."""
+PARTNERS = (
+    "Kling", "Veo", "Runway", "Luma", "Minimax", "Hailuo", "Pika", "Pixverse", "PixVerse", "Vidu",
+    "Moonvalley", "ByteDance", "Seedance", "Seedream", "OpenAI", "Gemini", "Grok", "Stability",
+    "Recraft", "Ideogram", "FluxPro", "Flux2Pro", "FluxKontextPro", "FluxKontextMax", "Topaz",
+    "Higgsfield", "Rodin", "Tripo", "Bria", "Ltxv",
+)  # fmt: skip
+"""How names of nodes begin that ComfyUI has partners make, for its credits."""
+_PARTNER = re.compile(rf"(?:{'|'.join(PARTNERS)})(?![a-z])|.*Api(?:Node)?$")
 _TITLE = re.compile(r"\s*assembler\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
 _EXPORT = "in ComfyUI, write it by File > Export (API)."
 
@@ -72,6 +81,16 @@ class Workflow:
             for node, name in self.slots.get(slot, ()):
                 graph[node]["inputs"][name] = value
         return graph
+
+    @property
+    def paid(self) -> tuple[str, ...]:
+        """
+        Classes of nodes that cost money, as far as their names tell.
+
+        ComfyUI's own list says it for sure, when it runs.
+        """
+        names = {str(node["class_type"]) for node in self.graph.values()}
+        return tuple(sorted(filter(_PARTNER.match, names)))
 
 
 def workflow_file(link: Link, root: Path) -> Path:
@@ -218,6 +237,17 @@ def problems_of(link: Link, root: Path) -> list[tuple[str, str]]:
 _NAMES: Mapping[Slot, str] = {
     "start": "a start image", "end": "an end image", "negative": "a negative prompt",
 }  # fmt: skip
+
+
+def price_of(link: Link, root: Path) -> Decimal | None:
+    """
+    What a link's workflow costs: nothing on one's own machine, unless nodes of it are paid.
+
+    Then it is what the model's preset says, and not known where that says nothing.
+    """
+    if not read_workflow(workflow_file(link, root)).paid:
+        return Decimal(0)
+    return link.price_usd or None
 
 
 def missing_slots(workflow: Workflow, link: Link) -> tuple[Slot, ...]:

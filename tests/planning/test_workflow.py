@@ -146,3 +146,16 @@ def test_a_segment_can_name_its_workflow(tmp_path: Path) -> None:
 
 def test_a_draft_needs_no_workflow(tmp_path: Path) -> None:
     assert plan(_timeline(tmp_path), draft=True).prepared.plan.steps[0].link.provider == "animatic"
+
+
+@pytest.mark.parametrize(
+    ("name", "paid"),
+    [("KlingFirstLastFrameNode", True), ("WanImageToVideoApi", True), ("WanImageToVideo", False),
+     ("LTXVImgToVideo", False), ("Veo3VideoGenerationNode", True), ("VeoliteSampler", False),
+     ("FluxGuidance", False)],
+)  # fmt: skip
+def test_nodes_of_partners_are_not_counted_as_free(tmp_path: Path, name: str, paid: bool) -> None:
+    nodes = graph(**TITLES) | {"200": {"class_type": name, "inputs": {}}}
+    _written(tmp_path, nodes)
+    row = plan(_timeline(tmp_path)).rows[0]
+    assert row.price_usd == (None if paid else 0)

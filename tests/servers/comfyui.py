@@ -34,8 +34,12 @@ NODES: dict[str, set[str]] = {
     "CreateVideo": {"fps", "images"},
     "SaveVideo": {"filename_prefix", "video"},
     "VHS_VideoCombine": {"filename_prefix", "images"},
+    "KlingFirstLastFrameNode": {"prompt"},
+    "NewPartnerNode": {"prompt"},
 }
 """Class -> inputs that it needs."""
+PAID = {"KlingFirstLastFrameNode", "NewPartnerNode"}
+"""Nodes of partners, which /object_info calls so."""
 _OUTSIDE = {"clip", "vae", "images", "latent"}
 """Inputs whose nodes are left out of the workflows of tests."""
 
@@ -64,6 +68,12 @@ class Comfyui(Platform):
     @route("GET", "/system_stats")
     def stats(self, call: Call) -> Reply:
         return Reply(200, {"system": {"comfyui_version": "0.3.64"}, "devices": []})
+
+    @route("GET", "/object_info/{name}")
+    def object_info(self, call: Call, name: str) -> Reply:
+        if name not in NODES:
+            return Reply(200, {})
+        return Reply(200, {name: {"name": name} | ({"api_node": True} if name in PAID else {})})
 
     @route("POST", "/upload/image", stage="upload")
     def upload(self, call: Call) -> Reply:

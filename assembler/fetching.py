@@ -14,7 +14,6 @@ import ipaddress
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from assembler.errors import FetchError, MediaError
-from assembler.media.files import publish, sha256_of
+from assembler.media.files import publish, sha256_of, try_lock
 from assembler.media.probe import probe
 
 if TYPE_CHECKING:
@@ -371,25 +370,10 @@ def _client(given: httpx.Client | None) -> Iterator[httpx.Client]:
 def _alone(part: Path, job: _Download, sleep: Callable[[float], None]) -> Iterator[None]:
     """No two processes write the same part; the system lets go of the lock when one dies."""
     with part.with_name(f"{part.name}.lock").open("a+b") as file:
-        while not _locked(file.fileno()):
+        while not try_lock(file.fileno()):
             job.check_time()
             sleep(0.1)
         yield
-
-
-def _locked(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def shown(url: str) -> str:

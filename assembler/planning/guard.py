@@ -60,14 +60,24 @@ def with_longer(
 
 def costs_more(steps: Sequence[Step]) -> Iterator[str]:
     """What trimmed tails may cost beyond the plan's price."""
+    found = _second_more(steps)
+    if found:
+        yield (
+            "where tails have to be trimmed at handoffs, the last link of a segment is asked for "
+            f"a second more: usually ${costs_more_usd(steps):.2f} at most ({', '.join(found)})"
+        )
+
+
+def costs_more_usd(steps: Sequence[Step]) -> Decimal:
+    """The same as a sum."""
+    return sum(_second_more(steps).values(), Decimal(0))
+
+
+def _second_more(steps: Sequence[Step]) -> dict[str, Decimal]:
+    """What one second more costs, by segment."""
     found = {}
     for link in (step.link for step in steps if step.state != "done"):
         more = link.longer[0].price_usd if link.longer else None
         if more is not None and link.price_usd is not None and more > link.price_usd:
             found[link.segment] = more - link.price_usd
-    if found:
-        total = sum(found.values(), Decimal(0))
-        yield (
-            "where tails have to be trimmed at handoffs, the last link of a segment is asked for "
-            f"a second more: usually ${total:.2f} at most ({', '.join(found)})"
-        )
+    return found

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 Value = str | int | None
 """What a key gets; None takes the key out."""
@@ -171,6 +171,7 @@ def _last_end(text: str, key: Node, value: Node) -> int:
 def _words_end(text: str, node: Node) -> int:
     if isinstance(node, ScalarNode):
         return _block_scalar_end(text, node) if node.style in ("|", ">") else _stop(node)
+    assert isinstance(node, (MappingNode, SequenceNode))
     if node.flow_style or not node.value:
         return _stop(node)
     if isinstance(node, MappingNode):

@@ -1,0 +1,388 @@
+"""
+What a person does while looking at a film: each verb changes one thing, and can be taken back.
+
+    desk = Desk(Path("film.yaml"))
+    desk.nudge("dawn.1>dawn.2", revision=desk.view().revision, cut=-2)
+    desk.undo()
+
+Seams are changed in the timeline's text, takes are chosen in the ledger. Nothing is spent here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assembler.assemble import choosing
+from assembler.assemble.choosing import Chosen
+from assembler.assemble.prepare import step_of
+from assembler.assemble.ranking import RankedTakes, rank_takes
+from assembler.assemble.takes import TakeFacts, takes
+from assembler.errors import UsageError
+from assembler.planning.explain import money
+from assembler.planning.ledger import Ledger, chosen_takes
+from assembler.planning.project import Project
+from assembler.reviewing.edits import CantEditError, Value, set_seam
+from assembler.reviewing.files import changed, one_writer, write_text
+from assembler.reviewing.history import Choice, History, Step, TextChange
+from assembler.reviewing.view import Place, View
+from assembler.spec.model import SeamOverride, Segment
+from assembler.spec.problems import at
+
+COLOURS = ("hold", "release", "glide", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a verb has done."""
+
+    words: str
+    chosen: Chosen | None = None
+
+    def data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"done": self.words} | ({"chosen": self.chosen.data()} if self.chosen else {})
+
+
+class Desk:
+    """A timeline that is looked at and changed; safe to use from several threads."""
+
+    def __init__(self, timeline: Path, *, draft: bool = False, provider: str | None = None) -> None:
+        self.project = Project(Path(timeline).absolute())
+        self.draft = draft
+        self.provider = provider
+        self.history = History(self.project)
+        self._lock = threading.RLock()
+        self._view: View | None = None
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def view(self, *, measured: bool = False) -> View:
+        """
+        The timeline as it stands on disk now.
+
+        Args:
+            measured: Whether seams have to be decided for just this timeline.
+
+        Raises:
+            AssemblerError: As `plan` would.
+        """
+        with self._lock:
+            seen = self._view
+            if seen is None or not self._same(seen) or (measured and not seen.measured):
+                seen = self._view = self._look()
+            return seen
+
+    def _look(self, **how: Any) -> View:
+        return View.of(self.project.timeline, draft=self.draft, provider=self.provider, **how)
+
+    def _same(self, seen: View) -> bool:
+        """Whether files, choices and takes are as they were."""
+        try:
+            texts = all(path.read_bytes() == text for path, text in seen.texts.items())
+        except OSError:
+            return False
+        shelf = seen.prepared.shelf
+        missing = any(step.state != "done" for step in seen.prepared.plan.steps)
+        return texts and not missing and chosen_takes(self.project.ledger) == shelf.chosen
+
+    def takes(self) -> Mapping[str, tuple[TakeFacts, ...]]:
+        """Takes of every link; of drafts there is nothing to choose."""
+        if self.draft:
+            return {}
+        found = takes(self.project.timeline, provider=self.provider)
+        return {one.link: one.takes for one in found.links}
+
+    def compare(self, link: str) -> RankedTakes:
+        """Takes of a link, the one that fits best first."""
+        return rank_takes(self.project.timeline, link)
+
+    # -- seams -----------------------------------------------------------------------------
+
+    def nudge(
+        self, seam: str, *, revision: str, cut: int = 0, end: int = 0, begin: int = 0
+    ) -> Done:
+        """
+        Move a seam by frames.
+
+        Args:
+            seam: Its id.
+            revision: Of the view that was looked at.
+            cut: Both sides move, so that what is shown before and after stays together.
+            end: The clip before ends so much later.
+            begin: The clip after begins so many of its frames later.
+
+        Raises:
+            ChangedError: If something has changed since.
+            UsageError: If the clips don't have these frames.
+        """
+        with self._writing(revision) as seen:
+            place = _place(seen, seam)
+            keep, start = place.keep + cut + end, place.start + cut + begin
+            if not 1 <= keep <= place.most:
+                what = f"{seam}: the clip before can end after frame 1 to {place.most}, not {keep}"
+                raise UsageError(what)
+            if not 0 <= start <= place.last:
+                what = f"{seam}: the clip after can begin at frame 0 to {place.last}, not {start}"
+                raise UsageError(what)
+            words = f"{seam}: ends after frame {keep}, begins at frame {start}"
+            return self._say(seen, place, {"keep_until": keep, "start_from": start}, words)
+
+    def colour(self, seam: str, word: str | None, *, revision: str) -> Done:
+        """
+        Hold, release, glide or turn off a seam's correction of colours; None leaves it to the
+        engine again.
+
+        Raises:
+            ChangedError: If something has changed since.
+            UsageError: If there is no such seam or word.
+        """
+        if word is not None and word not in COLOURS:
+            raise UsageError(f"there is no colour {word!r}", fix=f"say {', '.join(COLOURS)}.")
+        with self._writing(revision) as seen:
+            place = _place(seen, seam)
+            words = f"{seam}: colour {word or 'as the engine decides'}"
+            return self._say(seen, place, {"colour": word}, words)
+
+    def reset(self, seam: str, *, revision: str) -> Done:
+        """
+        Take back all that the timeline says of a seam.
+
+        Raises:
+            ChangedError: If something has changed since.
+            UsageError: If there is no such seam, or it is spoken of together with others.
+        """
+        with self._writing(revision) as seen:
+            place = _place(seen, seam)
+            own = _own(seen, place)
+            if own is None or not own.model_fields_set:
+                raise UsageError(f"{seam}: the timeline says nothing of it alone")
+            words = dict.fromkeys(sorted(own.model_fields_set))
+            return self._say(seen, place, words, f"{seam}: as the engine decides")
+
+    def _say(self, seen: View, place: Place, words: Mapping[str, Value], told: str) -> Done:
+        """Write words on a seam into the timeline, if they do what they should."""
+        _check_removable(seen, place, words)
+        path, text = self._edited(seen, place, words)
+        new = self._look(instead={path: text}, decided=seen.decisions)
+        _check_said(seen, new, place, words, path)
+        change = write_text(self.project, path, seen.texts[path], text)
+        self.history.add(Step(told, (change,)))
+        self._view = new
+        return Done(told)
+
+    def _edited(self, seen: View, place: Place, words: Mapping[str, Value]) -> tuple[Path, bytes]:
+        index = _index(seen, place.segment)
+        node = at(seen.loaded.marks, ("segments", index))
+        path = node.source.path
+        raw = seen.texts[path]
+        mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
+        try:
+            text = raw[len(mark) :].decode()
+            said = set_seam(text, (node.line, node.column), place.link, words)
+        except CantEditError as exc:
+            raise _by_hand(seen, place, words, str(exc)) from exc
+        return path, mark + said.encode()
+
+    # -- takes -----------------------------------------------------------------------------
+
+    def choose(self, link: str, number: int, *, revision: str, keep_later: bool = False) -> Done:
+        """
+        Use another take of a link; what comes after may be kept as it is.
+
+        Raises:
+            ChangedError: If something has changed since.
+            UsageError: If there is no such take.
+        """
+        with self._choosing(revision, f"{link}: take {number}") as words:
+            made = choosing.choose(
+                self.project.timeline, link, number, keep_later=keep_later, provider=self.provider
+            )
+            return Done(words, made)
+
+    def reroll(self, link: str, *, revision: str, keep_later: bool = False) -> Done:
+        """
+        Ask for a new take of a link, which the next render makes; nothing is spent here.
+
+        Raises:
+            ChangedError: If something has changed since.
+            UsageError: If there is no such link.
+        """
+        with self._choosing(revision, f"{link}: a new take is asked for") as words:
+            made = choosing.reroll(
+                self.project.timeline, link, keep_later=keep_later, provider=self.provider
+            )
+            return Done(words, made)
+
+    @contextmanager
+    def _choosing(self, revision: str, words: str) -> Iterator[str]:
+        if self.draft:
+            what = "a draft's clips have one take each"
+            raise UsageError(what, fix="look at the film itself: leave --draft out.")
+        with self._writing(revision):
+            before = chosen_takes(self.project.ledger)
+            yield words
+            after = chosen_takes(self.project.ledger)
+            moved = [
+                Choice(key, before.get(key, 1), number)
+                for key, number in after.items()
+                if number != before.get(key, 1)
+            ]
+            if moved:
+                self.history.add(Step(words, choices=tuple(moved)))
+            self._view = None
+
+    def reroll_price(self, link: str) -> str:
+        """What a new take of a link would cost, in words."""
+        return money(step_of(self.view().prepared.plan, link).link.price_usd)
+
+    # -- taking back -----------------------------------------------------------------------
+
+    def undo(self) -> Done:
+        """
+        Take back the last step, if nothing has changed since where it had changed something.
+
+        Raises:
+            UsageError: If there is none.
+            ChangedError: If its files or choices were changed since.
+        """
+        with self._lock, one_writer(self.project):
+            steps = self.history.steps()
+            if not steps:
+                raise UsageError("there is nothing to take back")
+            step = steps[-1]
+            texts = [self._undone(change) for change in step.texts]
+            self._check_choices(step)
+            for path, before, after in texts:
+                write_text(self.project, path, before, after)
+            self._choose_again(step)
+            self.history.drop_last()
+            self._view = None
+            return Done(f"taken back: {step.words}")
+
+    def _undone(self, change: TextChange) -> tuple[Path, bytes, bytes]:
+        path = self.project.root / change.file
+        text = path.read_bytes()
+        old = change.undone(text)
+        if old is None:
+            raise changed(path)
+        return path, text, old
+
+    def _check_choices(self, step: Step) -> None:
+        now = chosen_takes(self.project.ledger)
+        if any(now.get(choice.key, 1) != choice.after for choice in step.choices):
+            raise UsageError(
+                f"another take was chosen since: {step.words}",
+                fix="`assembler takes choose` chooses any of them.",
+            )
+
+    def _choose_again(self, step: Step) -> None:
+        if step.choices:
+            with Ledger(self.project.ledger, timeline=self.project.timeline.name) as ledger:
+                for choice in step.choices:
+                    ledger.choose(choice.key, choice.before)
+
+    @contextmanager
+    def _writing(self, revision: str) -> Iterator[View]:
+        """The view that a person has looked at, nobody else writing."""
+        with self._lock, one_writer(self.project):
+            seen = self.view()
+            if seen.revision != revision:
+                raise changed(self.project.timeline)
+            yield seen
+
+
+def _place(seen: View, seam: str) -> Place:
+    if seen.cut is None:
+        raise UsageError("seams are known once all clips are there", fix="render it first.")
+    place = seen.places.get(seam)
+    if place is None:
+        raise UsageError(f"there is no seam {seam!r} in the picture track")
+    return place
+
+
+def _index(seen: View, segment: str) -> int:
+    return [one.id for one in seen.loaded.timeline.segments].index(segment)
+
+
+def _segment(seen: View, place: Place) -> Segment:
+    return seen.loaded.timeline.segment(place.segment)
+
+
+def _own(seen: View, place: Place) -> SeamOverride | None:
+    """What is said of this seam alone."""
+    segment = _segment(seen, place)
+    return segment.seam if place.link is None else segment.seams.get(place.link)
+
+
+def _check_removable(seen: View, place: Place, words: Mapping[str, Value]) -> None:
+    """What goes must not be said of several seams at once."""
+    segment, timeline = _segment(seen, place), seen.loaded.timeline
+    for key in (key for key, value in words.items() if value is None):
+        for above, whose in ((segment.seam, f"all seams of {segment.id}"), (timeline.seam, "all")):
+            if above is _own(seen, place) or above is None:
+                continue
+            if key in above.model_fields_set:
+                where = seen.loaded.where("segments", _index(seen, segment.id), "seam")
+                raise UsageError(f"`{key}` is said of {whose}", where, "change it there.")
+
+
+def _check_said(
+    seen: View, new: View, place: Place, words: Mapping[str, Value], path: Path
+) -> None:
+    """Whether the new text says just what was meant, and the programme follows."""
+    if _dumped(new, place) != _expected(seen, place, words):
+        raise _by_hand(seen, place, words, "other places would change too")
+    if "keep_until" not in words or words["keep_until"] is None:
+        return
+    found = new.places.get(place.seam)
+    wanted = words["keep_until"], words["start_from"]
+    if found is None or (found.keep, found.start) != wanted:
+        raise UsageError(
+            f"{place.seam}: the clips can't be cut there, since {_limit(seen, place)}",
+            fix="change its `duration` or `out`.",
+        )
+
+
+def _limit(seen: View, place: Place) -> str:
+    before = place.seam.partition(">")[0]
+    clips = seen.cut.clips if seen.cut else ()
+    segment = next((clip.segment for clip in clips if clip.id == before), before)
+    return f"segment {segment} is no longer than it is"
+
+
+def _dumped(view: View, place: Place) -> dict[str, Any]:
+    return view.loaded.timeline.model_dump(exclude_unset=True)
+
+
+def _expected(seen: View, place: Place, words: Mapping[str, Value]) -> dict[str, Any]:
+    """The timeline with these words on that seam, as the author would have written it."""
+    timeline = seen.loaded.timeline.model_dump(exclude_unset=True)
+    segment = timeline["segments"][_index(seen, place.segment)]
+    above: tuple[str | int, ...] = ("seam",) if place.link is None else ("seams", place.link)
+    holders = [segment]
+    for step in above:
+        holders.append(holders[-1].setdefault(step, {}))
+    for key, value in words.items():
+        if value is None:
+            holders[-1].pop(key, None)
+        else:
+            holders[-1][key] = value
+    for holder, step in reversed([*zip(holders, above, strict=False)]):
+        if not holder[step]:
+            del holder[step]
+    return timeline
+
+
+def _by_hand(seen: View, place: Place, words: Mapping[str, Value], why: str) -> UsageError:
+    """Where the text is of a kind that isn't changed by a program."""
+    said = ", ".join(f"{key}: {value}" for key, value in words.items() if value is not None)
+    line = f"{{{said}}}" if place.link is None else f"{{{place.link}: {{{said}}}}}"
+    key = "seam" if place.link is None else "seams"
+    where = seen.loaded.where("segments", _index(seen, place.segment))
+    fix = f"write it there by hand: `{key}: {line}`." if said else "take it out there by hand."
+    return UsageError(f"segment {place.segment} isn't changed here: {why}", where, fix)

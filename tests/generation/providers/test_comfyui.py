@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -189,10 +190,10 @@ def test_running_out_of_memory_frees_it(server: Server, tmp_path: Path) -> None:
     server.out_of_memory = True
     project = project_in(tmp_path)
     with pytest.raises(ProviderError, match=r"node 3 \(KSamplerAdvanced\) ran out of memory"):
-        run([shot()], project, made(project))
+        run([shot(price_usd=Decimal(0))], project, made(project))
     assert server.freed == 1
     server.out_of_memory = False
-    assert "dawn.1" in run([shot()], project, made(project))
+    assert "dawn.1" in run([shot(price_usd=Decimal(0))], project, made(project))
 
 
 @pytest.mark.anyio
@@ -250,3 +251,16 @@ def test_a_download_in_trouble_is_repeated(server: Server, tmp_path: Path, fault
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def test_a_node_that_is_paid_is_not_run_as_free(server: Server, tmp_path: Path) -> None:
+    """Its name doesn't tell; the server's list of nodes does."""
+    path = tmp_path / "workflows/wan-2.2-text.json"
+    nodes = json.loads(path.read_text(encoding="utf-8"))
+    nodes["200"] = {"class_type": "NewPartnerNode", "inputs": {"prompt": "sea"}}
+    path.write_text(json.dumps(nodes), encoding="utf-8")
+    project = project_in(tmp_path)
+    with pytest.raises(ProviderError, match=r"node NewPartnerNode of wan-2\.2-text\.json is paid"):
+        run([shot(price_usd=Decimal(0))], project, made(project))
+    assert not server.jobs
+    assert "dawn.1" in run([shot(price_usd=Decimal("0.14"))], project, made(project))

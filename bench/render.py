@@ -4,8 +4,13 @@ How long a render takes, beside one ffmpeg graph written by hand with the same e
     python bench/render.py --clips 12 --seconds 5 --size 1920x1080 --runs 3
 
 Work A: clips joined by cuts, H.264 + AAC. Measured are a cold render, a second one, one clip
-replaced, other sound, and a smart render (match-source); peers are the graph and moviepy with the
-same encoder. Ratios are of medians, runs are interleaved.
+replaced, other sound, one word of a title, and smart renders (match-source); peers are the graph,
+moviepy and melt with the same encoder. Ratios are of medians, runs are interleaved. `--folder`
+keeps clips and times, so that `--works` can be measured one at a time:
+
+    python bench/render.py --folder DIR --works graph
+    python bench/render.py --folder DIR --works cold
+    python bench/render.py --folder DIR --table
 
     python bench/render.py --seam --clips 2 --seconds 5 --size 1920x1080 --runs 3
 
@@ -16,6 +21,7 @@ both; processor time of the whole process tree beside the same join without a co
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import re
@@ -25,20 +31,25 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 
-from assembler.cut.model import Clip, Cut, Source
-from assembler.match.decision import IDENTITY, ColourFix, Correction
+from assembler.cut.model import Clip, Cut, Insert, Source, TitleLayer
+from assembler.layers.titles import title_insert
+from assembler.match.decision import IDENTITY, ColourFix, Correction, SeamDecision
 from assembler.media.ffmpeg import exe, run, version
 from assembler.media.files import sha256_of
 from assembler.media.probe import probe
 from assembler.rendering.render import render
+from assembler.rendering.smart import with_whole_heads
+from assembler.rendering.spans import form_of
 from assembler.spec.presets import DeliveryPreset, delivery_preset
 from assembler.timebase import FrameRange
 
@@ -51,44 +62,71 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--size", default="1920x1080")
+    parser.add_argument("--noise", type=int, default=2, help="of the clips, in levels")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="keep clips, films and times here")
+    parser.add_argument("--works", default=",".join(WORKS), help="what to measure, in this order")
+    parser.add_argument("--table", action="store_true", help="show what was measured")
     parser.add_argument("--seam", action="store_true", help="the cost of a seam's correction")
     parser.add_argument("--presets", default="youtube-1080p,lossless,lossless-10bit")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(Path(name), given.clips, given.seconds, given.size)
+        folder = given.folder or Path(name)
+        folder.mkdir(exist_ok=True)
+        bench = Bench(folder, given.clips, given.seconds, given.size, given.noise)
         if given.seam:
             bench.seam(given.runs, given.presets.split(","))
             return
-        bench.measure(given.runs)
-        bench.table()
+        if not given.table:
+            for _ in range(given.runs):
+                for work in given.works.split(","):
+                    bench.measure(work)
+        if given.table or not given.folder:
+            bench.table()
+
+
+WORKS = (
+    "graph", "moviepy", "melt", "cold", "again", "sound", "replaced", "title", "smart", "seams",
+    "one-encoder",
+)  # fmt: skip
+"""What is measured; those after `cold` need it."""
 
 
 class Bench:
     """Clips, the cut made of them, and times."""
 
-    def __init__(self, folder: Path, clips: int, seconds: int, size: str) -> None:
+    def __init__(self, folder: Path, clips: int, seconds: int, size: str, noise: int) -> None:
         self.folder = folder
         self.size = size
+        self.noise = noise
         self.frames = seconds * int(RATE)
         self.sources = [self.source(n) for n in range(clips + 1)]
         self.delivery = _delivery()
         self.sounds = [self.sound(n) for n in range(2)]
-        self.times: dict[str, list[float]] = {}
+        self.log = folder / "times.json"
+        self.times: dict[str, list[tuple[float, float]]] = {}
+        """Seconds by the clock and of the processor."""
+        if self.log.exists():
+            self.times = json.loads(self.log.read_text(encoding="utf-8"))
 
     def source(self, number: int) -> Source:
         """A moving picture with texture, in H.264 with one keyframe."""
         path = self.folder / f"clip{number}.mp4"
+        if not path.exists():
+            self.draw(number, path)
+        info = probe(path)
+        assert info.video is not None
+        return Source(sha256_of(path), path, info, info.video.colour)
+
+    def draw(self, number: int, path: Path) -> None:
+        """Make a clip."""
         picture = f"testsrc2=s={self.size}:r=24,hue=h={number * 29},gblur=sigma=1"
-        noise = "noise=alls=6:allf=t"
+        noise = f"noise=alls={self.noise}:allf=t"
         colour = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
         run(["-f", "lavfi", "-i", picture, "-frames:v", str(self.frames),
              "-vf", f"scale=out_color_matrix=bt709,format=yuv420p,{noise},{colour}",
              "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-bf", "0", "-g", "9999",
              str(path)])  # fmt: skip
-        info = probe(path)
-        assert info.video is not None
-        return Source(sha256_of(path), path, info, info.video.colour)
 
     def sound(self, number: int) -> Path:
         """The programme's sound."""
@@ -107,25 +145,70 @@ class Bench:
         width, height = (int(v) for v in self.size.split("x"))
         return Cut("Bench", (width, height), RATE, 48000, "stereo", clips)
 
-    def measure(self, runs: int) -> None:
-        """All works, one after the other, several times."""
-        whole = self.cut(self.sources[:-1])
-        replaced = self.cut([*self.sources[:-2], self.sources[-1]])
-        spans, out = self.folder / "spans", self.folder / "film.mp4"
-        smart = self.folder / "smart.mp4"
-        for _ in range(runs):
-            shutil.rmtree(spans, ignore_errors=True)
-            self.timed("ffmpeg graph", lambda: self.by_hand(self.folder / "hand.mp4"))
-            self.timed("moviepy", lambda: self.by_moviepy(self.folder / "moviepy.mp4"))
-            self.timed("cold", lambda: self.render(whole, out, 0, spans))
-            self.timed("again", lambda: self.render(whole, out, 0, spans))
-            self.timed("other sound", lambda: self.render(whole, out, 1, spans))
-            self.timed("one clip replaced", lambda: self.render(replaced, out, 0, spans))
-            self.timed("smart render", lambda: self.smart(whole, smart, self.folder / "copies"))
-            shutil.rmtree(self.folder / "copies")
-        self.identical = identical_frames(smart, [s.path for s in self.sources[:-1]])
-        self.film = self.folder / "whole.mp4"
-        self.render(whole, self.film, 0, spans)
+    def measure(self, work: str) -> None:
+        """One of `WORKS`, once."""
+        whole, spans, out = (
+            self.cut(self.sources[:-1]),
+            self.folder / "spans",
+            self.folder / "film.mp4",
+        )
+        match work:
+            case "graph":
+                self.timed(work, lambda: self.by_hand(self.folder / "hand.mp4"))
+            case "moviepy":
+                self.timed(work, lambda: self.by_moviepy(self.folder / "moviepy.mp4"))
+            case "melt" if shutil.which("melt"):
+                self.timed(work, lambda: self.by_melt(self.folder / "melt.mp4"))
+            case "cold":
+                shutil.rmtree(spans, ignore_errors=True)
+                self.timed(work, lambda: self.render(whole, out, 0, spans))
+            case "again":
+                self.render(whole, out, 0, spans)
+                self.timed(work, lambda: self.render(whole, out, 0, spans))
+            case "sound":
+                self.timed(work, lambda: self.render(whole, out, 1, spans))
+            case "replaced":
+                mine = self.alone(spans)
+                other = self.cut([*self.sources[:-2], self.sources[-1]])
+                self.timed(work, lambda: self.render(other, out, 0, mine))
+            case "title":
+                mine = self.alone(spans)
+                self.render(whole, out, 0, mine, [self.title("Harbour at dawn")])
+                word = self.title("Harbour at dusk")
+                self.timed(work, lambda: self.render(whole, out, 0, mine, [word]))
+            case "smart":
+                self.smart(work, whole)
+            case "seams":
+                self.smart(work, self.with_seams())
+            case "one-encoder":
+                self.smart(work, self.cut([self.sources[0]] * len(self.sources[:-1])))
+
+    def alone(self, spans: Path) -> Path:
+        """The spans of the cold render, to be added to."""
+        mine = self.folder / "mine"
+        shutil.rmtree(mine, ignore_errors=True)
+        mine.mkdir()
+        for path in spans.iterdir():
+            (mine / path.name).hardlink_to(path)
+        return mine
+
+    def title(self, text: str) -> Insert:
+        """Words over the second clip, for two seconds."""
+        at = self.frames + 12
+        layer = TitleLayer("t", text, "title", FrameRange(at, at + 48))
+        width, height = (int(v) for v in self.size.split("x"))
+        return title_insert(layer, (width, height), RATE, self.folder / "layers")
+
+    def with_seams(self) -> Cut:
+        """The clips as a chain: each one's first frame is the last one's again."""
+        first, *rest = self.cut(self.sources[:-1]).clips
+        at, clips, seams = first.record.stop, [first], []
+        for clip in rest:
+            record = FrameRange(at, at + self.frames - 1)
+            seams.append(SeamDecision(f"{clips[-1].id}>{clip.id}", True, 1.0, 1, self.frames, 1))
+            clips.append(replace(clip, record=record, source_in=1, join="handoff"))
+            at = record.stop
+        return replace(self.cut(self.sources[:-1]), clips=tuple(clips), seams=tuple(seams))
 
     def seam(self, runs: int, presets: list[str]) -> None:
         """Processor seconds of a join without and with corrections."""
@@ -152,17 +235,32 @@ class Bench:
 
     def timed(self, name: str, work: Callable[[], object]) -> None:
         """Keep how long *work* takes."""
-        start = time.perf_counter()
+        start, used = time.perf_counter(), cpu_seconds()
         work()
-        self.times.setdefault(name, []).append(time.perf_counter() - start)
+        took, used = time.perf_counter() - start, cpu_seconds() - used
+        load = os.getloadavg()[0]
+        print(f"{name}: {took:.2f} s, {used:.2f} CPU s, load {load:.1f}", flush=True)
+        self.times.setdefault(name, []).append((took, used))
+        self.log.write_text(json.dumps(self.times), encoding="utf-8")
 
-    def render(self, cut: Cut, out: Path, sound: int, spans: Path) -> None:
+    def render(
+        self, cut: Cut, out: Path, sound: int, spans: Path, inserts: Sequence[Insert] = ()
+    ) -> None:
         """With one of the sounds."""
-        render(cut, self.delivery, out, sound=self.sounds[sound], spans=spans)
+        render(cut, self.delivery, out, sound=self.sounds[sound], spans=spans, inserts=inserts)
 
-    def smart(self, cut: Cut, out: Path, spans: Path) -> None:
-        """By copy."""
-        render(cut, delivery_preset("match-source"), out, sound=self.sounds[0], spans=spans)
+    def smart(self, name: str, cut: Cut) -> None:
+        """By copy; how many frames have the bits of their clips is counted afterwards."""
+        copy, out, spans = (
+            delivery_preset("match-source"),
+            self.folder / f"{name}.mp4",
+            self.folder / "copies",
+        )
+        shutil.rmtree(spans, ignore_errors=True)
+        work = partial(render, cut, copy, out, sound=self.sounds[0], spans=spans)
+        self.timed(name, work)
+        same = identical_frames(out, with_whole_heads(cut, form_of(cut, copy).wanted))
+        print(f"{name}: {same} of {cut.frames} frames bit-identical")
 
     def by_moviepy(self, out: Path) -> None:
         """The clips concatenated, with the same encoder options."""
@@ -178,6 +276,24 @@ class Bench:
         for clip in clips:
             clip.close()
 
+    def by_melt(self, out: Path) -> None:
+        """The clips in a row, with the same encoder options."""
+        options = [f"{k}={v}" for k, v in self.delivery.video.options.items() if k != "x264-params"]
+        clips = [str(s.path) for s in self.sources[:-1]]
+        consumer = [f"avformat:{out}", "vcodec=libx264", *options, "acodec=aac", "ab=256k"]
+        width, height = self.size.split("x")
+        profile = self.folder / "melt.profile"
+        profile.write_text(
+            f"description=bench\nframe_rate_num=24\nframe_rate_den=1\nwidth={width}\n"
+            f"height={height}\nprogressive=1\nsample_aspect_num=1\nsample_aspect_den=1\n"
+            f"display_aspect_num={width}\ndisplay_aspect_den={height}\ncolorspace=709\n"
+        )
+        subprocess.run(
+            ["melt", "-silent", "-profile", str(profile), *clips, "-audio-track",
+             str(self.sounds[0]), "-consumer", *consumer],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
     def by_hand(self, out: Path) -> None:
         """One graph: concat, the same encoder options, ffmpeg's own number of threads."""
         inputs = [part for s in self.sources[:-1] for part in ("-i", str(s.path))]
@@ -192,21 +308,38 @@ class Bench:
         )  # fmt: skip
 
     def table(self) -> None:
-        """Print medians and ratios."""
+        """Print medians and ratios, and compare pictures."""
         frames = self.frames * (len(self.sources) - 1)
         model = f"{platform.machine()}, {os.cpu_count()} cores"
         print(f"{frames} frames {self.size}, ffmpeg {version()}, {model}, Python", end=" ")
         print(platform.python_version())
-        base = statistics.median(self.times["ffmpeg graph"])
-        cold = statistics.median(self.times["cold"])
-        for name, found in self.times.items():
-            middle = statistics.median(found)
-            print(f"{name:20s} {middle:8.2f} s  x graph {middle / base:6.3f}", end="")
-            print(f"  x cold {middle / cold:6.3f}  {[round(t, 2) for t in found]}")
-        hand = self.folder / "hand.mp4"
-        print(f"size {self.film.stat().st_size / hand.stat().st_size:.4f} of the graph's", end=", ")
-        print(f"SSIM {ssim(self.film, hand):.5f}, least PSNR {lowest_psnr(self.film, hand):.1f} dB")
-        print(f"smart render: {self.identical} of {frames} frames bit-identical")
+        middle = {
+            name: [statistics.median(column) for column in zip(*found, strict=True)]
+            for name, found in self.times.items()
+        }
+        for name, both in middle.items():
+            print(f"{name:12s}", end="")
+            for seconds, what, graph, cold in zip(
+                both, ("s", "CPU s"), middle["graph"], middle["cold"], strict=True
+            ):
+                of_graph, of_cold = seconds / graph, seconds / cold
+                print(
+                    f" {seconds:8.2f} {what} {of_graph:7.3f} x graph {of_cold:7.3f} x cold", end=""
+                )
+            print(f"  {len(self.times[name])} runs: {[round(t, 1) for t, _ in self.times[name]]}")
+        self.likeness()
+
+    def likeness(self) -> None:
+        """The film beside the graph's, and both beside the clips."""
+        film, hand = self.folder / "whole.mp4", self.folder / "hand.mp4"
+        self.render(self.cut(self.sources[:-1]), film, 0, self.folder / "spans")
+        print(f"size {film.stat().st_size / hand.stat().st_size:.4f} of the graph's", end=", ")
+        print(f"SSIM to it {ssim(['-i', str(film), '-i', str(hand)], '[0:v][1:v]'):.5f}")
+        clips = [part for s in self.sources[:-1] for part in ("-i", str(s.path))]
+        count = len(clips) // 2
+        row = "".join(f"[{n}:v]" for n in range(count)) + f"concat=n={count}[c];[c][{count}:v]"
+        for name, path in (("film", film), ("graph", hand)):
+            print(f"SSIM of the {name} to the clips {ssim([*clips, '-i', str(path)], row):.5f}")
 
 
 def cpu_seconds() -> float:
@@ -237,30 +370,20 @@ def _delivery() -> DeliveryPreset:
     return preset.model_copy(update={"size": None, "video": video})
 
 
-def lowest_psnr(one: Path, two: Path) -> float:
-    """PSNR of luma of the frame in which two files differ most."""
-    worst = 0.0
-    with av.open(str(one)) as a, av.open(str(two)) as b:
-        for x, y in zip(a.decode(video=0), b.decode(video=0), strict=True):
-            left, right = (f.to_ndarray()[: f.height].astype(np.float32) for f in (x, y))
-            worst = max(worst, float(((left - right) ** 2).mean()))
-    return float(10 * np.log10(255**2 / worst)) if worst else float("inf")
-
-
-def ssim(one: Path, two: Path) -> float:
+def ssim(inputs: Sequence[str], pair: str) -> float:
     """Of all frames and planes, by ffmpeg."""
-    said = run(["-i", str(one), "-i", str(two), "-lavfi", "[0:v][1:v]ssim", "-f", "null", "-"])
+    said = run([*inputs, "-lavfi", f"{pair}ssim", "-f", "null", "-"])
     return float(re.findall(r"All:([0-9.]+)", said)[-1])
 
 
-def identical_frames(film: Path, clips: list[Path]) -> int:
-    """Frames of a film that have the same bits as the clips in a row."""
+def identical_frames(film: Path, cut: Cut) -> int:
+    """Frames of a film that have the same bits as the clips of its cut."""
     with av.open(str(film)) as container:
         shown = container.decode(video=0)
         return sum(
             np.array_equal(next(shown).to_ndarray(), frame.to_ndarray())
-            for path in clips
-            for frame in _decoded(path)
+            for clip in cut.clips
+            for frame in islice(_decoded(clip.source.path), clip.source_in, clip.source_out)
         )
 
 

@@ -7,6 +7,10 @@ Curves as SVG paths, in a box of 1000 x 100 that the page stretches to its place
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from assembler.match.drift import VISIBLE_DE, VISIBLE_PART
+from assembler.reporting.model import Chain
 
 WIDE, TALL = 1000.0, 100.0
 _STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -20,15 +24,19 @@ def line(
     return "M" + "L".join(_points(values, low, high, first, last)) if len(values) else ""
 
 
-def area(
-    values: Sequence[float], low: float, high: float, *, first: float = 0.0, last: float = 1.0
-) -> str:
-    """The same, filled down to the bottom."""
+def hanging(values: Sequence[float], high: float) -> str:
+    """*values* as an area that hangs from the top, *high* at the bottom."""
     if not len(values):
         return ""
-    left, right = WIDE * first, WIDE * last
-    points = "L".join(_points(values, low, high, first, last))
-    return f"M{_short(left)} {_short(TALL)}L{points}L{_short(right)} {_short(TALL)}Z"
+    points = "L".join(_points([-value for value in values], -high, 0.0, 0.0, 1.0))
+    return f"M0 0L{points}L{_short(WIDE)} 0Z"
+
+
+def curve(values: Sequence[float], join: int, high: float) -> str:
+    """A path through *values* with number *join* in the middle, 0 at the bottom."""
+    half = max(join, len(values) - 1 - join, 1)
+    first, last = (0.5 + (n - join) / (2 * half) for n in (0, len(values) - 1))
+    return line(values, 0.0, high, first=first, last=last)
 
 
 def wave(peaks: Sequence[float]) -> str:
@@ -60,3 +68,43 @@ def ticks(seconds: float, most: int = _MOST_TICKS) -> list[float]:
     """Round places in time, no more than *most*."""
     step = next((s for s in _STEPS_S if seconds / s <= most), _STEPS_S[-1])
     return [n * step for n in range(int(seconds / step) + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftChart:
+    """One measure along a chain, drawn."""
+
+    name: str
+    came: str
+    """Path before the correction."""
+    left: str
+    """Path after it."""
+    zero: float | None
+    """Height of the line of no change; None where that is the bottom."""
+    words: str
+    last: str
+
+
+def drift_charts(chain: Chain) -> Iterator[DriftChart]:
+    """Colour, contrast, saturation and sharpness along a chain."""
+    names = ("Colours", "Contrast", "Saturation", "Sharpness")
+    for n, name in enumerate(names):
+        came, left = ([point.pairs[n][side] for point in chain.points] for side in (0, 1))
+        if n == 0:
+            low, high, unit = 0.0, max(*came, *left, VISIBLE_DE), " dE"
+        else:
+            came, left = ([100 * (value - 1) for value in row] for row in (came, left))
+            high = max(*(abs(value) for value in (*came, *left)), 100 * VISIBLE_PART)
+            low, unit = -high, " %"
+        words = ", ".join(
+            f"{point.link} {a:.1f}{unit}, {b:.1f}{unit} handed on"
+            for point, a, b in zip(chain.points, came, left, strict=True)
+        )
+        yield DriftChart(
+            name,
+            line(came, low, high * 1.05),
+            line(left, low, high * 1.05),
+            None if n == 0 else TALL * high * 1.05 / (high * 1.05 - low),
+            words,
+            f"{came[-1]:.1f} → {left[-1]:.1f}{unit} at the end",
+        )

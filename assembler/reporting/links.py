@@ -16,6 +16,7 @@ from assembler.generation.takes import provenance
 from assembler.planning.model import Step
 from assembler.reporting.model import Link, Picture, Segment, Take
 from assembler.spec.model import Segment as SpecSegment
+from assembler.spec.model import taken_up
 
 
 def links_of(prepared: Prepared, cut: Cut, pictures: dict[str, Picture]) -> tuple[Link, ...]:
@@ -67,8 +68,9 @@ def planned_links(prepared: Prepared) -> tuple[Link, ...]:
     files = {clip.segment: clip for clip in prepared.plan.files}
     found: list[Link] = []
     at = 0
+    raw = taken_up(prepared.loaded.timeline.segments)
     for segment in prepared.loaded.timeline.segments:
-        if segment.layer is not None:
+        if segment.layer is not None or segment.id in raw:
             continue
         own: list[tuple[str, int, str]] = []
         if segment.id in files:

@@ -253,6 +253,8 @@ class Seam:
     """Name, as the clips came, as joined, what it means."""
     notes: tuple[str, ...]
     sight: Sight | None
+    left_out: str
+    """Why there are no pictures of it; empty where there are."""
     override: str
     """YAML that would write the decision down."""
     override_where: str
@@ -326,6 +328,16 @@ class DriftPoint:
     left_contrast: float
     left_saturation: float
     left_sharpness: float
+
+    @property
+    def pairs(self) -> tuple[tuple[float, float], ...]:
+        """Each measure before and after the correction."""
+        return (
+            (self.colour_de, self.left_de),
+            (self.contrast, self.left_contrast),
+            (self.saturation, self.left_saturation),
+            (self.sharpness, self.left_sharpness),
+        )
 
 
 @dataclass(frozen=True, slots=True)

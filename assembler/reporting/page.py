@@ -28,6 +28,7 @@ from markupsafe import Markup
 
 from assembler.planning.explain import money
 from assembler.reporting import drawing
+from assembler.reporting.drawing import drift_charts
 from assembler.reporting.model import Live, Report, anchor
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -97,10 +98,16 @@ def _environment(live: str) -> Environment:
         "share": _share,
         "size": _size,
         "line": drawing.line,
-        "area": drawing.area,
         "wave": drawing.wave,
+        "duck": drawing.hanging,
     }
-    environment.globals |= {"anchor": anchor, "ticks": drawing.ticks, "largest": _largest}
+    environment.globals |= {
+        "anchor": anchor,
+        "ticks": drawing.ticks,
+        "largest": _largest,
+        "curve": drawing.curve,
+        "drift_charts": drift_charts,
+    }
     return environment
 
 

@@ -75,6 +75,7 @@ def _seam(
         numbers=tuple(_numbers(decision)),
         notes=decision.notes,
         sight=sight,
+        left_out="",
         override=override_line(decision, sides),
         override_where=prepared.loaded.where("segments", index, "id"),
         overridden=sides.override != SeamOverride(),

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assembler.assemble.checks import qc
     from assembler.assemble.choosing import choose, keep, reroll
     from assembler.assemble.costs import costs
     from assembler.assemble.doctor import doctor
@@ -47,6 +48,7 @@ __all__ = [
     "keep",
     "mix",
     "plan",
+    "qc",
     "rank_takes",
     "render",
     "report",
@@ -73,6 +75,7 @@ _HOMES = {
     "keep": ("assembler.assemble.choosing", "keep"),
     "mix": ("assembler.assemble.film", "mix"),
     "plan": ("assembler.assemble.prepare", "plan"),
+    "qc": ("assembler.assemble.checks", "qc"),
     "rank_takes": ("assembler.assemble.ranking", "rank_takes"),
     "render": ("assembler.assemble.film", "render"),
     "report": ("assembler.reporting.write", "report"),

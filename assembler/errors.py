@@ -15,6 +15,8 @@ Every error a user can meet, one subclass per stage, each with its own exit code
     ├── OutputExistsError    11   a file of the user's is in the way
     └── MissingProgramError  12   ffmpeg, a font, a package is absent
 
+`assembler qc` ends with 13 when a film has errors and 14 when it has warnings alone.
+
 A second press of Ctrl-C and plain interruption exit with 130.
 """
 

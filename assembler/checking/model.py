@@ -59,6 +59,18 @@ class Finding:
     where: str = ""
     """``file:line:col`` of what made it in the timeline; empty without a timeline."""
 
+    def text(self) -> str:
+        """Lines for people."""
+        place = [f"{self.where}: "] if self.where else []
+        if self.time_s is not None:
+            minutes, seconds = divmod(self.time_s, 60)
+            place.append(f"at {int(minutes)}:{seconds:06.3f} (frame {self.frame}) ")
+        if self.segment:
+            place.append(f"in {self.segment} ")
+        head = f"{self.severity} {self.kind} {''.join(place)}".rstrip(": ")
+        advice = f"\n  fix: {self.advice}" if self.advice else ""
+        return f"{head}: {self.message}{advice}"
+
     def as_json(self) -> dict[str, Any]:
         """Plain data, all keys always there."""
         return asdict(self)
@@ -93,6 +105,16 @@ class Check:
     def count(self, severity: Severity) -> int:
         """How many findings are that grave."""
         return sum(finding.severity == severity for finding in self.findings)
+
+    def text(self) -> str:
+        """Lines for people: each finding with its place and what to do, then the sum."""
+        lines = [finding.text() for finding in self.findings]
+        counts = [
+            f"{count} {severity}" + ("s" if count != 1 and severity != "info" else "")
+            for severity in SEVERITIES
+            if (count := self.count(severity))
+        ]
+        return "\n".join([*lines, f"{self.path}: {', '.join(counts) or 'no findings'}"])
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; what isn't finite is null."""

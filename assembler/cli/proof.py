@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from assembler.cli import output
 from assembler.cli.app import (
     CANCEL,
     Draft,
@@ -51,3 +52,21 @@ def report(
         cancel=CANCEL,
     )
     show(Style(json, quiet, verbose), made)
+
+
+@app.command()
+def qc(
+    file: Annotated[Path, typer.Argument(help="The film.", metavar="FILE")],
+    against: Annotated[
+        Path | None, typer.Option(help="Timeline that it was made from.", metavar="TIMELINE")
+    ] = None,
+    draft: Draft = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check a finished film: streams, time, picture, sound, captions, each fault at its place."""
+    from assembler.assemble.checks import qc as work
+
+    found = work(file, against, draft=draft, cancel=CANCEL)
+    output.result(Style(json, quiet), found.text(), found.as_json())
+    raise typer.Exit(found.exit_code)

@@ -42,6 +42,7 @@ __all__ = [
     "alpha_of",
     "assumed",
     "coded_frame",
+    "coded_frames",
     "fit_within",
     "last_frames",
     "planes_of",
@@ -122,6 +123,15 @@ def coded_frame(info: MediaInfo, position: int = 0) -> av.VideoFrame:
         if found >= position:
             return frame
     raise _undecoded(info, position)
+
+
+def coded_frames(info: MediaInfo, first: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
+    """
+    Decoded frames as libav gives them, with their positions in the source, ascending.
+
+    They begin at *first* or a little before; those that can't be decoded are missing.
+    """
+    yield from _decoded(info, _video_of(info), first)
 
 
 def _undecoded(info: MediaInfo, position: int) -> MediaError:

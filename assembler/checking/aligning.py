@@ -1,0 +1,148 @@
+"""
+Which frame of the programme each frame of a file shows, and where that jumps.
+
+    for jump in jumps(views):
+        jump.frame, jump.missing            # 118, 1: one frame is missing before frame 118
+
+The most likely way through all frames is taken (Viterbi): to stay beside the programme costs
+nothing, a jump has to pay for itself by what follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assembler.checking.viewing import Views
+
+F32 = NDArray[np.float32]
+
+_LIKE = 0.5
+"""A picture less like anything near its place tells nothing about its place."""
+_MOST = 0.25
+"""A difference of likeness counts no more than this."""
+_FINEST = 0.004
+"""Likeness that compression takes away at least."""
+_JUMP = 3.0
+"""Cost of a jump, in likeness that compression takes away."""
+_SURE = 25.0
+"""Gain of a jump that needs no other sign."""
+_LOOK = 12
+"""Frames around a jump among which the likeliest place is sought."""
+_ALIKE = 0.6
+"""Places whose costs differ by less are the same to the likeness."""
+_REPLACED = 6
+"""A jump and one back within so many frames are one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A place where the file leaves the programme's frames, or comes back."""
+
+    frame: int
+    """First frame of the file after it."""
+    missing: int
+    """Frames left out; below 0 frames shown again."""
+    gain: float
+    """How much better what follows fits."""
+    frames: int = 0
+    """Where the programme's frames come back by themselves: after so many; 0 when not."""
+
+
+def jumps(views: Views) -> list[Jump]:
+    """All jumps in order, those that belong together as one."""
+    path, cost = _path(views)
+    offsets = views.offsets
+    found = []
+    edges = [n for n in range(1, len(path)) if path[n] != path[n - 1]]
+    if len(path) and offsets[path[0]] != 0:
+        edges.insert(0, 0)
+    home = offsets.index(0)
+    for number, edge in enumerate(edges):
+        before = path[edge - 1] if edge else home
+        after = path[edge]
+        stop = edges[number + 1] if number + 1 < len(edges) else len(path)
+        gain = float((cost[edge:stop, before] - cost[edge:stop, after]).sum())
+        step = offsets[after] - offsets[before]
+        begin = edges[number - 1] if number else 0
+        frame = _placed(views, cost, (begin, edge, stop), before, after, step)
+        found.append(Jump(frame, step, gain))
+    return [jump for jump in _merged(found) if _real(views, jump)]
+
+
+def _path(views: Views) -> tuple[list[int], F32]:
+    """Column of `offsets` for each frame, and the cost of each."""
+    like = views.likeness
+    best = np.nanmax(np.where(np.isnan(like), -1, like), axis=1, initial=-1)
+    told = best >= _LIKE
+    noise = max(_FINEST, 3 * float(np.median(1 - best[told])) if told.any() else 0.0)
+    apart = np.clip(best[:, None] - np.where(np.isnan(like), -1, like), 0, _MOST)
+    cost: F32 = np.where(told[:, None], apart, 0).astype(np.float32) / np.float32(noise)
+    frames, columns = cost.shape
+    home = views.offsets.index(0)
+    total = np.full(columns, _JUMP, np.float32)
+    total[home] = 0
+    came = np.zeros((frames, columns), np.int16)
+    rows = np.arange(columns)
+    for n in range(frames):
+        cheapest = int(np.argmin(total))
+        jumped = total[cheapest] + _JUMP < total
+        came[n] = np.where(jumped, cheapest, rows)
+        total = np.minimum(total, total[cheapest] + np.float32(_JUMP)) + cost[n]
+    # Where two ways cost the same, the one that ends beside the programme is taken.
+    end = home if frames and total[home] <= total.min() + _ALIKE else int(np.argmin(total))
+    path = [end] * frames
+    for n in range(frames - 1, 0, -1):
+        path[n - 1] = int(came[n, path[n]])
+    return path, cost
+
+
+def _placed(
+    views: Views, cost: F32, edges: tuple[int, int, int], before: int, after: int, step: int
+) -> int:
+    """The likeliest frame of a jump: repeated frames don't move, missing ones leap."""
+    begin, edge, stop = edges
+    low, high = max(begin, edge - _LOOK, 0), min(stop, edge + _LOOK)
+    part = cost[low:high, before] - cost[low:high, after]
+    # total[k]: cost of jumping at low + k
+    total = np.concatenate([[0.0], np.cumsum(part)])[: high - low + 1]
+    near = [k for k in range(len(total)) if total[k] <= total.min() + _ALIKE and low + k < high]
+    if not near:
+        return edge
+    moved = np.nan_to_num(views.change[low:high], nan=0.0 if step > 0 else 1.0)
+    choose = max if step > 0 else min
+    return low + choose(near, key=lambda k: (moved[k], -abs(low + k - edge) * (step > 0)))
+
+
+def _merged(found: list[Jump]) -> list[Jump]:
+    """A jump and the one that takes it back as one."""
+    out: list[Jump] = []
+    for jump in found:
+        last = out[-1] if out else None
+        back = last is not None and not last.frames and last.missing == -jump.missing
+        if last is not None and back and jump.frame - last.frame <= _REPLACED:
+            out[-1] = replace(last, frames=max(1, jump.frame - last.frame))
+        else:
+            out.append(jump)
+    return out
+
+
+def _real(views: Views, jump: Jump) -> bool:
+    """Whether a jump shows in the motion too, or fits too well to be chance."""
+    if jump.gain >= _SURE:
+        return True
+    if jump.gain >= _JUMP * 2 and not jump.frames and _miscounted(views):
+        return True
+    n = jump.frame
+    own, planned = views.own_change[n : n + 2], views.planned_change[n : n + 2]
+    if jump.gain < _JUMP or not np.isfinite(own[:1]).all():
+        return False
+    if jump.missing < 0:
+        return bool(own[0] < 0.4 * planned[0])
+    return bool(own[0] > 1.5 * planned[0])
+
+
+def _miscounted(views: Views) -> bool:
+    return views.frames != len(views.planned_thumbs)

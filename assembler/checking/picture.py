@@ -1,0 +1,392 @@
+"""What is wrong with the pictures of a file: findings from what was seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assembler.checking.aligning import jumps
+from assembler.checking.flashing import flashing
+from assembler.checking.model import Finding
+from assembler.checking.places import Places, runs
+from assembler.checking.viewing import Views
+from assembler.cut.model import Clip
+
+Flags = NDArray[np.bool_]
+"""One for each frame."""
+
+_BLACK = 0.985
+"""Part of a picture that is black when the picture is."""
+_PLANNED_BLACK = 0.9
+_LONG_BLACK_S = 2.0
+_STANDS = 0.0006
+"""Mean change of luma below which two pictures are the same but for compression."""
+_MOVES = 0.0025
+"""Mean change of luma of a picture that surely moves: 0.6 of an 8-bit level."""
+_STILLER = 0.22
+"""A frame that changes by less than this part of what it should stands still."""
+_FROZEN_S = 0.35
+_FROZEN_ALONE_S = 2.0
+_OTHER = 0.5
+"""Likeness below which a picture isn't the planned one, where its clip is else like it."""
+_DETAIL = 0.008
+"""A picture with less detail than this is like any other."""
+_KNOWN = 0.8
+"""Likeness of thumbnails that are the same picture."""
+_POP = 3.5 / 255
+"""A change of mean colour that is seen, at least."""
+_SHIFT = 5.0 / 255
+_FAR_SHIFT = 10.0 / 255
+_CUT = 0.05
+"""Mean change of luma at a cut."""
+_TWICE_S = 60.0
+_FEW = 12
+"""Findings of one kind that are listed one by one."""
+
+_RENDER = "render it again; if it comes back, report it with the timeline."
+
+
+def picture_findings(views: Views, places: Places) -> list[Finding]:
+    """Everything wrong with the pictures, in no order."""
+    found = [*_damaged(views, places), *_flashes(views, places)]
+    if views.compared:
+        found += _against(views, places)
+    else:
+        found += _alone(views, places)
+    return found
+
+
+def _damaged(views: Views, places: Places) -> Iterator[Finding]:
+    flags = np.zeros(views.frames, bool)
+    flags[views.damaged] = True
+    for start, stop in runs(flags, gap=2):
+        yield places.at(
+            "error", "damaged-frame", start,
+            f"{_frames(stop - start)} can't be decoded, or only in part",
+            "the file was damaged after it was made: copy it again, or render it again.",
+            frames=stop - start,
+        )  # fmt: skip
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def _flashes(views: Views, places: Places) -> Iterator[Finding]:
+    fps = float(places.rate)
+    planned = flashing(views.planned_fields, np.zeros_like(views.planned_fields), fps) if (
+        views.compared
+    ) else []  # fmt: skip
+    for flash in flashing(views.fields, views.red, fps):
+        meant = any(p.start < flash.stop and flash.start < p.stop for p in planned)
+        kind = "red flashes" if flash.red else "flashes"
+        yield places.at(
+            "warning" if meant else "error", "flashing", flash.start,
+            f"{flash.per_second:g} {kind} in a second; more than 3 can harm viewers "
+            f"(ITU-R BT.1702)" + ("; the clips have them too" if meant else ""),
+            "slow them down, darken them, or cut them out.",
+            frames=flash.stop - flash.start,
+        )  # fmt: skip
+
+
+# Beside the programme -----------------------------------------------------------------------------
+
+
+def _against(views: Views, places: Places) -> Iterator[Finding]:
+    black = _black_flags(views)
+    taken = np.zeros(views.frames, bool)
+    taken[views.damaged] = True
+    for finding, start, stop in _unplanned_black(views, places, black):
+        taken[max(0, start - 1) : stop + 1] = True
+        yield finding
+    for finding, start, stop in _frozen(views, places):
+        taken[max(0, start - 1) : stop + 1] = True
+        yield finding
+    for finding, start, stop in _other_pictures(views, places, taken):
+        taken[max(0, start - 1) : stop + 1] = True
+        yield finding
+    for finding, start, stop in _jumps(views, places, taken):
+        taken[max(0, start - 1) : stop + 1] = True
+        yield finding
+    yield from _stand_still(views, places, taken)
+    yield from _colours(views, places, taken)
+
+
+def _black_flags(views: Views) -> Flags:
+    return np.asarray(np.nan_to_num(views.dark) >= _BLACK)
+
+
+def _unplanned_black(
+    views: Views, places: Places, black: Flags
+) -> Iterator[tuple[Finding, int, int]]:
+    known = views.free > 0
+    lit = np.nan_to_num(views.planned_dark, nan=1.0) < _PLANNED_BLACK
+    wrong = black & known & lit & (np.nan_to_num(views.planned_luma) > 0.02)
+    for start, stop in runs(wrong, gap=1):
+        yield (
+            places.at(
+                "error", "black", start,
+                f"{_frames(stop - start)} black{places.join_near(start)}, where the programme "
+                "shows a picture", _RENDER, frames=stop - start,
+            ),
+            start, stop,
+        )  # fmt: skip
+
+
+def _frozen(views: Views, places: Places) -> Iterator[tuple[Finding, int, int]]:
+    moves = np.nan_to_num(views.planned_change) > _MOVES / 2
+    stands = np.nan_to_num(views.own_change, nan=1.0) < np.minimum(
+        _STANDS, 0.2 * np.nan_to_num(views.planned_change)
+    )
+    least = max(3, math.ceil(_FROZEN_S * float(places.rate)))
+    for start, stop in runs(stands & moves, gap=1):
+        if stop - start >= least:
+            yield (
+                places.at(
+                    "error", "frozen", start,
+                    f"the picture stands still for {_frames(stop - start)}, where the "
+                    "programme moves", _RENDER, frames=stop - start,
+                ),
+                start, stop,
+            )  # fmt: skip
+
+
+def _other_pictures(
+    views: Views, places: Places, taken: Flags
+) -> Iterator[tuple[Finding, int, int]]:
+    """Pictures that aren't those of the programme, at the right place or near it."""
+    like = np.where(np.isnan(views.likeness), -1, views.likeness)
+    best = like.max(axis=1, initial=-1)
+    told = np.asarray(np.nan_to_num(views.planned_detail) >= _DETAIL, np.bool_)
+    expected = places.expected
+    assert expected is not None
+    wrong: Flags = np.zeros(views.frames, np.bool_)
+    for clip in expected.cut.clips:
+        part = slice(clip.record.start, min(clip.record.stop, views.frames))
+        rows = told[part]
+        if not rows.any():
+            continue
+        usual = float(np.median(best[part][rows]))
+        below = 0.6 * usual if usual >= _OTHER else _OTHER
+        if clip.source.retime is not None:
+            below = min(below, 0.3)
+        wrong[part] = rows & (best[part] < below)
+    for start, stop in runs(wrong & ~taken, gap=2):
+        yield _other_picture(views, places, start, stop), start, stop
+
+
+def _other_picture(views: Views, places: Places, start: int, stop: int) -> Finding:
+    expected = places.expected
+    assert expected is not None
+    middle = (start + stop) // 2
+    near = [n for n in {start, middle, stop - 1} if n < views.frames]
+    found = [n for n in (_found(views, frame) for frame in near) if n is not None]
+    segment = expected.segment_at(found[0]) if found else ""
+    whose = f"a picture of {segment} (frame {found[0]})" if found else "another picture"
+    return places.at(
+        "error" if found or stop - start < 3 or _plain(views, places, start) else "warning",
+        "wrong-picture", start,
+        f"{_frames(stop - start)}{places.join_near(start)} show {whose} than the programme"
+        if not found
+        else f"{_frames(stop - start)}{places.join_near(start)} show {whose} instead of "
+        f"{expected.segment_at(start)}",
+        "render it again; if you changed the timeline since, render first, then check.",
+        frames=stop - start,
+    )  # fmt: skip
+
+
+def _plain(views: Views, places: Places, frame: int) -> bool:
+    """Whether the clip at a frame is shown as it came, so that it can surely be compared."""
+    expected = places.expected
+    assert expected is not None
+    clip: Clip | None = expected.clip_at(frame)
+    return clip is not None and clip.source.retime is None and clip.source.change.plain
+
+
+def _found(views: Views, frame: int) -> int | None:
+    """Where in the programme the picture of a frame is from."""
+    own = views.thumbs[frame].astype(np.float32)
+    own -= own.mean()
+    power = float(np.sqrt((own * own).sum()))
+    if power < 50:
+        return None
+    best, place = _KNOWN, None
+    for at in range(0, len(views.planned_thumbs), 4096):
+        part = views.planned_thumbs[at : at + 4096].astype(np.float32)
+        part -= part.mean(axis=(1, 2), keepdims=True)
+        norms = np.sqrt((part * part).sum(axis=(1, 2))) * power + 1e-3
+        like = (part * own).sum(axis=(1, 2)) / norms
+        n = int(np.argmax(like))
+        if like[n] > best:
+            best, place = float(like[n]), at + n
+    return place
+
+
+def _jumps(views: Views, places: Places, taken: Flags) -> Iterator[tuple[Finding, int, int]]:
+    for jump in jumps(views):
+        n, count = jump.frame, abs(jump.missing)
+        if taken[max(0, n - 1) : n + 1].any():
+            continue
+        near = places.join_near(n, 3)
+        if jump.frames:
+            what = f"{_frames(jump.frames)}{near} shown in the place of another"
+            kind = "repeated-frame" if jump.missing < 0 else "missing-frame"
+            yield places.at("error", kind, n, what, _RENDER, frames=jump.frames), n, n + jump.frames
+        elif jump.missing < 0:
+            what = f"{_frames(count)}{near} shown twice; all that follows comes later"
+            yield places.at("error", "repeated-frame", n, what, _RENDER, frames=count), n, n + count
+        else:
+            verb = "is" if count == 1 else "are"
+            what = f"{_frames(count)}{near} {verb} missing; all that follows comes earlier"
+            yield places.at("error", "missing-frame", n, what, _RENDER), n, n + 1
+
+
+def _stand_still(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
+    """Frames that are the one before again, where the programme moves."""
+    planned = np.nan_to_num(views.planned_change)
+    own = np.nan_to_num(views.own_change, nan=1.0)
+    still: Flags = (planned > _MOVES) & (own < _STILLER * planned) & ~taken
+    usual = np.nan_to_num(views.own_change / np.maximum(views.planned_change, 1e-6), nan=1.0)
+    found = list(runs(still))
+    if len(found) > max(_FEW, views.frames // 20) or np.median(usual) < 0.5:
+        return  # the programme moves otherwise than it could be told: nothing can be said
+    for start, stop in found:
+        yield places.at(
+            "error", "repeated-frame", start,
+            f"{_frames(stop - start)}{places.join_near(start, 3)} shown again, where the "
+            "programme moves on", _RENDER, frames=stop - start,
+        )  # fmt: skip
+
+
+def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
+    """Colours that leave the programme's for some frames, or all along."""
+    expected = places.expected
+    assert expected is not None
+    colour = np.where(taken[:, None], np.nan, views.colour)
+    told = np.asarray(~np.isnan(colour).any(axis=1), np.bool_)
+    if not told.any():
+        return
+    whole = np.median(colour[told], axis=0)
+    if float(np.abs(whole).max()) > _SHIFT:
+        levels = ", ".join(f"{v * 255:+.0f}" for v in whole)
+        far = float(np.abs(whole).max()) > _FAR_SHIFT
+        yield places.whole(
+            "error" if far else "warning", "colour-shift",
+            f"colours of the whole film are off by {levels} levels of R, G, B",
+            "check that nothing converted the file's matrix or range; render it again.",
+        )  # fmt: skip
+    for clip in expected.cut.clips:
+        part = slice(clip.record.start, min(clip.record.stop, views.frames))
+        rows = told[part]
+        if rows.sum() < 3:
+            continue
+        own = colour[part]
+        usual = np.median(own[rows], axis=0)
+        apart = np.nan_to_num(np.abs(own - usual).max(axis=1))
+        scatter = float(np.median(apart[rows]))
+        corrected = not clip.correction.neutral
+        step = max(_POP * (2 if corrected else 1), 6 * scatter)
+        for start, stop in runs(apart > step, gap=1):
+            at = clip.record.start + start
+            most = float(apart[start:stop].max()) * 255
+            yield places.at(
+                "error" if not corrected else "warning", "colour-pop", at,
+                f"the colour leaves its clip's by {most:.0f} levels for "
+                f"{_frames(stop - start)}{places.join_near(at, 3)}", _RENDER,
+                frames=stop - start,
+            )  # fmt: skip
+        if float(np.abs(usual - whole).max()) > _FAR_SHIFT and clip.source.change.plain:
+            levels = ", ".join(f"{v * 255:+.0f}" for v in usual)
+            yield places.at(
+                "warning", "colour-shift", clip.record.start,
+                f"colours of clip {clip.id} are off by {levels} levels of R, G, B",
+                "look at it beside its source.", frames=clip.record.frames,
+            )  # fmt: skip
+
+
+# Alone --------------------------------------------------------------------------------------------
+
+
+def cuts(views: Views) -> list[int]:
+    """Frames at which a new shot seems to begin."""
+    change = np.nan_to_num(views.change)
+    found = []
+    for n in np.flatnonzero(change > _CUT):
+        around = np.concatenate([change[max(0, n - 8) : n], change[n + 1 : n + 9]])
+        if change[n] > 4 * (np.median(around) if len(around) else 0):
+            found.append(int(n))
+    return found
+
+
+def _alone(views: Views, places: Places) -> Iterator[Finding]:
+    taken = np.zeros(views.frames, bool)
+    taken[views.damaged] = True
+    fps = float(places.rate)
+    for start, stop in runs(_black_flags(views)):
+        inside = start > 0 and stop < views.frames
+        abrupt = inside and (
+            views.luma[start - 1] > 0.1 or views.luma[min(stop, views.frames - 1)] > 0.1
+        )
+        taken[max(0, start - 1) : stop + 1] = True
+        if (stop - start) / fps < 0.4 and abrupt:
+            yield places.at(
+                "warning", "black", start, f"{_frames(stop - start)} black between pictures",
+                "look at it: a hole at a join looks like this.", frames=stop - start,
+            )  # fmt: skip
+        elif (stop - start) / fps >= _LONG_BLACK_S:
+            yield places.at(
+                "info", "black", start, f"black for {(stop - start) / fps:.1f} s",
+                frames=stop - start,
+            )  # fmt: skip
+    for start, stop in runs((np.nan_to_num(views.change, nan=1.0) < _STANDS / 2) & ~taken):
+        if (stop - start) / fps >= _FROZEN_ALONE_S and views.spread[start] > 0.02:
+            taken[start:stop] = True
+            yield places.at(
+                "warning", "frozen", start,
+                f"the picture stands still for {(stop - start) / fps:.1f} s",
+                "look at it: a still that is meant looks the same.", frames=stop - start,
+            )  # fmt: skip
+    yield from _stray(views, places, taken)
+    yield from _repeated(views, places, taken)
+
+
+def _stray(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
+    """Single pictures that both neighbours don't know, though these know each other."""
+    change, leap = np.nan_to_num(views.change), np.nan_to_num(views.leap, nan=1.0)
+    for n in range(1, views.frames - 1):
+        if taken[n] or min(change[n], change[n + 1]) < 0.03:
+            continue
+        if leap[n + 1] < 0.35 * min(change[n], change[n + 1]):
+            taken[n : n + 2] = True
+            yield places.at(
+                "warning", "stray-frame", n, "1 frame that belongs neither to what comes before "
+                "nor to what follows", "look at it: a flash or a frame of another clip.",
+            )  # fmt: skip
+
+
+def _repeated(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
+    """Frames that stand still amid motion, unless that is the file's rhythm."""
+    change, fps = np.nan_to_num(views.change), float(places.rate)
+    found = []
+    for n in range(3, views.frames - 3):
+        around = np.delete(change[n - 3 : n + 4], 3)
+        usual = float(np.median(around))
+        if usual > _MOVES and change[n] < 0.12 * usual and not taken[n]:
+            found.append(n)
+    if len(found) > max(3, views.frames / fps / 2):
+        yield places.whole(
+            "info", "cadence",
+            f"{len(found)} frames repeat the one before: the pictures came at another rate",
+        )  # fmt: skip
+        return
+    joins = cuts(views)
+    for n in found:
+        near = any(abs(n - join) <= 2 for join in joins)
+        yield places.at(
+            "warning", "repeated-frame", n,
+            "1 frame shown twice" + (" at a cut" if near else " amid motion"),
+            "look at it: it stutters there.",
+        )  # fmt: skip

@@ -1,0 +1,336 @@
+"""
+Every picture of a file seen once, small: the numbers of each frame that checks are made from.
+
+    views = view(info, reference=programme(expected, small_size(*expected.size)))
+
+Memory grows by about two kilobytes a frame.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from assembler.checking.reference import Shown
+from assembler.checking.small import F32, GRID, THUMB, fields, luma, pattern, shrunk, thumb
+from assembler.errors import RenderError
+from assembler.media.frames import assumed, upright
+from assembler.media.info import MediaInfo, VideoStream
+from assembler.media.probe import opened
+from assembler.mixing.ahead import ahead
+
+NEAR = 3
+"""So many frames before and after its place a picture is looked for."""
+FARTHEST = 240
+"""A stretch of more missing frames isn't followed."""
+USABLE = 0.25
+"""Part of a picture that has to be free of layers and titles to be compared."""
+_NOISE = 0.003
+"""Detail below this (in [0, 1]) is taken for none."""
+_DARK = 20 / 255 - 16 / 255
+"""Luma of a pixel that counts as black: a little above its code."""
+
+
+@dataclass(slots=True)
+class Views:
+    """What was seen; arrays have one row a frame, NaN where there is nothing to tell."""
+
+    luma: F32
+    """Mean luma."""
+    spread: F32
+    """Standard deviation of luma within the picture."""
+    dark: F32
+    """Part of the picture that is black."""
+    change: F32
+    """Mean difference of luma to the frame before."""
+    leap: F32
+    """The same to the frame before that."""
+    fields: NDArray[np.float16]
+    """Luma of 16 x 9 fields."""
+    red: NDArray[np.float16]
+    """Part of each field's light that is red beyond the others."""
+    thumbs: NDArray[np.uint8]
+    damaged: list[int] = field(default_factory=list)
+    """Frames that could not be decoded, or only in part."""
+    # Beside the programme:
+    offsets: tuple[int, ...] = ()
+    """Frames by which places were tried."""
+    likeness: F32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """Correlation of the picture with the programme's at each offset."""
+    free: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """Part of the picture that can be compared; 0 where nothing can."""
+    own_change: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """`change` where the picture can be compared."""
+    planned_change: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """The same of the programme."""
+    planned_luma: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    planned_dark: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    planned_detail: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How much there is to recognise in the programme's picture."""
+    colour: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    """Mean R'G'B' beyond the programme's, where both can be compared."""
+    planned_fields: NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, np.float16))
+    planned_thumbs: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.luma)
+
+    @property
+    def compared(self) -> bool:
+        """Whether there was a programme to compare with."""
+        return bool(self.offsets)
+
+
+def _blank(frames: int) -> Views:
+    def row() -> F32:
+        return np.full(frames, np.nan, np.float32)
+
+    grid = (frames, GRID[1], GRID[0])
+    return Views(
+        row(), row(), row(), row(), row(),
+        np.full(grid, np.nan, np.float16), np.zeros(grid, np.float16),
+        np.zeros((frames, THUMB[1], THUMB[0]), np.uint8),
+    )  # fmt: skip
+
+
+def view(
+    info: MediaInfo,
+    size: tuple[int, int],
+    *,
+    reference: Iterator[Shown | None] | None = None,
+    planned: int = 0,
+    cancel: threading.Event | None = None,
+) -> Views:
+    """
+    See a file.
+
+    Args:
+        info: What was probed of it; with a picture.
+        size: Width and height that its pictures are brought to.
+        reference: The programme's pictures in that size, in order.
+        planned: How many those are.
+        cancel: Stops the work when set.
+
+    Raises:
+        RenderError: If it was stopped.
+    """
+    video = info.video
+    assert video is not None
+    views = _blank(video.frames)
+    beside = _Beside(views, reference, planned) if reference is not None else None
+    last: deque[F32] = deque(maxlen=2)
+    expected = 0
+    for place, frame in _decoded(info, video, views):
+        if cancel is not None and cancel.is_set():
+            raise RenderError("stopped")
+        rgb = _small(frame, video, size)
+        if beside is not None:
+            for missed in range(expected, place):
+                beside.skip(missed)
+        grey = luma(rgb)
+        _note(views, place, rgb, grey, last, whole=expected == place)
+        if beside is not None:
+            beside.note(place, rgb, grey)
+        last.append(grey)
+        expected = place + 1
+    views.damaged += range(expected, video.frames)
+    views.damaged.sort()
+    if beside is not None:
+        beside.close()
+    return views
+
+
+def _small(frame: av.VideoFrame, video: VideoStream, size: tuple[int, int]) -> F32:
+    turned = video.rotation in (90, 270)
+    colour = assumed(video.colour, video.width, video.height)
+    return upright(shrunk(frame, colour, size[::-1] if turned else size), video)
+
+
+def _note(
+    views: Views, place: int, rgb: F32, grey: F32, last: Sequence[F32], *, whole: bool
+) -> None:
+    views.luma[place] = grey.mean()
+    views.spread[place] = grey.std()
+    views.dark[place] = np.mean(grey < _DARK)
+    if last and whole:
+        views.change[place] = np.abs(grey - last[-1]).mean()
+    if len(last) == 2 and whole:
+        views.leap[place] = np.abs(grey - last[0]).mean()
+    views.fields[place] = fields(grey)
+    total = np.maximum(rgb.sum(axis=2), np.float32(0.05))
+    views.red[place] = fields(np.where(rgb[..., 0] / total >= 0.8, rgb[..., 0], 0).astype("f4"))
+    views.thumbs[place] = thumb(grey)
+
+
+def _decoded(
+    info: MediaInfo, video: VideoStream, views: Views
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Decoded frames with their positions; damage is noted."""
+    index = {stamp: n for n, stamp in enumerate(video.pts)}
+    before = -1
+    with opened(info.path) as container:
+        stream = next(s for s in container.streams.video if s.index == video.index)
+        stream.thread_type = "AUTO"
+        packets = container.demux(stream)
+        while True:
+            frames: list[av.VideoFrame] = []
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = [f for f in packet.decode() if isinstance(f, av.VideoFrame)]
+            except av.FFmpegError:
+                if packet is None:
+                    return
+            for frame in frames:
+                place = before + 1
+                if video.ordered and frame.pts is not None:
+                    place = index.get(frame.pts, -1)
+                if place <= before or place >= video.frames:
+                    continue
+                views.damaged += range(before + 1, place)
+                if frame.is_corrupt:
+                    views.damaged.append(place)
+                before = place
+                yield place, frame
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A picture of the programme, ready to be compared."""
+
+    shown: Shown
+    grey: F32
+    pattern: F32
+    power: float
+
+
+class _Beside:
+    """The programme beside the file."""
+
+    def __init__(self, views: Views, reference: Iterator[Shown | None], planned: int) -> None:
+        frames = views.frames
+        self._views = views
+        self._reference = ahead(_prepared(reference))
+        self._planned = planned
+        gone = planned - frames
+        around = range(-NEAR, NEAR + 1)
+        offsets = set(around)
+        if 0 < abs(gone) <= FARTHEST:
+            offsets |= {gone + n for n in around}
+        self._least, self._most = min(offsets), max(offsets)
+        views.offsets = tuple(sorted(offsets))
+        views.likeness = np.full((frames, len(offsets)), np.nan, np.float32)
+        views.free = np.zeros(frames, np.float32)
+        for name in (
+            "own_change",
+            "planned_change",
+            "planned_luma",
+            "planned_dark",
+            "planned_detail",
+        ):
+            setattr(views, name, np.full(frames, np.nan, np.float32))
+        views.colour = np.full((frames, 3), np.nan, np.float32)
+        views.planned_fields = np.full((planned, GRID[1], GRID[0]), np.nan, np.float16)
+        views.planned_thumbs = np.zeros((planned, THUMB[1], THUMB[0]), np.uint8)
+        self._window: dict[int, _Kept | None] = {}
+        self._read = 0
+        self._before: F32 | None = None
+
+    def skip(self, place: int) -> None:
+        """A frame that there is no picture of."""
+        self._advance(place)
+        self._before = None
+
+    def note(self, place: int, rgb: F32, grey: F32) -> None:
+        """Compare the next frame."""
+        self._advance(place)
+        views, own = self._views, pattern(grey)
+        power = float(np.sqrt(np.mean(own * own)))
+        for column, offset in enumerate(views.offsets):
+            kept = self._window.get(place + offset)
+            if kept is not None:
+                views.likeness[place, column] = _likeness(own, power, kept)
+        kept, earlier = self._window.get(place), self._window.get(place - 1)
+        if kept is not None:
+            self._compare(place, rgb, grey, kept, earlier)
+        self._before = grey
+
+    def close(self) -> None:
+        """Read the rest of the programme, so that pictures are found that come too early."""
+        for kept in islice(self._reference, FARTHEST):
+            self._keep(kept)
+        with suppress(AttributeError):
+            self._reference.close()  # type: ignore[attr-defined]  # a generator where it is one
+
+    def _advance(self, place: int) -> None:
+        while self._read <= min(place + self._most, self._planned - 1):
+            self._keep(next(self._reference, None))
+        for old in [n for n in self._window if n < place + min(self._least, -1)]:
+            del self._window[old]
+
+    def _keep(self, kept: _Kept | None) -> None:
+        number, self._read = self._read, self._read + 1
+        if number >= self._planned:
+            return
+        self._window[number] = kept
+        if kept is not None:
+            self._views.planned_fields[number] = fields(kept.grey)
+            self._views.planned_thumbs[number] = thumb(kept.grey)
+
+    def _compare(self, place: int, rgb: F32, grey: F32, kept: _Kept, earlier: _Kept | None) -> None:
+        views, free = self._views, kept.shown.free
+        part = float(free.mean())
+        if part < USABLE:
+            return
+        views.free[place] = part
+        total = float(free.sum())
+        views.planned_luma[place] = float((kept.grey * free).sum()) / total
+        views.planned_detail[place] = kept.power
+        views.planned_dark[place] = float(((kept.grey < _DARK) * free).sum()) / total
+        if kept.shown.coloured:
+            apart = (rgb - kept.shown.rgb) * free[..., None]
+            views.colour[place] = apart.sum(axis=(0, 1)) / total
+        if earlier is not None and self._before is not None:
+            both = free * earlier.shown.free
+            count = max(1.0, float(both.sum()))
+            views.own_change[place] = float((np.abs(grey - self._before) * both).sum()) / count
+            moved = np.abs(kept.grey - earlier.grey) * both
+            views.planned_change[place] = float(moved.sum()) / count
+
+
+def _prepared(reference: Iterator[Shown | None]) -> Iterator[_Kept | None]:
+    for shown in reference:
+        if shown is None:
+            yield None
+            continue
+        grey = luma(shown.rgb)
+        own = pattern(grey)
+        yield _Kept(shown, grey, own, float(np.sqrt(np.mean(own * own))))
+
+
+def _likeness(own: F32, power: float, kept: _Kept) -> float:
+    """Correlation in [-1, 1]; NaN where neither has any detail or too little is free."""
+    free = kept.shown.free
+    if power < _NOISE and kept.power < _NOISE:
+        return float("nan")
+    whole = float(free.mean())
+    if whole < USABLE:
+        return float("nan")
+    other = kept.pattern
+    noise = _NOISE * _NOISE * free.size * whole
+    if whole < 1:
+        own, other = own * free, other * free
+    product = float(np.vdot(own, other))
+    norm = (float(np.vdot(own, own)) + noise) * (float(np.vdot(other, other)) + noise)
+    return product / float(np.sqrt(norm))

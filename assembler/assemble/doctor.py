@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from assembler.errors import AssemblerError
 from assembler.media import ffmpeg
+from assembler.rendering.hardware import CHIPS, SPOKEN, fault_of
 from assembler.spec.data import data_folder
 
 PACKAGES = (
@@ -109,6 +110,8 @@ def _ffmpeg() -> list[Finding]:
         )
     else:
         rows.append(Finding("ffmpeg parts", "ok", "all filters and encoders that are used"))
+    chips = [SPOKEN[chip] for chip in CHIPS if not fault_of(f"h264_{chip}")]
+    rows.append(Finding("graphics chip", "ok", ", ".join(chips) or "none that encodes"))
     return rows
 
 

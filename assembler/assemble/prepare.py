@@ -27,6 +27,7 @@ from assembler.planning.model import Plan, Shelf, Step
 from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
 from assembler.planning.workflow import COMFYUI, price_of, problems_of, recipes
+from assembler.rendering.hardware import on_hardware
 from assembler.rendering.spans import delivered_size
 from assembler.spec.check import caption_entries
 from assembler.spec.load import Loaded, load
@@ -359,10 +360,19 @@ class _Presets:
                 preset = in_container(preset, output.path)
             except AssemblerError as error:
                 self._collect(error, *loc, "path")
+        preset = self._encodable(preset, output, loc)
         path = output.path or timeline.path.parent / "out" / (
             f"{timeline.path.stem}-{preset.id}.{preset.container}"
         )
         return Delivery(path, preset, mix) if mix else None
+
+    def _encodable(self, preset: DeliveryPreset, output: Output, loc: Loc) -> DeliveryPreset:
+        """The preset with the chip's encoder that is asked for, when it works."""
+        try:
+            return on_hardware(preset, output.hardware)
+        except AssemblerError as error:
+            self._collect(error, *loc, *(("hardware",) if output.hardware else ()))
+        return preset
 
     def seams(self) -> dict[str, SeamPreset]:
         """Seam preset of every segment, and of single seams that have their own."""

@@ -22,6 +22,7 @@ from typing import Any
 from assembler.errors import RenderError
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish
+from assembler.rendering.hardware import encoder_frames, input_of, is_hardware
 from assembler.rendering.spans import Form, Span
 
 _SUFFIXES = {
@@ -43,7 +44,9 @@ class SpanJob:
     @property
     def path(self) -> Path:
         """Where the file goes."""
-        return self.folder / f"{self.span.key}{_SUFFIXES.get(self.span.form.encoder, '.mkv')}"
+        encoder = self.span.form.encoder
+        suffix = ".mp4" if is_hardware(encoder) else _SUFFIXES.get(encoder, ".mkv")
+        return self.folder / f"{self.span.key}{suffix}"
 
     @property
     def record(self) -> Path:
@@ -138,13 +141,17 @@ class SpanJob:
         from assembler.rendering.raw import frames_of
 
         with prepared(self.span, cancel) as materials:
-            stream = graph_of(self.span, materials)
-            if self.span.form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
+            stream, form = graph_of(self.span, materials), self.span.form
+            head: list[str] = []
+            if form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
                 stream = stream.filter("copy")
-            output = ffmpeg.output(stream, str(part), **encoder_args(self.span.form))
+            if is_hardware(form.encoder):
+                head, *_ = input_of(form.encoder, form.pix_fmt)
+                stream = encoder_frames(stream, form.encoder, form.pix_fmt)
+            output = ffmpeg.output(stream, str(part), **encoder_args(form))
             piped = materials.piped
             run(
-                ffmpeg.get_args(output),
+                [*head, *ffmpeg.get_args(output)],
                 on_frames=on_frames,
                 cancel=cancel,
                 stdin=frames_of(piped, self.span.form, cancel) if piped else None,
@@ -209,6 +216,8 @@ def encoder_args(form: Form) -> dict[str, Any]:
         "filter_complex_threads": 1,
         "an": None,
     }
+    if is_hardware(form.encoder):
+        del args["pix_fmt"]  # frames may be in the chip's memory by then
     if form.gop_frames:
         args["g"] = form.gop_frames
     return args | {f"{name}:v": value for name, value in form.options}

@@ -29,6 +29,7 @@ from assembler.media.files import publish, sha256_of
 from assembler.planning.keys import content_key
 from assembler.rendering.encode import SpanJob, span_name
 from assembler.rendering.executor import Processes, Starter, Threads
+from assembler.rendering.hardware import is_hardware
 from assembler.rendering.join import FORMATS, Part, join
 from assembler.rendering.smart import as_source, encoded_notes, with_whole_heads
 from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
@@ -41,6 +42,9 @@ JOIN = 1
 
 _MUCH_PIXELS = 300 * 1920 * 1080
 """About ten seconds of encoding; less isn't worth the start of processes."""
+
+MOST_ON_CHIP = 2
+"""Encodings at a time in a graphics chip; drivers allow few, and one keeps it busy."""
 
 _ENCODER_FRAMES = 90
 """Frames that an encoder with its lookahead and a graph hold at a time, generously."""
@@ -333,4 +337,5 @@ def fitting_workers(form: Form) -> int:
     deep = 2 if "10" in form.pix_fmt or "12" in form.pix_fmt else 1
     frame = form.size[0] * form.size[1] * 3 * deep
     by_memory = psutil.virtual_memory().available // 2 // (frame * _ENCODER_FRAMES)
-    return max(1, min(os.cpu_count() or 1, int(by_memory)))
+    most = MOST_ON_CHIP if is_hardware(form.encoder) else os.cpu_count() or 1
+    return max(1, min(most, int(by_memory)))

@@ -14,6 +14,7 @@ from typing import Any
 
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
+from assembler.rendering.hardware import codec_of
 from assembler.rendering.spans import delivered_size
 from assembler.spec.presets import DeliveryPreset
 
@@ -112,7 +113,8 @@ def _picture_faults(
     found: Verified, context: Any, cut: Cut, delivery: DeliveryPreset
 ) -> Iterator[str]:
     rgb = delivery.video.pix_fmt.startswith("gbr")
-    codec = _CODECS.get(delivery.video.encoder, delivery.video.encoder)
+    encoder = delivery.video.encoder
+    codec = codec_of(encoder) or _CODECS.get(encoder, encoder)
     yield from _differs("codec", codec, _plain_codec(found.codec))
     yield from _differs("pixel format", delivery.video.pix_fmt, found.pix_fmt)
     yield from _differs("size", delivered_size(cut.size, delivery), found.size)

@@ -7,6 +7,7 @@ resolved by the loader against the file that names them and never leave the proj
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -69,6 +70,10 @@ class Canvas(Spec):
     audio: AudioFormat = AudioFormat()
 
 
+Hardware = Literal["nvenc", "qsv", "videotoolbox", "vaapi"]
+"""Encoders in graphics chips: NVIDIA's, Intel's, Apple's, and those of AMD and Intel on Linux."""
+
+
 class Output(Spec):
     """One delivery: a preset, and what differs from it."""
 
@@ -77,6 +82,8 @@ class Output(Spec):
     size: Size | None = None
     mix: Ref | None = None
     """Mix preset of this delivery, else the timeline's, else the delivery preset's."""
+    hardware: Hardware | None = None
+    """Encode with this machine's graphics chip."""
 
     @model_validator(mode="before")
     @classmethod
@@ -127,14 +134,37 @@ class Shot(Spec):
 
 
 class Avatar(Spec):
-    """A talking person made from a picture and a recording."""
+    """A talking person made from a recording and a picture, or a video whose lips are moved."""
 
     model: Ref | None = None
-    image: MediaPath
+    image: MediaPath | None = None
+    video: MediaPath | None = None
+    """Instead of a picture: its lips are moved."""
+    of: Id | None = None
+    """
+    Instead of a file: the clip of that segment, which is then shown with its lips moved, and not by
+    itself.
+    """
     audio: MediaPath
     in_: Annotated[Duration | None, Field(alias="in")] = None
     """Where in the recording the clip begins."""
     prompt: Text | None = None
+
+    @property
+    def moves_lips(self) -> bool:
+        """Whether it changes a video, and makes none of a picture."""
+        return self.image is None
+
+    @model_validator(mode="after")
+    def _one_picture(self, info: ValidationInfo) -> Self:
+        given = [k for k in ("image", "video", "of") if getattr(self, k) is not None]
+        if info.context is PARTIAL or len(given) == 1:
+            return self
+        if not given:
+            fix = "name a picture, or `video:` to have its lips moved."
+            raise flawed("'image' is missing", fix)
+        words = " and ".join(f"`{k}`" for k in given)
+        raise flawed(f"it has {words}, and can have one", "take the others out.", given[1])
 
 
 class Layer(Spec):
@@ -445,10 +475,18 @@ class Segment(Spec):
         keys = ("beats", "shots", "start", "end", "keyframe", "out", "sha256")
         given = [k for k in keys if getattr(self, k) not in (None, ())]
         flaws = [Flaw(what.format(k), "take it out.", k) for k in given]
+        if self.continue_ and self.avatar and self.avatar.moves_lips:
+            what = "it begins as its video does, and can't continue another segment"
+            flaws.append(Flaw(what, "take it out, or write `join: handoff`.", "continue"))
         if self.in_ is not None:
             fix = "say where the recording begins: `avatar: {in: …}`."
             flaws.append(Flaw(what.format("in"), fix, "in"))
         return flaws
+
+
+def taken_up(segments: Iterable[Segment]) -> frozenset[str]:
+    """Segments whose clips others are made of, and which aren't shown by themselves."""
+    return frozenset(s.avatar.of for s in segments if s.avatar is not None and s.avatar.of)
 
 
 _ONE = "keep one of them."

@@ -31,7 +31,7 @@ from assembler.reporting.blocks import lanes_of, marks_of
 from assembler.reporting.chains import chains_of
 from assembler.reporting.links import links_of, planned_links, segments_of
 from assembler.reporting.money import models_of, money_of, reuse_of
-from assembler.reporting.pictures import first_pictures, sight_of
+from assembler.reporting.pictures import first_pictures, poster_of, sight_of
 from assembler.reporting.seams import joins_of, planned_joins, seams_of
 from assembler.reporting.sound import mix_of
 from assembler.spec.load import load
@@ -140,6 +140,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
             for both in zip(prepared.deliveries, resolved.films, strict=True)
         ),
         film=_film(first, page) if film else None,
+        poster=poster_of(cut),
         missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
         reuse=reuse_of(links, film, _rendered(prepared, first.path)),
         segments=segments_of(prepared, links, cut),
@@ -197,7 +198,7 @@ def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
         frames=max((link.stop for link in links), default=0),
         deliveries=tuple(_delivery(prepared, d, None) for d in prepared.deliveries),
         film=None,
-        poster=next((link.picture for link in links if link.picture), None),
+        poster=None,
         missing=(),
         money=money_of(prepared),
         models=models_of(links, timeline.canvas.rate),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from assembler.assemble.prepare import Prepared
@@ -111,10 +112,18 @@ def _segments(prepared: Prepared, links: Sequence[Link], layers: Any) -> Iterato
             kind=segment.kind,
             start=min(start for start, _ in places),
             stop=max(stop for _, stop in places),
-            where=loaded.where("segments", n),
+            where=place_of(prepared, "segments", n),
             words=_words(segment),
             layer=segment.layer is not None,
         )
+
+
+def place_of(prepared: Prepared, *loc: str | int) -> str:
+    """``file:line:col`` of a value of the timeline, its file as seen from the timeline's folder."""
+    file, line, column = prepared.loaded.where(*loc).rsplit(":", 2)
+    path, root = Path(file).absolute(), prepared.project.root
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+    return f"{name}:{line}:{column}"
 
 
 def _words(segment: SpecSegment) -> str:

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ from markupsafe import Markup
 from assembler.planning.explain import money
 from assembler.reporting import drawing
 from assembler.reporting.drawing import drift_charts
-from assembler.reporting.model import Live, Report, anchor
+from assembler.reporting.model import Live, Picture, Report, Seam, anchor
 
+PICTURES_BYTES = 11_000_000
+"""Pictures of seams may take so much of a page."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -44,6 +47,7 @@ def page(report: Report, live: Live | None = None) -> str:
     """
     environment = _environment(live.template if live else "")
     script, style = _text("page.js"), _text("page.css")
+    report = replace(report, seams=within(report.seams, PICTURES_BYTES))
     return environment.get_template("page.html").render(
         report=report,
         live=live,
@@ -75,6 +79,27 @@ def _data(report: Report, live: Live | None) -> Mapping[str, Any]:
         "seams": [{"id": s.id, "anchor": s.anchor, "frame": s.frame} for s in report.seams],
         "live": dict(live.data) if live else None,
     }
+
+
+def within(seams: Sequence[Seam], most_bytes: int) -> tuple[Seam, ...]:
+    """*seams* with the pictures of the worst ones, as far as these take no more than so much."""
+    left, drawn = most_bytes, set()
+    for seam in sorted(seams, key=lambda seam: seam.rank):
+        left -= sum(len(picture.src) for picture in _pictures(seam))
+        if left < 0:
+            break
+        drawn.add(seam.id)
+    why = f"the {len(drawn)} worst of {len(seams)} seams have theirs"
+    return tuple(
+        seam if seam.id in drawn else replace(seam, sight=None, left_out=why) for seam in seams
+    )
+
+
+def _pictures(seam: Seam) -> Iterator[Picture]:
+    sight = seam.sight
+    if sight is not None:
+        frames = (sight.last, sight.first, sight.first_came, *sight.came, *sight.joined)
+        yield from (frame.picture for frame in frames if frame is not None)
 
 
 def _counts(report: Report) -> Mapping[str, int]:

@@ -14,18 +14,25 @@ from assembler.reporting.model import Curve, Frame, Picture, Sight
 
 THUMB_PX = 192
 """Longer side of the picture of a clip."""
+POSTER_PX = 960
+"""Longer side of the picture that stands for the film."""
 QUALITY = 68
 
 
 def first_pictures(cut: Cut, workers: int) -> dict[str, Picture]:
     """The first picture of every clip, by its id; clips that can't be read have none."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        found = pool.map(lambda clip: _first(clip, cut), cut.clips)
+        found = pool.map(lambda clip: _first(clip, cut, THUMB_PX), cut.clips)
     both = zip(cut.clips, found, strict=True)
     return {clip.id: picture for clip, picture in both if picture is not None}
 
 
-def _first(clip: Clip, cut: Cut) -> Picture | None:
+def poster_of(cut: Cut) -> Picture | None:
+    """The film's first picture, larger."""
+    return _first(cut.clips[0], cut, POSTER_PX) if cut.clips else None
+
+
+def _first(clip: Clip, cut: Cut, longest: int) -> Picture | None:
     try:
         frames = read_frames(
             clip.source.info,
@@ -33,7 +40,7 @@ def _first(clip: Clip, cut: Cut) -> Picture | None:
             stop=clip.source_in + 1,
             rate=None if clip.source.still else cut.rate,
             colour=clip.source.colour,
-            max_size=(THUMB_PX, THUMB_PX),
+            max_size=(longest, longest),
         )
         rgb = next(frames, None)
     except MediaError:

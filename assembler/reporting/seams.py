@@ -14,6 +14,7 @@ from assembler.cut.model import Clip, Cut
 from assembler.cut.pieces import HandoffSides
 from assembler.match.decision import SeamDecision
 from assembler.match.takes import seam_cost
+from assembler.reporting.links import place_of
 from assembler.reporting.model import Grade, Join, Link, Seam, Sight
 from assembler.spec.model import SeamOverride
 
@@ -77,7 +78,7 @@ def _seam(
         sight=sight,
         left_out="",
         override=override_line(decision, sides),
-        override_where=prepared.loaded.where("segments", index, "id"),
+        override_where=place_of(prepared, "segments", index, "id"),
         overridden=sides.override != SeamOverride(),
         keep_until=decision.keep_until,
         start_from=decision.start_from,
@@ -105,11 +106,11 @@ def _did(decision: SeamDecision) -> Iterator[str]:
         yield "nothing is changed"
         return
     if decision.repeat_frames:
-        yield f"{_frames(decision.repeat_frames)} that repeat are dropped"
+        yield f"{_frames(decision.repeat_frames, 'repeated')} dropped"
     if decision.held_tail:
-        yield f"{_frames(decision.held_tail)} that only hold the end are dropped"
+        yield f"{_frames(decision.held_tail, 'held')} at the end of the first clip dropped"
     if decision.skipped:
-        yield f"{_frames(len(decision.skipped))} that stall are left out"
+        yield f"{_frames(len(decision.skipped), 'stalled')} left out"
     fix = decision.correction
     if fix.colour is not None:
         way = f", released over {fix.release_frames} frames" if fix.release_frames else ""
@@ -120,11 +121,14 @@ def _did(decision: SeamDecision) -> Iterator[str]:
     if fix.sharpen:
         yield f"{'sharpened' if fix.sharpen > 0 else 'softened'} by {abs(fix.sharpen):.2f}"
     if fix.patch is not None:
-        yield f"{_frames(fix.patch.frames)} are made anew along the motion"
+        yield f"{_frames(fix.patch.frames)} made anew along the motion"
+    if fix.neutral:
+        yield "colours, size and sharpness are left as they are"
 
 
-def _frames(count: int) -> str:
-    return f"{count} frame" + ("" if count == 1 else "s")
+def _frames(count: int, kind: str = "") -> str:
+    what = f"{kind} frame" if kind else "frame"
+    return f"{count} {what} is" if count == 1 else f"{count} {what}s are"
 
 
 _MEANINGS = {

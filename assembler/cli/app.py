@@ -126,7 +126,7 @@ def run(args: Sequence[str]) -> int:
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news
     try:
         # Asked for JSON, the parser's own messages are ours to print.
-        code = app(list(args), "assembler", standalone_mode=not style.json)
+        code = app(proof.with_reel(args), "assembler", standalone_mode=not style.json)
     except SystemExit as stop:
         return _interrupted(style) if CANCEL.is_set() else _code(stop.code)
     except (AssemblerError, OSError, _WrongUse) as error:

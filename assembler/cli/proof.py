@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +33,14 @@ def report(
         Path | None,
         typer.Option("-o", "--out", help="HTML file to write; out/<timeline>-report.html else."),
     ] = None,
+    reel: Annotated[
+        str | None,
+        typer.Option(
+            "--reel",
+            metavar="[OUT.mp4]",
+            help="Also write a video of all joins, the worst first; out/<timeline>-seams.mp4 else.",
+        ),
+    ] = None,
     draft: Draft = False,
     provider: ProviderName = None,
     force: Force = False,
@@ -42,16 +52,30 @@ def report(
     """Show the film, its seams, sound, checks and costs on one page. Generates and pays nothing."""
     from assembler.reporting.write import report as work
 
-    made = work(
-        timeline,
-        out,
-        draft=draft,
-        provider=provider,
-        force=force,
-        workers=workers,
-        cancel=CANCEL,
-    )
-    show(Style(json, quiet, verbose), made)
+    style = Style(json, quiet, verbose)
+    with output.progress(style) as progress:
+        made = work(
+            timeline,
+            out,
+            reel=reel is not None and (reel or True),
+            draft=draft,
+            provider=provider,
+            force=force,
+            workers=workers,
+            progress=progress,
+            cancel=CANCEL,
+        )
+    show(style, made)
+
+
+def with_reel(args: Sequence[str]) -> list[str]:
+    """*args* with an empty value for ``--reel`` where none is given, which typer doesn't know."""
+    found: list[str] = []
+    for arg, following in zip_longest(args, args[1:], fillvalue=""):
+        found.append(arg)
+        if arg == "--reel" and Path(following).suffix.lower() not in (".mp4", ".mov", ".m4v"):
+            found.append("")
+    return found
 
 
 @app.command()

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.outputs import Records, guard
+from assembler.assemble.progress import Progress
 from assembler.media.files import publish
 from assembler.planning.project import Project
 from assembler.reporting.gather import gather
 from assembler.reporting.model import Report
 from assembler.reporting.page import page
+from assembler.reporting.reel import Reel
+from assembler.reporting.reel import reel as write_reel
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Reported:
 
     path: Path
     report: Report
+    reel: Reel | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -39,7 +43,8 @@ class Reported:
     def text(self) -> str:
         """A line for each file."""
         megabytes = self.path.stat().st_size / 1e6
-        return f"{self.path} ({megabytes:.1f} MB)"
+        lines = [f"{self.path} ({megabytes:.1f} MB)"]
+        return "\n".join([*lines, self.reel.text()] if self.reel else lines)
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
@@ -51,6 +56,7 @@ class Reported:
             "state": report.state,
             "missing": list(report.missing),
             "frames": report.frames,
+            "reel": self.reel and self.reel.data(),
             "seams": [
                 {"seam": s.id, "frame": s.frame, "score": s.score, "grade": s.grade} for s in worst
             ],
@@ -61,10 +67,12 @@ def report(
     timeline: Path | str,
     out: Path | str | None = None,
     *,
+    reel: Path | str | bool = False,
     draft: bool = False,
     provider: str | None = None,
     force: bool = False,
     workers: int | None = None,
+    progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Reported:
     """
@@ -73,10 +81,12 @@ def report(
     Args:
         timeline: The timeline file.
         out: HTML file to write; ``out/<timeline>-report.html`` beside the timeline by default.
+        reel: Also write the seam reel, to this MP4 or, by True, to its usual place.
         draft: Report on the draft.
         provider: The timeline as generated with this one alone.
         force: Overwrite files that aren't ours.
         workers: Work at a time; the number of cores when not given.
+        progress: Told of what is rendered for the reel.
         cancel: Stops the work in order when it is set.
 
     Raises:
@@ -91,7 +101,20 @@ def report(
     with publish(path) as part:
         part.write_text(page(made), encoding="utf-8")
     records.write(path, "", {})
-    return Reported(path, made)
+    if reel is False:
+        return Reported(path, made)
+    wanted = None if reel is True else reel
+    shown = write_reel(
+        timeline,
+        wanted,
+        draft=draft,
+        provider=provider,
+        force=force,
+        workers=workers,
+        progress=progress,
+        cancel=cancel,
+    )
+    return Reported(path, made, shown)
 
 
 def _beside(project: Project, ending: str) -> Path:

@@ -31,7 +31,7 @@ from assembler.rendering.hardware import on_hardware
 from assembler.rendering.spans import delivered_size
 from assembler.spec.check import caption_entries
 from assembler.spec.load import Loaded, load
-from assembler.spec.model import Output
+from assembler.spec.model import MIDDLE, Output, Reframe
 from assembler.spec.presets import (
     DeliveryPreset,
     MixPreset,
@@ -60,6 +60,7 @@ class Delivery:
     path: Path
     preset: DeliveryPreset
     mix: MixPreset
+    reframe: Reframe = MIDDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +365,7 @@ class _Presets:
         path = output.path or timeline.path.parent / "out" / (
             f"{timeline.path.stem}-{preset.id}.{preset.container}"
         )
-        return Delivery(path, preset, mix) if mix else None
+        return Delivery(path, preset, mix, output.reframe) if mix else None
 
     def _encodable(self, preset: DeliveryPreset, output: Output, loc: Loc) -> DeliveryPreset:
         """The preset with the chip's encoder that is asked for, when it works."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.beside import beside_key, caption_track, write_beside
+from assembler.assemble.framing import framed
 from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records
 from assembler.assemble.part import Part
@@ -204,7 +205,7 @@ class Walk:
         """The programme for one delivery; its mix gives the lengths of fades at joins."""
         loaded, stock = self.prepared.loaded, self.prepared.stock
         captions = loaded.timeline.captions
-        return resolve(
+        cut = resolve(
             loaded,
             self.prepared.plan,
             takes,
@@ -215,6 +216,8 @@ class Walk:
             captions=[read_captions(entry.file) for entry in captions.entries] if captions else (),
             masters=self.masters,
         )
+        size = delivered_size(cut.size, delivery.preset)
+        return framed(cut, size, delivery.reframe, self.prepared.project.cache)
 
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""

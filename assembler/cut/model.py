@@ -167,6 +167,13 @@ class Transition:
         return self.before_frames + self.after_frames
 
 
+Framing = tuple[tuple[int, float, float], ...]
+"""
+Places of a narrower window in a clip's picture: frame of the source at the programme's rate, x and
+y in parts of the room that the window has, straight lines between; none is the middle.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A source placed in the picture track; clips abut without gaps."""
@@ -186,6 +193,8 @@ class Clip:
     transition: Transition | None = None
     """How it follows the clip before."""
     join: Literal["start", "handoff", "cut", "transition"] = "cut"
+    framing: Framing = ()
+    """Which part is shown in a delivery of another shape."""
 
     @property
     def source_out(self) -> int:

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,6 +113,7 @@ def conform(
     count: int,
     keep_alpha: bool = False,
     crop: tuple[float, float, float, float] | None = None,
+    framing: Framing = (),
 ) -> Node:
     """
     Exactly *count* frames of the canvas, upright, square pixels, BT.709, limited range.
@@ -128,6 +130,8 @@ def conform(
         count: Number of frames; the last one the source has is held if they don't suffice.
         keep_alpha: Keep transparency (*pix_fmt* must carry it) instead of laying it over black.
         crop: Left, top, right and bottom parts of the upright picture that are cut away.
+        framing: Which part of it is shown where it covers another shape: frame at *rate*, x and y
+            in parts of the room there is, straight lines between; the middle when not given.
 
     Returns:
         A stream with time stamps 0, 1, 2… in units of 1 / *rate*.
@@ -137,7 +141,9 @@ def conform(
     video = video_of(source_info)
     stream = node[str(video.index)]
     seen, window = cropped(video, crop)
-    look = _Look(seen, assumed(colour, video.width, video.height), size, fit, pix_fmt, keep_alpha)
+    from_first = tuple((n - first, x, y) for n, x, y in framing)
+    colour = assumed(colour, video.width, video.height)
+    look = _Look(seen, colour, size, fit, pix_fmt, keep_alpha, from_first)
     if source_info.still:
         still = _windowed(stream.filter("trim", end_frame=1), window)
         return _repeated(_picture(still, look), rate, count)
@@ -145,6 +151,9 @@ def conform(
     stream = _timed(stream, video, rate, first, count)
     return _picture(_windowed(stream, window), look)
 
+
+Framing = tuple[tuple[int, float, float], ...]
+"""Points of a path: frame, x and y in parts of the free room."""
 
 Window = tuple[int, int, int, int]
 """Width, height, x and y in coded pixels."""
@@ -247,6 +256,7 @@ class _Look(NamedTuple):
     fit: Fit
     pix_fmt: str
     keep_alpha: bool
+    framing: Framing = ()
 
     @property
     def plain_geometry(self) -> bool:
@@ -361,7 +371,7 @@ def _laid(stream: Node, look: _Look) -> Node:
         case "stretch":
             return _scaled(stream, look, look.size)
         case "cover":
-            return _cropped(_scaled(stream, look, cover_size(look.video, look.size)), look.size)
+            return _covering(stream, look)
         case "contain":
             return _padded(_scaled(stream, look, contain_size(look.video, look.size)), look)
         case "blur":
@@ -391,6 +401,37 @@ def _even(value: Fraction) -> int:
 
 def _cropped(stream: Node, size: tuple[int, int]) -> Node:
     return stream.filter("crop", size[0], size[1], "floor((iw-ow)/4)*2", "floor((ih-oh)/4)*2")
+
+
+def _covering(stream: Node, look: _Look) -> Node:
+    """The part of the picture that its framing says, else the middle."""
+    whole = cover_size(look.video, look.size)
+    if not look.framing:
+        return _cropped(_scaled(stream, look, whole), look.size)
+    if len({point[1:] for point in look.framing}) == 1:
+        _, x, y = look.framing[0]
+        place = f"floor((iw-ow)*{x}/2+0.5)*2", f"floor((ih-oh)*{y}/2+0.5)*2"
+        return _scaled(stream, look, whole).filter("crop", *look.size, *place)
+    # Whole pixels in every plane, so that a slow move doesn't go in steps of two.
+    wide = look._replace(pix_fmt=_full_chroma(look.pix_fmt))
+    place = (
+        f"round((iw-ow)*({_along(look.framing, 1)}))",
+        f"round((ih-oh)*({_along(look.framing, 2)}))",
+    )
+    moving = _scaled(stream, wide, whole).filter("crop", *look.size, *place, exact=1)
+    if wide.pix_fmt == look.pix_fmt:
+        return moving
+    return moving.filter("zscale", chromal="left").filter("format", look.pix_fmt)
+
+
+def _along(framing: Framing, axis: int) -> str:
+    """Expression for the place of the window at frame `n`."""
+    terms = [f"{framing[0][axis]}"]
+    for a, b in pairwise(framing):
+        if a[axis] != b[axis] and b[0] > a[0]:
+            step = f"{b[axis] - a[axis]:.6f}"
+            terms.append(f"({step})*clip((n-({a[0]}))/{b[0] - a[0]},0,1)")
+    return "+".join(terms)
 
 
 def _padded(stream: Node, look: _Look) -> Node:

@@ -142,6 +142,7 @@ class _Builder:
             count=shot.read,
             keep_alpha=alpha,
             crop=source.change.crop,
+            framing=shot.framing,
         )
 
     def finished_look(self, stream: Node, shot: Shot, pix_fmt: str = "") -> Node:
@@ -338,7 +339,10 @@ def fitted(shot: Shot, form: Form) -> Correction:
         return correction
     if crop is None:
         scale = max(form.size[0] / form.canvas[0], form.size[1] / form.canvas[1])
-        left, top = ((c * scale - s) / 2 for c, s in zip(form.canvas, form.size, strict=True))
+        left, top = (
+            (c * scale - s) * part
+            for c, s, part in zip(form.canvas, form.size, _place(shot), strict=True)
+        )
     elif shot.fit == "stretch":
         return replace(correction, affine=None)
     else:
@@ -350,6 +354,11 @@ def fitted(shot: Shot, form: Form) -> Correction:
         (d, e, (f * width + d * left + e * top - top) / form.size[0]),
     )
     return replace(correction, affine=(*moved[0], *moved[1]))
+
+
+def _place(shot: Shot) -> tuple[float, float]:
+    """Where the window lies at a shot's first frame; a correction hardly changes on the way."""
+    return shot.framing[0][1:] if shot.framing else (0.5, 0.5)
 
 
 def _cropped_place(
@@ -366,7 +375,7 @@ def _cropped_place(
     scale = after / before
     left, top = (
         crop[n] * whole[n] * after
-        - (form.size[n] - seen[n] * after) / 2
+        - (form.size[n] - seen[n] * after) * _place(shot)[n]
         + scale * (form.canvas[n] - whole[n] * before) / 2
         for n in range(2)
     )

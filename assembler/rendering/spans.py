@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from assembler.cut.model import Change, ChromaKey, Clip, Cut, Insert, PictureLayer, Source
+from assembler.cut.model import Change, ChromaKey, Clip, Cut, Framing, Insert, PictureLayer, Source
 from assembler.match.decision import IDENTITY, NO_CORRECTION, ColourFix, Correction
 from assembler.planning.keys import content_key
 from assembler.rendering.smart import Wanted, as_source, copied_ranges, with_whole_heads
@@ -56,6 +56,8 @@ class Shot:
     """Whether the source's packets are taken as they are."""
     before: Shot | None = None
     """The frame that is shown before these, where a patch is made out of both."""
+    framing: Framing = ()
+    """Which part of the picture is shown."""
 
     @property
     def read(self) -> int:
@@ -402,7 +404,16 @@ def shot(clip: Clip, used: int, frames: int) -> Shot:
         fit=clip.fit,
         correction=clip.correction if max(0, used) < corrected_frames(clip) else NO_CORRECTION,
         used=used,
+        framing=_framed(clip.framing, first, last),
     )
+
+
+def _framed(framing: Framing, first: int, last: int) -> Framing:
+    """What of *framing* is in force between two frames of the source."""
+    within = [point for point in framing if first < point[0] < last]
+    before = [point for point in framing if point[0] <= first][-1:]
+    after = [point for point in framing if point[0] >= last][:1]
+    return (*before, *within, *after)
 
 
 def _source_frame(clip: Clip, used: int) -> int:
@@ -520,6 +531,7 @@ def _shot_parts(shown: Shot) -> object:
         "used": shown.used if changing or shown.source.change.effects else None,
         "copied": shown.copied,
         "before": _shot_parts(shown.before) if shown.before else None,
+        **({"framing": shown.framing} if shown.framing else {}),
     }
 
 

@@ -39,6 +39,7 @@ from assembler.spec.values import (
     MediaPath,
     Number,
     OutputPath,
+    Position,
     Rate,
     Ref,
     Share,
@@ -74,6 +75,17 @@ Hardware = Literal["nvenc", "qsv", "videotoolbox", "vaapi"]
 """Encoders in graphics chips: NVIDIA's, Intel's, Apple's, and those of AMD and Intel on Linux."""
 
 
+class Spot(Spec):
+    """Where a narrower picture lies in a wider one: 0 is at the left or top, 1 at the other end."""
+
+    x: Position = 0.5
+    y: Position = 0.5
+
+
+Reframe = Literal["follow"] | Spot
+MIDDLE = Spot()
+
+
 class Output(Spec):
     """One delivery: a preset, and what differs from it."""
 
@@ -84,6 +96,8 @@ class Output(Spec):
     """Mix preset of this delivery, else the timeline's, else the delivery preset's."""
     hardware: Hardware | None = None
     """Encode with this machine's graphics chip."""
+    reframe: Reframe = MIDDLE
+    """Which part of a picture of another shape is shown: a fixed one, or where its subject is."""
 
     @model_validator(mode="before")
     @classmethod

@@ -128,6 +128,17 @@ Share = Annotated[
 ]
 """A part of a whole, written ``30%`` or 0.3."""
 
+Position = Annotated[
+    float,
+    BeforeValidator(
+        share,
+        json_schema_input_type=Annotated[float, Field(ge=0, le=1)]
+        | Annotated[str, Field(pattern=r"^\s*\d+(\.\d*)?\s*%\s*$")],
+    ),
+    Field(ge=0, le=1, allow_inf_nan=False),
+]
+"""A place between two ends, written ``0%`` to ``100%`` or 0 to 1."""
+
 
 def _plain_number(raw: object) -> object:
     return _number(raw, "", "number")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from assembler.cut.model import Cut
     from assembler.errors import AssemblerError
     from assembler.reporting.write import report
+    from assembler.reviewing.review import review
+    from assembler.reviewing.watch import watch
 
 __version__ = "0.1.0"
 
@@ -53,12 +55,14 @@ __all__ = [
     "render",
     "report",
     "reroll",
+    "review",
     "schema",
     "seam",
     "settle",
     "stitch",
     "sync",
     "takes",
+    "watch",
 ]
 
 _HOMES = {
@@ -80,12 +84,14 @@ _HOMES = {
     "render": ("assembler.assemble.film", "render"),
     "report": ("assembler.reporting.write", "report"),
     "reroll": ("assembler.assemble.choosing", "reroll"),
+    "review": ("assembler.reviewing.review", "review"),
     "schema": ("assembler.assemble.prepare", "schema"),
     "seam": ("assembler.assemble.stitch", "measure"),
     "settle": ("assembler.assemble.takes", "settle"),
     "stitch": ("assembler.assemble.stitch", "stitch"),
     "sync": ("assembler.assemble.masters", "locate"),
     "takes": ("assembler.assemble.takes", "takes"),
+    "watch": ("assembler.reviewing.watch", "watch"),
 }
 
 

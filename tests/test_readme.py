@@ -12,6 +12,7 @@ from assembler.cli import (  # noqa: F401  # they register themselves
     editing,
     generating,
     proof,
+    reviewing,
 )
 from assembler.cli.app import app
 from assembler.spec.data import data_folder

@@ -195,7 +195,7 @@ def explain(
             loaded.timeline.path.name,
             "see `assembler plan`, or render it first.",
         )
-    _refuse_code(prepared, allow_code)
+    refuse_code(prepared, allow_code)
     run = begin(prepared, None, None, cancel, None)
     cuts, _ = run.cuts()
     found = []
@@ -226,7 +226,7 @@ def make(
     report.
     """
     began = time.monotonic()
-    _refuse_code(prepared, allow_code)
+    refuse_code(prepared, allow_code)
     prepared = _parted(prepared, part)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.part = part
@@ -250,7 +250,7 @@ def make(
     )
 
 
-def _refuse_code(prepared: Prepared, allowed: bool) -> None:
+def refuse_code(prepared: Prepared, allowed: bool) -> None:
     """Functions of the author's own run only where the user says so."""
     named = () if allowed else tuple(code_named(prepared.loaded.timeline))
     if named:

@@ -120,6 +120,7 @@ def run(args: Sequence[str]) -> int:
         editing,
         generating,
         proof,
+        reviewing,
     )
 
     signal.signal(signal.SIGINT, _interrupt)

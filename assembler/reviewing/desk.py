@@ -335,28 +335,20 @@ def _check_said(
     seen: View, new: View, place: Place, words: Mapping[str, Value], path: Path
 ) -> None:
     """Whether the new text says just what was meant, and the programme follows."""
-    if _dumped(new, place) != _expected(seen, place, words):
+    if new.loaded.timeline.model_dump(exclude_unset=True) != _expected(seen, place, words):
         raise _by_hand(seen, place, words, "other places would change too")
     if "keep_until" not in words or words["keep_until"] is None:
         return
     found = new.places.get(place.seam)
     wanted = words["keep_until"], words["start_from"]
     if found is None or (found.keep, found.start) != wanted:
+        before = place.seam.partition(">")[0]
+        clips = seen.cut.clips if seen.cut else ()
+        segment = next((clip.segment for clip in clips if clip.id == before), before)
         raise UsageError(
-            f"{place.seam}: the clips can't be cut there, since {_limit(seen, place)}",
-            fix="change its `duration` or `out`.",
+            f"{before} can't end after frame {wanted[0]}: segment {segment} ends at {place.keep}",
+            fix="make it longer by its `duration` or `out` first.",
         )
-
-
-def _limit(seen: View, place: Place) -> str:
-    before = place.seam.partition(">")[0]
-    clips = seen.cut.clips if seen.cut else ()
-    segment = next((clip.segment for clip in clips if clip.id == before), before)
-    return f"segment {segment} is no longer than it is"
-
-
-def _dumped(view: View, place: Place) -> dict[str, Any]:
-    return view.loaded.timeline.model_dump(exclude_unset=True)
 
 
 def _expected(seen: View, place: Place, words: Mapping[str, Value]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from assembler.assemble.generating import generate
 from assembler.media.samples import write_wav
 from assembler.media.writer import FrameWriter
+from assembler.reviewing.desk import Desk
 from assembler.spec.data import data_folder
 
 TIMELINE = """\
@@ -57,6 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (models / "animatic.yaml").write_text(short, encoding="utf-8")
     (folder / "tiny.yaml").write_text(TIMELINE, encoding="utf-8")
     generate(folder / "tiny.yaml")
+    Desk(folder / "tiny.yaml").view()  # seams are decided once for all tests
     return folder
 
 

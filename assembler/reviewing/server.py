@@ -1,0 +1,289 @@
+"""
+The review on loopback: the session's verbs as requests, for one browser on this machine.
+
+    with serving(Session(desk)) as address:
+        print(address)                  # http://127.0.0.1:53121/6vT…/
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from html import escape
+from typing import Annotated, Any, TypeVar
+
+import uvicorn
+from anyio import to_thread
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Route
+
+from assembler.errors import AssemblerError
+from assembler.reviewing.clips import KINDS
+from assembler.reviewing.events import TooManyPagesError
+from assembler.reviewing.files import ChangedError
+from assembler.reviewing.guard import Guard, page_policy
+from assembler.reviewing.session import PriceError, Session
+
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+Frames = Annotated[int, Field(ge=-10_000, le=10_000)]
+
+
+class Asked(BaseModel):
+    """Base of what the page asks for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nudge(Asked):
+    """Move a seam."""
+
+    revision: Name
+    seam: Name
+    cut: Frames = 0
+    end: Frames = 0
+    begin: Frames = 0
+
+
+class Colour(Asked):
+    """Another word on a seam's colours; null for the engine's own."""
+
+    revision: Name
+    seam: Name
+    word: Name | None
+
+
+class Reset(Asked):
+    """Take back what is said of a seam."""
+
+    revision: Name
+    seam: Name
+
+
+class Choose(Asked):
+    """Another take."""
+
+    revision: Name
+    link: Name
+    take: Annotated[int, Field(ge=1, le=10_000)]
+    keep_later: bool = False
+
+
+class Reroll(Asked):
+    """A new take, which the next render makes."""
+
+    revision: Name
+    link: Name
+    keep_later: bool = False
+
+
+class Show(Asked):
+    """Render what lies around a seam."""
+
+    seam: Name
+
+
+class Make(Asked):
+    """Render the film; with a yes to the price that was shown, where there is one."""
+
+    yes_usd: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,6})?$")] | None = None
+
+
+class Nothing(Asked):
+    """No more than the verb itself."""
+
+
+A = TypeVar("A", bound=Asked)
+Answer = Mapping[str, Any]
+
+
+def application(session: Session, token: str, port: int) -> Guard:
+    """The guarded application for the address ``http://127.0.0.1:port/token/``."""
+    desk = session.desk
+
+    def nudge(a: Nudge) -> Answer:
+        done = desk.nudge(a.seam, revision=a.revision, cut=a.cut, end=a.end, begin=a.begin)
+        return done.data()
+
+    def colour(a: Colour) -> Answer:
+        return desk.colour(a.seam, a.word, revision=a.revision).data()
+
+    def reset(a: Reset) -> Answer:
+        return desk.reset(a.seam, revision=a.revision).data()
+
+    def choose(a: Choose) -> Answer:
+        return desk.choose(
+            a.link, a.take, revision=a.revision, keep_later=a.keep_later
+        ).data()  # fmt: skip
+
+    def reroll(a: Reroll) -> Answer:
+        return desk.reroll(a.link, revision=a.revision, keep_later=a.keep_later).data()
+
+    def undo(_: Nothing) -> Answer:
+        return desk.undo().data()
+
+    def show(a: Show) -> Answer:
+        return {"job": session.start_preview(a.seam).data()}
+
+    def make(a: Make) -> Answer:
+        agreed = None if a.yes_usd is None else Decimal(a.yes_usd)
+        return {"job": session.start_render(agreed).data()}
+
+    def stop(_: Nothing) -> Answer:
+        session.jobs.stop()
+        return {}
+
+    def verb(model: type[A], act: Callable[[A], Answer]) -> Route:
+        return Route(f"/{token}/{act.__name__}", _acting(session, model, act), methods=["POST"])
+
+    async def whole(request: Request) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        try:
+            text = await to_thread.run_sync(session.page, nonce)
+        except AssemblerError as error:
+            text = _mistakes(str(error), nonce)
+        headers = {"content-security-policy": page_policy(nonce)}
+        return HTMLResponse(text, headers=headers)
+
+    async def state(request: Request) -> Response:
+        return JSONResponse(await to_thread.run_sync(session.state))
+
+    async def takes(request: Request) -> Response:
+        link = request.query_params.get("link", "")[:300]
+        return await _answered(lambda: session.compare(link))
+
+    async def events(request: Request) -> Response:
+        try:
+            stream = session.events.listen()
+        except TooManyPagesError:
+            return JSONResponse({"error": "too many pages are open"}, 503)
+        return StreamingResponse(stream, media_type="text/event-stream")
+
+    async def media(request: Request) -> Response:
+        path = session.clips.get(request.path_params["id"])
+        if path is None:
+            return JSONResponse({"error": "there is no such clip"}, 404)
+        return FileResponse(path, media_type=KINDS[path.suffix.lower()])
+
+    routes = [
+        Route(f"/{token}/", whole),
+        Route(f"/{token}/state", state),
+        Route(f"/{token}/takes", takes),
+        Route(f"/{token}/events", events),
+        Route(f"/{token}/media/{{id}}", media),
+        verb(Nudge, nudge),
+        verb(Colour, colour),
+        verb(Reset, reset),
+        verb(Choose, choose),
+        verb(Reroll, reroll),
+        verb(Nothing, undo),
+        verb(Show, show),
+        verb(Make, make),
+        verb(Nothing, stop),
+    ]
+    return Guard(Starlette(routes=routes), token, port)
+
+
+def _acting(
+    session: Session, model: type[A], act: Callable[[A], Answer]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            asked = model.model_validate_json(await request.body())
+        except ValidationError as exc:
+            first = exc.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            return JSONResponse({"error": f"{place}: {first['msg']}"}, 400)
+
+        def work() -> Answer:
+            done = dict(act(asked))
+            state = session.state()
+            session.events.tell("changed", {"revision": state["revision"]})
+            return {**done, "state": state}
+
+        return await _answered(work)
+
+    return endpoint
+
+
+async def _answered(work: Callable[[], Answer]) -> Response:
+    """What *work* gives, or what the user has done wrong."""
+    try:
+        return JSONResponse(await to_thread.run_sync(work))
+    except AssemblerError as error:
+        told = {"error": error.what, "where": error.where, "fix": error.fix}
+        return JSONResponse(told, _STATUS.get(type(error), 422))
+
+
+_STATUS: Mapping[type[AssemblerError], int] = {ChangedError: 409, PriceError: 402}
+
+
+def _mistakes(told: str, nonce: str) -> str:
+    """A page for a timeline that can't be read; it comes back by itself when that is mended."""
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>The timeline has mistakes</title>
+<style>:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+body {{ max-width: 60rem; margin: 3rem auto; padding: 0 1rem }}
+pre {{ white-space: pre-wrap }}</style>
+<main><h1>The timeline has mistakes</h1><pre>{escape(told)}</pre>
+<p>Mend it in your editor and save: this page follows.</p></main>
+<script nonce="{nonce}">
+const events = new EventSource("events");
+events.addEventListener("changed", () => location.reload());
+</script></html>"""
+
+
+@contextmanager
+def serving(session: Session, *, port: int = 0) -> Iterator[str]:
+    """
+    Serve in a thread of its own; the address to open.
+
+    Args:
+        session: What is served.
+        port: To listen on; any free one for 0.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    token = secrets.token_urlsafe(32)
+    with socket.create_server(("127.0.0.1", port), backlog=64) as listening:
+        bound = listening.getsockname()[1]
+        config = uvicorn.Config(
+            application(session, token, bound),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=64,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=2,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listening]}, name="review-server", daemon=True
+        )
+        following = threading.Thread(target=session.follow, name="review-follow", daemon=True)
+        thread.start()
+        following.start()
+        try:
+            yield f"http://127.0.0.1:{bound}/{token}/"
+        finally:
+            session.close()
+            server.should_exit = True
+            thread.join()
+            following.join()

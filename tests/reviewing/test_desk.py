@@ -1,0 +1,181 @@
+"""What is changed while looking: the author's text, the takes, and back again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assembler.assemble.generating import generate
+from assembler.errors import UsageError
+from assembler.media.probe import probe
+from assembler.reviewing.desk import Desk
+from assembler.reviewing.files import ChangedError, one_writer
+from assembler.reviewing.preview import preview
+
+SEAM = "walk.1>walk.2"
+
+
+@pytest.fixture
+def desk(film: Path) -> Desk:
+    return Desk(film)
+
+
+def nudged(desk: Desk, **by: int) -> str:
+    desk.nudge(SEAM, revision=desk.view().revision, **by)
+    return desk.project.timeline.read_text(encoding="utf-8")
+
+
+def test_a_nudge_is_one_line_of_the_timeline(desk: Desk, film: Path) -> None:
+    before = film.read_text(encoding="utf-8")
+    said = "    seams: {2: {keep_until: 22, start_from: 1}}\n    # the end of walk\n"
+    assert nudged(desk, end=-3) == before.replace("    # the end of walk\n", said)
+    place = desk.view().places[SEAM]
+    assert (place.keep, place.start) == (22, 1)
+    measured = Desk(film).view().places[SEAM]
+    assert (measured.keep, measured.start) == (22, 1)
+
+
+def test_other_seams_of_the_chain_stay(desk: Desk) -> None:
+    before = desk.view().places
+    nudged(desk, end=-2, begin=3)
+    after = desk.view().places
+    assert [after[id_].keep for id_ in before] == [24, 23, 25]
+    assert [after[id_].start for id_ in before] == [1, 4, 1]
+
+
+def test_frames_that_are_not_there_are_refused(desk: Desk, film: Path) -> None:
+    before = film.read_bytes()
+    seen = desk.view()
+    with pytest.raises(UsageError, match="begin at frame 0 to 24, not -4"):
+        desk.nudge(SEAM, revision=seen.revision, cut=-5)
+    with pytest.raises(UsageError, match="shot can't end after frame 29: segment shot ends at 24"):
+        desk.nudge("shot>walk.1", revision=seen.revision, end=5)
+    with pytest.raises(UsageError, match="there is no seam"):
+        desk.nudge("walk.3>end.1", revision=seen.revision, end=-1)
+    assert film.read_bytes() == before
+
+
+def test_colour_is_said_and_left_to_the_engine_again(desk: Desk, film: Path) -> None:
+    before = film.read_bytes()
+    desk.colour(SEAM, "off", revision=desk.view().revision)
+    assert b"    seams: {2: {colour: off}}\n" in film.read_bytes()
+    decided = desk.view(measured=True).decisions[SEAM]
+    assert decided.correction.colour is None
+    desk.colour(SEAM, None, revision=desk.view().revision)
+    assert film.read_bytes() == before
+
+
+def test_what_is_said_of_all_seams_is_not_taken_from_one(desk: Desk, film: Path) -> None:
+    text = film.read_text(encoding="utf-8")
+    film.write_text(text.replace("continue: shot\n", "continue: shot\n    seam: {colour: off}\n"))
+    with pytest.raises(UsageError, match="`colour` is said of all seams of walk"):
+        desk.colour(SEAM, None, revision=desk.view().revision)
+
+
+def test_undo_gives_the_very_bytes_also_after_a_restart(desk: Desk, film: Path) -> None:
+    before = film.read_bytes()
+    nudged(desk, end=-3)
+    desk.colour("walk.2>walk.3", "hold", revision=desk.view().revision)
+    desk.reset(SEAM, revision=desk.view().revision)
+    again = Desk(film)
+    told = [again.undo().words for _ in range(3)]
+    assert told[-1] == f"taken back: {SEAM}: ends after frame 22, begins at frame 1"
+    assert film.read_bytes() == before
+    with pytest.raises(UsageError, match="nothing to take back"):
+        again.undo()
+
+
+def test_a_file_changed_meanwhile_is_left_alone(desk: Desk, film: Path) -> None:
+    seen = desk.view()
+    mine = film.read_text(encoding="utf-8").replace("A lake.", "A river.")
+    film.write_text(mine, encoding="utf-8")
+    with pytest.raises(ChangedError, match=r"tiny\.yaml was changed on disk meanwhile"):
+        desk.nudge(SEAM, revision=seen.revision, end=-1)
+    assert film.read_text(encoding="utf-8") == mine
+
+
+def test_undo_does_not_overwrite_what_was_written_since(desk: Desk, film: Path) -> None:
+    mine = nudged(desk, end=-1).replace("A lake.", "A river.")
+    film.write_text(mine, encoding="utf-8")
+    with pytest.raises(ChangedError):
+        desk.undo()
+    assert film.read_text(encoding="utf-8") == mine
+
+
+def test_a_segment_of_an_included_part_is_changed_in_its_own_file(desk: Desk, film: Path) -> None:
+    head, _, rest = film.read_text(encoding="utf-8").partition("  - id: walk")
+    walk, _, tail = rest.partition("  - id: end")
+    part = film.parent / "parts" / "walk.yaml"
+    part.parent.mkdir()
+    part.write_text(f"segments:\n  - id: walk{walk}", encoding="utf-8")
+    main = f"{head}  - include: parts/walk.yaml\n  - id: end{tail}"
+    film.write_text(main, encoding="utf-8")
+    desk.nudge(SEAM, revision=desk.view().revision, end=-3)
+    assert "seams: {2: {keep_until: 22, start_from: 1}}" in part.read_text(encoding="utf-8")
+    assert film.read_text(encoding="utf-8") == main
+
+
+def test_links_to_files_and_their_rights_are_kept(desk: Desk, film: Path) -> None:
+    real = film.with_name("real.yaml")
+    film.rename(real)
+    real.chmod(0o640)
+    try:
+        film.symlink_to(real.name)
+    except OSError:
+        pytest.skip("this system makes no links")
+    nudged(desk, end=-1)
+    assert film.is_symlink()
+    assert "keep_until: 24" in real.read_text(encoding="utf-8")
+    assert os.name == "nt" or real.stat().st_mode & 0o777 == 0o640
+
+
+def test_another_take_is_chosen_and_taken_back(desk: Desk, film: Path) -> None:
+    desk.reroll("walk.2", revision=desk.view().revision)
+    assert desk.view().cut is None
+    assert desk.view().price().usd == 0
+    generate(film)
+    first = desk.view()
+    assert [t.chosen for t in desk.takes()["walk.2"]] == [False, True]
+    with pytest.raises(ChangedError):
+        desk.choose("walk.2", 1, revision="0" * 16)
+    desk.choose("walk.2", 1, revision=first.revision)
+    assert [t.chosen for t in desk.takes()["walk.2"]] == [True, False]
+    assert [t.number for t in desk.compare("walk.2").takes]
+    desk.undo()
+    assert desk.view().revision == first.revision
+
+
+def test_one_writer_at_a_time(desk: Desk, film: Path) -> None:
+    """Another process that holds the project's lock makes us wait, then give up."""
+    code = (
+        "import sys, time; from pathlib import Path;"
+        "from assembler.planning.project import Project;"
+        "from assembler.reviewing.files import one_writer\n"
+        "with one_writer(Project(Path(sys.argv[1]))):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", code, str(film)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline().strip() == b"held"
+        held = one_writer(desk.project, wait_s=0.2)
+        with pytest.raises(ChangedError, match="another program"), held:
+            pass
+        other.stdin.close()
+    with one_writer(desk.project, wait_s=5):
+        pass
+
+
+def test_a_preview_shows_the_part_around_a_seam(desk: Desk) -> None:
+    nudged(desk, end=-3)
+    shown = preview(desk.view(measured=True), SEAM)
+    info = probe(shown.path)
+    assert info.video is not None
+    assert (info.video.frames, info.video.width, info.video.height) == (72, 160, 90)
+    assert info.audio
+    assert (shown.at_s, shown.seconds) == (1.5, 3.0)

@@ -123,8 +123,9 @@ def _of_segment(segment: Segment) -> Iterator[tuple[Loc, Path]]:
         if path is not None:
             yield (key,), path
     if segment.avatar:
-        yield ("avatar", "image"), segment.avatar.image
-        yield ("avatar", "audio"), segment.avatar.audio
+        for key in ("image", "video", "audio"):
+            if (path := getattr(segment.avatar, key)) is not None:
+                yield ("avatar", key), path
     if segment.references:
         for n, path in enumerate(segment.references.images):
             yield ("references", "images", n), path

@@ -253,7 +253,7 @@ def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
     row = [
         (place, runs_of(place, material))
         for place in material.places.values()
-        if place.segment.layer is None
+        if place.in_row
     ]
     for n, (_, after) in enumerate(row[1:]):
         place, runs = row[n]

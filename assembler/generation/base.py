@@ -67,6 +67,8 @@ class Request:
     """The take or file whose end frame `start` is, for models that go on from a clip."""
     files: Mapping[Role, tuple[Path, ...]] = field(default_factory=dict)
     """Further files by what they are for. The recording is cut to what the link speaks."""
+    video_job: str = ""
+    """The job by which this very provider has made its video, where it has."""
 
     def file(self, role: Role) -> Path | None:
         """The first file of that role."""

@@ -49,6 +49,8 @@ from assembler.planning.project import Project
 
 F64 = NDArray[np.float64]
 
+_SPEAKING = frozenset({"avatar", "lip-sync"})
+"""Kinds whose clips go on after what is wanted of them."""
 _BOX = (640, 640)
 """Clips are looked at within this size."""
 
@@ -146,7 +148,7 @@ class HandingOn:
     def _planned(self, source: Handoff, clip: _Clip) -> int:
         """The planned frame; later at a segment's end that makes up for what was lost before."""
         frame = handed_frame(clip.video, source.frame, clip.link.rate if clip.link else None)
-        if source.frame is None or clip.link is None or clip.link.kind == "avatar":
+        if source.frame is None or clip.link is None or clip.link.kind in _SPEAKING:
             return frame
         own = clip.take.handed if clip.take else None
         lost = round(self._lost_s(clip.link, own) * clip.video.rate)
@@ -245,7 +247,7 @@ def _frame(link: Link, clip: _Clip, planned: int) -> tuple[int, str]:
         frame = clip.video.shown_at(at.numerator, Fraction(at.denominator))
         return frame, "" if frame == planned else "the timeline says so"
     # An author's file ends where he cut it; an avatar goes on after its last word.
-    if link.drift_de is None or clip.link is None or clip.link.kind == "avatar":
+    if link.drift_de is None or clip.link is None or clip.link.kind in _SPEAKING:
         return planned, ""
     tail = _looked_at(clip, planned, round(WINDOW_S * clip.video.rate))
     n, why = handoff_frame(tail)

@@ -288,12 +288,24 @@ class _Run:
         def request() -> Request:
             start = handing.start(link, number)
             asked = _varied(handing.asked(link, start), number)
+            files = dict(files_of(link, self.project))
+            if link.video_of:
+                files["video"] = (self.takes[link.video_of].path,)
             return Request(
                 asked, "", start.path if start else None, handing.image(link.end, link.size),
-                handing.before(link), files_of(link, self.project),
+                handing.before(link), files, self._job_of(link.video_of, provider),
             )  # fmt: skip
 
         return await self.maker.take(number, provider, await self.maker.worked(request))
+
+    def _job_of(self, id_: str, provider: Provider) -> str:
+        """The job of a link's take, where it was made from the account that is in use."""
+        take = self.takes.get(id_)
+        row = self.ledger.alive(self.plan.link(id_).key, take.number) if take else None
+        if row is None or row.job is None or row.provider != provider.name:
+            return ""
+        here = provider.account is None or row.sent_from in (None, provider.account)
+        return row.job if here else ""
 
     def _slot(self, link: Link, provider: Provider) -> CapacityLimiter:
         most = _concurrency(link.provider) or provider.can.concurrency or self.workers

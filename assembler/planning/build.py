@@ -17,6 +17,7 @@ from pathlib import Path
 from assembler.media.info import MediaInfo
 from assembler.planning import keys
 from assembler.planning.files import file_clip
+from assembler.planning.footage import footage_of
 from assembler.planning.guard import guarded, with_longer
 from assembler.planning.links import LinkShape, shapes_of
 from assembler.planning.model import (
@@ -151,6 +152,8 @@ class _Builder:
         self.notes: list[str] = []
         self.files: list[FileClip] = []
         self.steps: list[Step] = []
+        self.links: dict[str, list[Link]] = {}
+        """By segment."""
         self.ends: dict[str, _End] = {}
         self.copies: Counter[str] = Counter()
 
@@ -203,7 +206,10 @@ class _Builder:
         segment = place.segment
         start = self._start(segment)
         starts_on_image = start is not None or bool(segment.continue_)
-        settings = settings_of(segment, place.index, starts_on_image, self.inputs, self.problems)
+        footage = footage_of(place, self.inputs.media, self.links, self.problems)
+        settings = settings_of(
+            segment, place.index, starts_on_image, self.inputs, self.problems, footage
+        )
         if settings is None:
             return
         self.notes += settings.notes
@@ -262,10 +268,12 @@ class _Builder:
             if number == len(shapes):
                 price = partial(self._price, segment, settings, link.kind)
                 link = with_longer(link, shape, settings, self.rate, price)
-            self.steps.append(Step(link, "waiting", "", own_start.after if own_start else ()))
+            self.links.setdefault(segment.id, []).append(link)
+            after = own_start.after if own_start else ()
+            after += (link.video_of,) if link.video_of else ()
+            self.steps.append(Step(link, "waiting", "", after))
             frame = shape.handoff_frame
-            take = keys.take_key(link.key, self.chosen.get(link.key, 1))
-            start = _End(Handoff(link.id, frame), (link.id,), (take, frame))
+            start = _End(Handoff(link.id, frame), (link.id,), (self._take(link), frame))
         known = self._image(image) if image else start
         if known:
             self.ends[segment.id] = known
@@ -306,6 +314,7 @@ class _Builder:
             guidance=settings.guidance,
             voices=segment.voices,
             references=_references(segment),
+            video_of=settings.footage.link.id if settings.footage and settings.footage.link else "",
             elements=segment.references.elements if segment.references else (),
             avatar_image=avatar.image if avatar else None,
             avatar_audio=avatar.audio if avatar else None,
@@ -336,17 +345,23 @@ class _Builder:
             voices=bool(segment.voices),
         )
 
+    def _take(self, link: Link) -> str:
+        """Key of the take in use."""
+        return keys.take_key(link.key, self.chosen.get(link.key, 1))
+
     def _keys(
         self, link: Link, start: _End | None, end: _End | None, segment: Segment
     ) -> tuple[str, str]:
         """Of everything, and of what is asked for whatever it starts on."""
         elements = segment.references.elements if segment.references else ()
+        video = next((s.link for s in self.steps if s.link.id == link.video_of), None)
         parts = keys.link_parts(
             link,
             start=start.identity if start else None,
             end=end.identity if end else None,
             hashes=self.hashes,
             elements=elements,
+            video=(self._take(video), None) if video else None,
         )
         if self.recipes.get(segment.id):
             parts["recipe"] = self.recipes[segment.id]
@@ -364,12 +379,12 @@ def _links(count: int) -> str:
 
 
 def _in_order(all_places: Mapping[str, Place]) -> list[Place]:
-    """Playing order, but what a segment continues comes before it."""
+    """Playing order, but what a segment continues, or is made of, comes before it."""
     done: dict[str, Place] = {}
     for place in all_places.values():
         waiting = [place]
         seen = {place.segment.id}
-        while (target := waiting[-1].segment.continue_) and target not in done:
+        while (target := _goes_on_from(waiting[-1].segment)) and target not in done:
             if target in seen or target not in all_places:
                 break
             seen.add(target)
@@ -379,8 +394,14 @@ def _in_order(all_places: Mapping[str, Place]) -> list[Place]:
     return list(done.values())
 
 
+def _goes_on_from(segment: Segment) -> str | None:
+    return segment.continue_ or (segment.avatar.of if segment.avatar else None)
+
+
 def _references(segment: Segment) -> tuple[Path, ...]:
     given = segment.references
+    if segment.avatar and segment.avatar.video:
+        return (segment.avatar.video,)
     if given is None:
         return ()
     return (*given.images, given.video) if given.video else given.images

@@ -73,6 +73,7 @@ def link_parts(
     end: tuple[str, str | int | None] | None,
     hashes: Mapping[Path, str],
     elements: Sequence[str] = (),
+    video: tuple[str, str | int | None] | None = None,
 ) -> dict[str, Any]:
     """
     Everything that decides a link's take, by name.
@@ -85,6 +86,7 @@ def link_parts(
         end: The same of its end frame.
         hashes: SHA-256 of the files it names.
         elements: Names of elements that it refers to.
+        video: The take whose lips it moves.
     """
     files = (link.avatar_image, link.avatar_audio)
     image, audio = (hashes.get(path, "") if path else None for path in files)
@@ -100,4 +102,5 @@ def link_parts(
         "references": [hashes.get(path, "") for path in link.references],
         "elements": list(elements),
         "avatar": [image, audio, link.avatar_in_s],
+        **({"video": video} if video else {}),
     }

@@ -7,6 +7,8 @@ from fractions import Fraction
 from assembler.media.info import MediaInfo
 from assembler.spec.presets import ImageLimits, VideoLimits
 
+_Number = Fraction | float
+
 
 def image_problems(info: MediaInfo, limits: ImageLimits) -> list[tuple[str, str]]:
     """What makes a picture unfit for a model, each with its remedy."""
@@ -35,6 +37,9 @@ def video_problems(info: MediaInfo, limits: VideoLimits) -> list[tuple[str, str]
     width, height = video.display_size
     seconds, rate = video.duration_s, video.rate
     found = []
+    if limits.min_s is not None and seconds < limits.min_s:
+        what = f"has {float(seconds):.3g} s; {float(limits.min_s):g} s are needed"
+        found.append((what, "give a longer video"))
     if limits.max_s is not None and seconds > limits.max_s:
         what = f"has {float(seconds):.3g} s; {float(limits.max_s):g} s are possible"
         found.append((what, f"cut it to {float(limits.max_s):g} s"))
@@ -62,5 +67,16 @@ def video_problems(info: MediaInfo, limits: VideoLimits) -> list[tuple[str, str]
     return found
 
 
-def _between(value: Fraction, low: Fraction | float | None, high: Fraction | float | None) -> bool:
+def range_problem(value: _Number, unit: str, low: _Number | None, high: _Number | None) -> str:
+    """What is wrong with a value that must lie in a range; "" when nothing is."""
+    if _between(value, low, high):
+        return ""
+    bounds = " to ".join(f"{float(bound):g}" for bound in (low, high) if bound is not None)
+    least = "at least " if high is None else "at most " if low is None else ""
+    return f"has {float(value):.4g} {unit}; {least}{bounds} is possible"
+
+
+def _between(
+    value: Fraction | float, low: Fraction | float | None, high: Fraction | float | None
+) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)

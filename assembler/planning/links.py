@@ -22,7 +22,7 @@ from assembler.planning.model import LinkShot
 from assembler.planning.problems import Problems
 from assembler.planning.prompts import TimedBeat, group, joined, prompt_of
 from assembler.planning.row import Place
-from assembler.planning.settings import DRAFT, Inputs, Settings
+from assembler.planning.settings import BY_HAND, DRAFT, Inputs, Settings
 from assembler.timebase import frames_in
 
 
@@ -77,7 +77,9 @@ class _Shaper:
         self.starts = bool(self.segment.start or self.segment.continue_)
 
     def shapes(self) -> tuple[LinkShape, ...]:
-        if self.segment.avatar:
+        if self.segment.avatar and self.segment.avatar.moves_lips:
+            shapes = self.lip_sync()
+        elif self.segment.avatar:
             shapes = self.avatar()
         elif len(self.segment.shots) > 1:
             shapes = self.multi_shot()
@@ -335,29 +337,73 @@ class _Shaper:
     # A talking portrait
 
     def avatar(self) -> tuple[LinkShape, ...]:
+        recording = self.recording()
+        if recording is None:
+            return ()
+        begin, has = recording
+        frames = self.avatar_frames(has)
+        if not self.avatar_handles(begin, has, frames):
+            return ()
+        return self.spoken(begin, has, frames)
+
+    def recording(self) -> tuple[Fraction, Fraction] | None:
+        """Where in the recording it begins, and how much there is from there; None if unfit."""
         avatar = self.segment.avatar
         assert avatar is not None
         info = self.inputs.media.get(avatar.audio)
         if info is None or not info.audio:
             what = f"{avatar.audio.name} has no sound that can be read"
             self.refuse(what, "give a recording (WAV, MP3, M4A)", "avatar", "audio")
-            return ()
+            return None
         begin = avatar.in_.seconds(self.rate) if avatar.in_ else Fraction(0)
         has = info.audio[0].duration_s - begin
-        frames = self.avatar_frames(has)
-        if frames < 1:
+        if self.avatar_frames(has) < 1:
             total = float(info.audio[0].duration_s)
             what = f"its recording ends at {total:g} s, before it begins at {float(begin):g} s"
             self.refuse(what, "move `in` to the front", "avatar", "in")
-            return ()
-        if not self.avatar_handles(begin, has, frames):
-            return ()
+            return None
         least = self.model.recording.min_s if self.model.recording else None
         if least is not None and has < least:
             what = f"its recording has {float(has):.3g} s, {self.model.id} needs {float(least):g} s"
             self.refuse(what, "give a longer recording", "avatar", "audio")
+            return None
+        return begin, has
+
+    def lip_sync(self) -> tuple[LinkShape, ...]:
+        """One link, as long as its video; the recording's beginning is where the segment begins."""
+        avatar, footage = self.segment.avatar, self.settings.footage
+        recording = self.recording()
+        if recording is None or footage is None or avatar is None:
             return ()
-        return self.spoken(begin, has, frames)
+        begin, has = recording
+        there = self.yields(0).visible(footage.length_s) - self.head - self.tail - self.repeat(0)
+        frames = self.segment.duration.frames(self.rate) if self.segment.duration else there
+        if frames < 1 or frames > there:
+            what = (
+                f"{float(max(frames, 1) / self.rate):.3g} s are asked, {footage.name} gives "
+                f"{float(max(there, 0) / self.rate):.3g} s beside what the transitions need"
+            )
+            key = "duration" if self.segment.duration else "avatar"
+            self.refuse(what, "shorten the segment, or give a longer video", key)
+            return ()
+        words = joined(avatar.prompt, self.segment.prompt)
+        if words and self.model.id != DRAFT and self.settings.provider != BY_HAND:
+            self.refuse(f"{self.model.id} takes no prompt", "leave it out", "avatar", "prompt")
+        if not self.avatar_handles(begin, has, frames):
+            return ()
+        drop = self.repeat(0)
+        return (
+            LinkShape(
+                footage.length_s,
+                words,
+                False,
+                self.head + frames + self.tail,
+                self.head,
+                self.tail,
+                avatar_in_s=max(Fraction(0), begin - (self.head + drop) / self.rate),
+                handoff_frame=self.handoff(self.yields(0), drop + self.head + frames),
+            ),
+        )
 
     def avatar_frames(self, has: Fraction) -> int:
         if self.segment.duration is None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
 
-from assembler.spec.model import Join, Segment, Timeline
+from assembler.spec.model import Join, Segment, Timeline, taken_up
 from assembler.spec.time import Duration
 
 DEFAULT_TRANSITION = Duration(Fraction(1, 2), "s")
@@ -56,12 +56,15 @@ class Place:
     joint: Joint
     following: Joint
     """How the next segment follows; START at the end of the row."""
+    in_row: bool = True
+    """Whether it is shown in the row: no layer, and no other segment's raw material."""
 
 
 def places(timeline: Timeline) -> dict[str, Place]:
-    """Every segment by id; layers stand alone, outside the row."""
+    """Every segment by id; layers and what is taken up by others stand alone."""
     rate = timeline.canvas.rate
-    row = [s for s in timeline.segments if s.layer is None]
+    raw = taken_up(timeline.segments)
+    row = [s for s in timeline.segments if s.layer is None and s.id not in raw]
     joints = {b.id: _joint(a, b, rate) for a, b in pairwise(row)}
     before = {b.id: a.id for a, b in pairwise(row)}
     following = {a.id: joints[b.id] for a, b in pairwise(row)}
@@ -72,6 +75,7 @@ def places(timeline: Timeline) -> dict[str, Place]:
             before.get(segment.id),
             joints.get(segment.id, START),
             following.get(segment.id, START),
+            segment.layer is None and segment.id not in raw,
         )
         for index, segment in enumerate(timeline.segments)
     }

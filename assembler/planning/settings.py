@@ -12,9 +12,10 @@ from typing import Literal
 
 from assembler.media.info import MediaInfo
 from assembler.planning.chain import Lengths, Span, Yield
+from assembler.planning.footage import Footage
 from assembler.planning.limits import image_problems, video_problems
 from assembler.planning.problems import Problems
-from assembler.spec.model import Segment, Timeline
+from assembler.spec.model import Resolution, Segment, Timeline
 from assembler.spec.presets import FrameCount, GenerationKind, ModelPreset, Price
 from assembler.spec.presets import Lengths as SpecLengths
 
@@ -67,6 +68,8 @@ class Settings:
     guidance: float | None
     seed: int | None
     notes: tuple[str, ...]
+    footage: Footage | None = None
+    """Of a lip-sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,12 @@ def by_hand(model: ModelPreset) -> ModelPreset:
 
 
 def settings_of(
-    segment: Segment, index: int, start: bool, inputs: Inputs, problems: Problems
+    segment: Segment,
+    index: int,
+    start: bool,
+    inputs: Inputs,
+    problems: Problems,
+    footage: Footage | None = None,
 ) -> Settings | None:
     """
     Settings of a generated segment; None when its model isn't known.
@@ -108,16 +116,24 @@ def settings_of(
         start: Whether its first link starts on an image or a handoff.
         inputs: The timeline and what belongs to it.
         problems: Takes what the model can't do.
+        footage: The video of a lip-sync.
     """
-    return _Resolver(segment, index, start, inputs, problems).settings()
+    return _Resolver(segment, index, start, inputs, problems, footage).settings()
 
 
 class _Resolver:
     """Resolves one segment's settings, adding to the problems and notes on the way."""
 
     def __init__(
-        self, segment: Segment, index: int, start: bool, inputs: Inputs, problems: Problems
+        self,
+        segment: Segment,
+        index: int,
+        start: bool,
+        inputs: Inputs,
+        problems: Problems,
+        footage: Footage | None,
     ) -> None:
+        self.footage = footage
         self.segment = segment
         self.index = index
         self.start = start
@@ -160,10 +176,13 @@ class _Resolver:
             guidance=self.guidance(model),
             seed=self.seed(model),
             notes=tuple(self.notes),
+            footage=self.footage,
         )
 
     def made(self, model: ModelPreset, kind: GenerationKind) -> Made:
         count = model.frames_for(kind)
+        if self.footage:
+            count = FrameCount(rate=self.footage.rate, extra=0)
         if count is None:
             count = UNCOUNTED
             self.notes.append(f"{model.id}: nobody has counted its frames; 24 a second assumed")
@@ -292,6 +311,10 @@ class _Resolver:
                 place = ("avatar", "model") if self._avatar_model() else self.place("model")
                 fix = "name an avatar model in `avatar: {model: …}`"
                 self.refuse(f"{model.id} makes no talking portraits ({can})", fix, *place)
+            case "lip-sync":
+                place = ("avatar", "model") if self._avatar_model() else self.place("model")
+                fix = "name a model for it: `avatar: {model: lip-sync}`"
+                self.refuse(f"{model.id} moves no lips of a video ({can})", fix, *place)
             case "text":
                 fix = "give it a `start:` image, or let it `continue:` another segment"
                 self.refuse(f"{model.id} can't start from words alone ({can})", fix)
@@ -317,7 +340,7 @@ class _Resolver:
     def _wanted_kind(self, model: ModelPreset) -> GenerationKind:
         given = self.segment.references
         if self.segment.avatar:
-            return "avatar"
+            return "lip-sync" if self.segment.avatar.moves_lips else "avatar"
         if given and given.video:
             return "motion" if "motion" in model.kinds else "edit"
         if given and (given.images or given.elements):
@@ -327,6 +350,9 @@ class _Resolver:
 
     def resolution(self, model: ModelPreset) -> str:
         wanted = self.segment.resolution or self.defaults.resolution
+        if self.footage:
+            own: Resolution = f"{min(self.footage.size)}p"  # type: ignore[assignment]  # or none
+            return own if own in model.sizes else model.default_resolution
         if model.id == DRAFT and (self.inputs.draft or wanted not in model.sizes):
             return self._preview_resolution(model)
         if wanted is None:
@@ -352,6 +378,9 @@ class _Resolver:
     def size(self, model: ModelPreset, resolution: str) -> tuple[int, int]:
         """The model's size nearest in shape to the canvas, or to the portrait of an avatar."""
         wanted = self._shape()
+        if self.footage:
+            width, height = self.footage.size
+            return (width - width % 2, height - height % 2)
         sizes: Mapping[str, tuple[int, int]] = next(
             (table for name, table in model.sizes.items() if name == resolution), {}
         )
@@ -366,7 +395,7 @@ class _Resolver:
 
     def _shape(self) -> Fraction:
         avatar = self.segment.avatar
-        portrait = self.inputs.media.get(avatar.image) if avatar else None
+        portrait = self.inputs.media.get(avatar.image) if avatar and avatar.image else None
         if portrait and portrait.video:
             return Fraction(*portrait.video.display_size)
         return Fraction(*self.inputs.timeline.canvas.size)
@@ -465,8 +494,12 @@ class _Resolver:
         for key, path in named.items():
             if path is not None:
                 self._image(model, path, key)
-        if self.segment.avatar:
+        if self.segment.avatar and self.segment.avatar.image:
             self._image(model, self.segment.avatar.image, "avatar", "image")
+        if self.footage and model.video is not None:
+            key = "of" if self.footage.link else "video"
+            for what, fix in self.footage.problems(model.video):
+                self.refuse(f"{self.footage.name} {what} ({model.id})", fix, "avatar", key)
         given = self.segment.references
         if given is None or model.id == DRAFT:
             return
@@ -483,14 +516,8 @@ class _Resolver:
         """Files that lie on this machine can't be sent where only addresses are taken."""
         others = [p for p in model.providers if p not in (provider, BY_HAND)]
         other = f"take another provider ({', '.join(others)})"
-        video = self.segment.references.video if self.segment.references else None
-        if model.videos_by_url and video and not self.segment.options.get("video_url"):
-            self.refuse(
-                f"{provider} takes videos by public address only",
-                f"put {video.name} where everybody can fetch it and write its address here: "
-                f"`options: {{video_url: https://…}}`; or {other}",
-                "references", "video",
-            )  # fmt: skip
+        if model.videos_by_url and not {"video_url", "video_id"} & self.segment.options.keys():
+            self._video_address(provider, other)
         if not model.images_by_url:
             return
         if self.segment.continue_:
@@ -500,6 +527,22 @@ class _Resolver:
             what = f"{provider} takes images by public address only"
             fix = "put the image where everybody can fetch it and write its address here: "
             self.refuse(what, f"{fix}`options: {{image_url: https://…}}`; or {other}", "start")
+
+    def _video_address(self, provider: str, other: str) -> None:
+        """A video that the provider has made itself it finds by its job."""
+        video = self.segment.references.video if self.segment.references else None
+        name, place = video.name if video else "", ("references", "video")
+        if self.footage:
+            name, place = self.footage.name, ("avatar", "of" if self.footage.link else "video")
+            if self.footage.link and self.footage.link.provider == provider:
+                return
+        if name:
+            self.refuse(
+                f"{provider} takes videos by public address only",
+                f"put {name} where everybody can fetch it and write its address here: "
+                f"`options: {{video_url: https://…}}`; or {other}",
+                *place,
+            )
 
     def _image(self, model: ModelPreset, path: Path, *loc: str | int) -> None:
         info = self.inputs.media.get(path)

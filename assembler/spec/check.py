@@ -15,7 +15,16 @@ from pathlib import Path
 
 from assembler.errors import Problem
 from assembler.spec.flaw import did_you_mean, one_of, shown
-from assembler.spec.model import CaptionPart, Captions, Output, Segment, Timeline, Title, Track
+from assembler.spec.model import (
+    CaptionPart,
+    Captions,
+    Output,
+    Segment,
+    Timeline,
+    Title,
+    Track,
+    taken_up,
+)
 from assembler.spec.problems import MAX_PROBLEMS, Loc, at, bounded, subject
 from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import Node
@@ -97,6 +106,7 @@ def _ask(draft: Draft, report: Report) -> None:
     _first(draft, report)
     _continues(draft, report)
     _handoffs(draft, report)
+    _taken_up(draft, report)
     _places(draft, report)
     _times(draft, report)
     for index, segment in draft.segments.items():
@@ -179,7 +189,8 @@ def _repeated(key: str, ids: Mapping[int, str], draft: Draft, report: Report) ->
 
 def _row(draft: Draft) -> list[int]:
     """Segments that follow each other, layers left out."""
-    return [i for i, s in sorted(draft.segments.items()) if s.layer is None]
+    raw = taken_up(draft.segments.values())
+    return [i for i, s in sorted(draft.segments.items()) if s.layer is None and s.id not in raw]
 
 
 def _first(draft: Draft, report: Report) -> None:
@@ -248,18 +259,44 @@ def _ids_like(name: str, known: Collection[str]) -> str:
 
 def _joined_elsewhere(index: int, segment: Segment, draft: Draft, report: Report) -> None:
     """A handoff joins neighbours; what continues a segment farther off must say how it follows."""
-    if segment.layer is not None or (segment.join is not None and segment.join.kind != "handoff"):
+    row = _row(draft)
+    if index not in row or (segment.join is not None and segment.join.kind != "handoff"):
         return
-    before = next((i for i in range(index - 1, -1, -1) if not _is_layer(draft, i)), None)
+    unread = (i for i in range(index) if i not in draft.segments)
+    before = max((*(i for i in row if i < index), *unread), default=None)
     if before is None or draft.ids.get(before) in (segment.continue_, None):
         return
     what = f"it continues {segment.continue_!r} but stands after {draft.ids[before]!r}"
     report(("segments", index, "continue"), what, "write `join: cut`, or move it.")
 
 
-def _is_layer(draft: Draft, index: int) -> bool:
-    segment = draft.segments.get(index)
-    return segment is not None and segment.layer is not None
+def _taken_up(draft: Draft, report: Report) -> None:
+    """Segments whose lips others move: there, generated, and nowhere else on the screen."""
+    known = {id_: i for i, id_ in draft.ids.items()}
+    users: dict[str, str] = {}
+    for index, segment in draft.segments.items():
+        of = segment.avatar.of if segment.avatar else None
+        if of is None:
+            continue
+        loc: Loc = ("segments", index, "avatar", "of")
+        raw = draft.segments.get(known.get(of, -1))
+        if of not in known and draft.closed:
+            report(loc, f"there is no segment {shown(of)}", _ids_like(of, known))
+        elif of in users:
+            what = f"the lips of {of!r} are moved by {users[of]!r} already"
+            report(loc, what, "generate another segment for it.")
+        elif raw is not None and raw.kind != "generated":
+            what = f"{of!r} isn't generated from words or images"
+            report(loc, what, "name a file by `video:`, or another segment.")
+        elif raw is not None and (raw.layer is not None or raw.join is not None):
+            key = "layer" if raw.layer is not None else "join"
+            what = f"{of!r} isn't shown by itself, so it has no `{key}`"
+            report(("segments", known[of], key), what, f"give it to {segment.id!r}.")
+        users.setdefault(of, segment.id)
+    for where, place in _places_of(draft):
+        if place.segment in users:
+            what = f"{place.segment!r} isn't shown by itself"
+            report(where, what, f"write {users[place.segment]!r}, which shows it.")
 
 
 def _cycles(follows: Mapping[str, str]) -> Iterator[list[str]]:
@@ -496,7 +533,8 @@ def _files(segment: Segment) -> Iterator[Path]:
     own: Sequence[Path | None] = (segment.file, segment.start, segment.end, segment.keyframe)
     yield from (p for p in own if p is not None)
     if segment.avatar is not None:
-        yield from (segment.avatar.image, segment.avatar.audio)
+        avatar = segment.avatar
+        yield from (p for p in (avatar.image, avatar.video, avatar.audio) if p is not None)
     if segment.references is not None:
         yield from segment.references.images
         if segment.references.video is not None:

@@ -384,7 +384,7 @@ class Fal(Platform):
             shots=tuple((s["prompt"], int(s["duration"])) for s in body.get("multi_prompt", [])),
             audio=bool(body.get("generate_audio", True)),
             size=_SIZES[body.get("aspect_ratio", "16:9")],
-            portrait=start if talking else None, speech=speech,
+            portrait=start if talking else None, speech=speech, video=video,
         )  # fmt: skip
 
     def _wall(self) -> float:

@@ -36,6 +36,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from assembler.generation.animatic.clip import make
 from assembler.generation.animatic.recipe import Recipe, ShotRecipe, to_json
+from assembler.media.probe import probe
 from assembler.media.stills import read_image
 
 Stage = Literal["submit", "find", "poll", "upload", "download", "other"]
@@ -283,9 +284,16 @@ class Platform:
         size: tuple[int, int] | None = None,
         portrait: Path | None = None,
         speech: Path | None = None,
+        video: Path | None = None,
         extra: int = 1,
     ) -> Recipe:
-        """What is drawn for a job; start and end are the images that were uploaded."""
+        """
+        What is drawn for a job; start and end are the images that were uploaded.
+
+        A video with speech comes back as it is, with the speech.
+        """
+        if video and speech:
+            return _spoken(video, speech)
         given = start or portrait
         own = self.size or (_size_of(given) if given else size or (320, 192))
         parts = shots or ((prompt, float(seconds)),)
@@ -549,6 +557,15 @@ def serving(platform: _P) -> Iterator[_P]:
             thread.join()
     if server.errors:
         raise server.errors[0]
+
+
+def _spoken(video: Path, speech: Path) -> Recipe:
+    picture = probe(video).video
+    assert picture is not None
+    return Recipe(
+        link="", size=picture.display_size, rate=picture.rate, seed=7, label=False,
+        shots=(ShotRecipe("", picture.frames),), speech=speech, video=video,
+    )  # fmt: skip
 
 
 def _size_of(image: Path) -> tuple[int, int]:

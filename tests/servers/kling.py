@@ -298,7 +298,8 @@ class Kling(Platform):
         self._authorize(call, legacy=True)
         body = _object(call.json, set(), {"video_id", "video_url"})
         _check(len(body) == 1, "video_id or video_url, one of them")
-        path = self._video({"url": body["video_url"]})
+        path = self._video_by_id(body) if "video_id" in body else self._video(
+            {"url": body["video_url"]})  # fmt: skip
         info = probe(path)
         assert info.video is not None
         seconds = float(info.video.duration_s)
@@ -333,9 +334,7 @@ class Kling(Platform):
         whole = int(info.video.duration_s * 1000)
         _check(0 <= begin < end <= length and end - begin >= 2000, "sound crop is invalid")
         _check(at >= 0 and at + end - begin <= whole + 50, "sound must fit the video")
-        clip = self.recipe(
-            "speaks", info.video.duration_s, size=info.video.display_size, audio=True
-        )
+        clip = self.recipe("", info.video.duration_s, video=path, speech=speech)
         units = Decimal("0.5") * -(-whole // 5000)
         return self._made_legacy(call, body, "videos/advanced-lip-sync", clip, "", units)
 
@@ -583,6 +582,14 @@ class Kling(Platform):
         _check(min(width, height) >= 300, "image is too small")
         _check(0.4 <= width / height <= 2.5, "image aspect ratio is invalid")
         return self.keep(content, ".jpg" if kind == "JPEG" else ".png")
+
+    def _video_by_id(self, body: Mapping[str, Any]) -> Path:
+        id_ = body["video_id"]
+        _check(id_.isdigit(), "video_id is invalid")
+        job = self.jobs.get(str(int(id_) - 10**9))
+        _check(job is not None and job.state(self.now()) == "done", "Video not found by id")
+        assert job is not None
+        return self.clip(job)
 
     def _video(self, item: Mapping[str, Any]) -> Path:
         url = item.get("url", "")

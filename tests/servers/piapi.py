@@ -230,7 +230,7 @@ class Piapi(Platform):
             body.get("prompt", ""), length, start=None if talking else start, shots=shots,
             end=self.files.get(body.get("image_tail_url", "")), size=(544, 306),
             audio=bool(body.get("enable_audio")), portrait=start if talking else None,
-            speech=speech,
+            speech=speech, video=video,
         )  # fmt: skip
 
 

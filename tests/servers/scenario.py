@@ -372,7 +372,7 @@ class Scenario(Platform):
             body.get("prompt", ""), length, start=None if talking else start, end=end,
             shots=tuple((shot["prompt"], float(shot["duration"])) for shot in parts),
             audio=bool(body.get("generateAudio", True)), size=(544, 306),
-            portrait=start if talking else None, speech=speech,
+            portrait=start if talking else None, speech=speech, video=video,
         )  # fmt: skip
 
 

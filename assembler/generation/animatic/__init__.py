@@ -55,7 +55,7 @@ class Animatic(Provider):
     async def submit(self, request: Request) -> str:
         """Keep the recipe; the job is named by our id."""
         link = request.link
-        if link.kind != "avatar" and link.length_s > MAX_S:
+        if link.kind not in ("avatar", "lip-sync") and link.length_s > MAX_S:
             raise NotSubmittedError(
                 f"animatic makes at most {MAX_S} s, not {float(link.length_s):g} s", link.where
             )

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from assembler.generation.animatic import avatar, camera, faults, paint, picture, sound
+from assembler.generation.animatic.footage import Footage
 from assembler.generation.animatic.label import Label
 from assembler.generation.animatic.planes import Array, Planes, from_rgb
 from assembler.generation.animatic.recipe import Recipe
@@ -126,6 +127,8 @@ class _Clip:
         recipe = self._recipe
         if recipe.avatar:
             return _speaking(recipe, self._speech)
+        if recipe.video:
+            return Footage(recipe.video, recipe.size)
         shot = recipe.shots[index]
         start = _image(recipe.start, recipe.size) if recipe.start and index == 0 else None
         final = index == len(recipe.shots) - 1

@@ -44,6 +44,8 @@ class Recipe:
     avatar: bool = False
     portrait: Path | None = None
     speech: Path | None = None
+    video: Path | None = None
+    """Shown as it is, with the speech: the preview of a lip-sync."""
     speech_in_s: Fraction = Fraction(0)
     faults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -85,7 +87,7 @@ def recipe_of(request: Request) -> Recipe:
         shots=shots,
         seed=seed,
         camera=link.camera,
-        audio=link.audio or link.kind == "avatar",
+        audio=link.audio or link.kind in ("avatar", "lip-sync"),
         label=bool(link.options.get("label", True)),
         start=request.start,
         end=request.end,
@@ -93,6 +95,7 @@ def recipe_of(request: Request) -> Recipe:
         avatar=link.kind == "avatar",
         portrait=link.avatar_image,
         speech=link.avatar_audio,
+        video=request.file("video") if link.kind == "lip-sync" else None,
         speech_in_s=link.avatar_in_s,
         faults=faults if isinstance(faults, Mapping) else {},
     )
@@ -112,8 +115,8 @@ def to_json(recipe: Recipe) -> str:
 def from_json(text: str) -> Recipe:
     """The recipe that `to_json` has written."""
     raw = json.loads(text)
-    for name in ("start", "end", "before", "portrait", "speech"):
-        raw[name] = None if raw[name] is None else Path(raw[name])
+    for name in ("start", "end", "before", "portrait", "speech", "video"):
+        raw[name] = None if raw.get(name) is None else Path(raw[name])
     return Recipe(
         **raw
         | {

@@ -7,7 +7,8 @@ Our id goes along as `external_task_id`. On the new standard a second request wi
 refused, so a lost reply is looked up, and if there is no task, the same request may be sent again.
 Legacy creations promise no such thing: there the look goes on for a minute before it is believed.
 Videos (motion, reference, source) reach Kling by public address only, which the author gives in
-`options: {video_url: https://…}`; images and recordings go along in the request.
+`options: {video_url: https://…}`; images and recordings go along in the request. A clip whose lips
+are moved, and that Kling has made, is named by the id that it has there.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ from assembler.generation.base import (
 from assembler.generation.http import Answer, Api, Limits
 from assembler.generation.keys import find_key
 from assembler.generation.platform import FREE, Platform
-from assembler.generation.refusals import Refusal, Trouble, advice
+from assembler.generation.refusals import Refusal, Trouble, advice, before_sending
+from assembler.generation.sending import note_sent, sent_note
 from assembler.media.stills import read_image, write_png
 from assembler.planning.model import Link
 from assembler.planning.prompts import joined
@@ -110,7 +112,7 @@ class Kling(Platform):
     One account at Kling.
 
     Args:
-        folder: Where files may be kept; none are.
+        folder: Where it is noted in whose videos faces were found.
         concurrency: Tasks at once of one model, which depends on the resource pack.
         unit_usd: What a unit has cost.
         pace: Of all waits between looks for a lost task; tests take less than 1.
@@ -215,22 +217,15 @@ class Kling(Platform):
         return await to_thread.run_sync(make, request)
 
     async def _lip_sync(self, request: Request) -> _Call:
-        """Faces are found first, in a call of its own: if that fails, no task was made."""
-        link, options = request.link, request.link.options
-        given = {n: options[n] for n in ("video_id", "video_url") if n in options}
-        if len(given) != 1:
-            raise _unfit(link, "its video must be given as `options: {video_url: https://…}`")
-        try:
-            answer = await self._api.post_once("/v1/videos/identify-face", json=given)
-        except ProviderError as exc:
-            raise NotSubmittedError(exc.what, exc.where, exc.fix, exc.trouble) from exc
-        data = _mapping(answer.data.get("data"))
+        """The face is found first, in a call of its own: if that fails, no task was made."""
+        options = request.link.options
+        data = await self._faces(request)
         faces = _mappings(data.get("face_data"))
         wanted = options.get("face_id")
         if wanted is not None:
             faces = [face for face in faces if str(face.get("face_id")) == str(wanted)]
         if not faces:
-            raise _unfit(link, "there is no face in its video" if wanted is None else
+            raise _unfit(request.link, "there is no face in its video" if wanted is None else
                          f"there is no face {wanted} in its video", "policy")  # fmt: skip
         face = max(faces, key=lambda f: int(f.get("end_time", 0)) - int(f.get("start_time", 0)))
         speech = _speech(request)
@@ -238,11 +233,47 @@ class Kling(Platform):
             "face_id": str(face.get("face_id")),
             "sound_file": _inline(speech),
             "sound_start_time": 0,
-            "sound_end_time": int(link.length_s * 1000),
-            "sound_insert_time": int(options.get("insert_ms", 0)),
+            "sound_end_time": int(request.link.length_s * 1000),
+            "sound_insert_time": 0,
         }
         body = {"session_id": data.get("session_id"), "face_choose": [chosen]}
         return _Call(f"/v1/{_LIP_SYNC}", {**body, "external_task_id": request.client_id})
+
+    async def _faces(self, request: Request) -> Mapping[str, Any]:
+        """What Kling has found in the video: paid once for a submission, whatever comes after."""
+        noted = sent_note(self._folder, request.client_id)
+        if noted is not None:
+            return noted.body
+        with before_sending():
+            given = await self._video_of(request)
+            answer = await self._api.post_once("/v1/videos/identify-face", json=given)
+        data = _mapping(answer.data.get("data"))
+        note_sent(self._folder, request.client_id, "identify-face", data)
+        return data
+
+    async def _video_of(self, request: Request) -> Mapping[str, str]:
+        """The video as the author gives it, or by the id that it has at Kling, which made it."""
+        options = request.link.options
+        given = {n: str(options[n]) for n in ("video_id", "video_url") if n in options}
+        if not given and request.video_job:
+            given = {"video_id": await self._clip_id(request.video_job)}
+        if len(given) != 1 or not all(given.values()):
+            raise _unfit(
+                request.link, "its video must be given as `options: {video_url: https://…}`"
+            )
+        return given
+
+    async def _clip_id(self, job: str) -> str:
+        """Id of the clip that a job has made; it is good for 30 days."""
+        family, _, id_ = job.rpartition(":")
+        if family:
+            answer = await self._api.ask("GET", f"/v1/{family}/{id_}")
+            made = _mapping(_mapping(answer.data.get("data")).get("task_result")).get("videos")
+        else:
+            answer = await self._api.ask("GET", "/tasks", params={"task_ids": id_})
+            tasks = _mappings(answer.data.get("data"))
+            made = next((t.get("outputs") for t in tasks if str(t.get("id")) == id_), None)
+        return next((str(clip["id"]) for clip in _mappings(made) if clip.get("id")), "")
 
     def _check_key(self, link: Link) -> None:
         if self._key or (self._access and self._secret and _family(link)):

@@ -124,12 +124,14 @@ class Desk:
             place = _place(seen, seam)
             keep, start = place.keep + cut + end, place.start + cut + begin
             if not 1 <= keep <= place.most:
-                what = f"{seam}: the clip before can end after frame 1 to {place.most}, not {keep}"
+                what = (
+                    f"{seam}: of the clip before 1 to {place.most} frames can be kept, not {keep}"
+                )
                 raise UsageError(what)
             if not 0 <= start <= place.last:
                 what = f"{seam}: the clip after can begin at frame 0 to {place.last}, not {start}"
                 raise UsageError(what)
-            words = f"{seam}: ends after frame {keep}, begins at frame {start}"
+            words = f"{seam}: keeps {keep} frames, begins at frame {start}"
             return self._say(seen, place, {"keep_until": keep, "start_from": start}, words)
 
     def colour(self, seam: str, word: str | None, *, revision: str) -> Done:
@@ -346,7 +348,7 @@ def _check_said(
         clips = seen.cut.clips if seen.cut else ()
         segment = next((clip.segment for clip in clips if clip.id == before), before)
         raise UsageError(
-            f"{before} can't end after frame {wanted[0]}: segment {segment} ends at {place.keep}",
+            f"{before} can't be kept for {wanted[0]} frames: segment {segment} ends at {place.keep}",
             fix="make it longer by its `duration` or `out` first.",
         )
 

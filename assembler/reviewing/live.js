@@ -179,10 +179,18 @@
       say("Rendering what lies around it…", field);
       act("show", {seam}, field);
     } else if (verb === "reset") {
-      act("reset", {revision: revision(), seam}, field);
+      act("reset", {revision: revision(), seam}, field).then((done) => again(done, field));
     } else {
-      act("nudge", {revision: revision(), seam, [verb]: Number(button.dataset.by)}, field);
+      act("nudge", {revision: revision(), seam, [verb]: Number(button.dataset.by)}, field).then((done) => again(done, field));
     }
+  }
+
+  // What is looked at is rendered again when it has changed.
+  let waiting = 0;
+  function again(done, field) {
+    if (!done || field.querySelector("video").hidden) { return; }
+    clearTimeout(waiting);
+    waiting = setTimeout(() => onSeam({dataset: {act: "show"}}, field), 500);
   }
 
   document.addEventListener("change", (event) => {
@@ -190,15 +198,16 @@
     if (!select || !state) { return; }
     const field = select.closest("[data-live-seam]");
     act("colour", {revision: revision(), seam: field.dataset.liveSeam, word: select.value || null}, field)
-      .then((answer) => { if (!answer) { showSeam(field, state.seams[field.dataset.liveSeam]); } });
+      .then((done) => { showSeam(field, state.seams[field.dataset.liveSeam]); again(done, field); });
   });
 
   function onLink(button, link) {
     if (button.dataset.act === "compare") { compare(link); return; }
     const price = state.links[link].reroll;
+    const costs = {free: "Making it is free.", unknown: "Nobody knows what making it costs."}[price] || `Making it costs ${price}.`;
     question(
       `A new take of ${link}?`,
-      `It is only marked now; nothing is spent. Making it will cost: ${price}. Clips that start on it are made anew too, unless they are kept.`,
+      `It is only marked now; nothing is spent. ${costs} Clips that start on it are made anew too, unless they are kept.`,
       "Mark it", true,
       (keep) => act("reroll", {revision: revision(), link, keep_later: keep}),
     );
@@ -252,7 +261,9 @@
   byId("live-compare-close").onclick = () => byId("live-compare").close();
   byId("live-compare").addEventListener("close", () => byId("live-takes").replaceChildren());
 
-  byId("live-undo").onclick = () => act("undo", {});
+  byId("live-undo").onclick = () => act("undo", {}).then((done) => {
+    for (const video of document.querySelectorAll("[data-live-seam] video")) { again(done, video.closest("[data-live-seam]")); }
+  });
   byId("live-stop").onclick = () => act("stop", {});
   byId("live-reload").onclick = () => location.reload();
   byId("live-make").onclick = () => {

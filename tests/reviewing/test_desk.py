@@ -52,7 +52,9 @@ def test_frames_that_are_not_there_are_refused(desk: Desk, film: Path) -> None:
     seen = desk.view()
     with pytest.raises(UsageError, match="begin at frame 0 to 24, not -4"):
         desk.nudge(SEAM, revision=seen.revision, cut=-5)
-    with pytest.raises(UsageError, match="shot can't end after frame 29: segment shot ends at 24"):
+    with pytest.raises(
+        UsageError, match="for 29 frames: segment shot ends at 24"
+    ):
         desk.nudge("shot>walk.1", revision=seen.revision, end=5)
     with pytest.raises(UsageError, match="there is no seam"):
         desk.nudge("walk.3>end.1", revision=seen.revision, end=-1)
@@ -83,7 +85,7 @@ def test_undo_gives_the_very_bytes_also_after_a_restart(desk: Desk, film: Path) 
     desk.reset(SEAM, revision=desk.view().revision)
     again = Desk(film)
     told = [again.undo().words for _ in range(3)]
-    assert told[-1] == f"taken back: {SEAM}: ends after frame 22, begins at frame 1"
+    assert told[-1] == f"taken back: {SEAM}: keeps 22 frames, begins at frame 1"
     assert film.read_bytes() == before
     with pytest.raises(UsageError, match="nothing to take back"):
         again.undo()

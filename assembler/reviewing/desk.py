@@ -347,10 +347,9 @@ def _check_said(
         before = place.seam.partition(">")[0]
         clips = seen.cut.clips if seen.cut else ()
         segment = next((clip.segment for clip in clips if clip.id == before), before)
-        raise UsageError(
-            f"{before} can't be kept for {wanted[0]} frames: segment {segment} ends at {place.keep}",
-            fix="make it longer by its `duration` or `out` first.",
-        )
+        what = f"{before} can't be kept for {wanted[0]} frames: segment {segment} ends at"
+        fix = "make it longer by its `duration` or `out` first."
+        raise UsageError(f"{what} {place.keep}", fix=fix)
 
 
 def _expected(seen: View, place: Place, words: Mapping[str, Value]) -> dict[str, Any]:

@@ -52,9 +52,7 @@ def test_frames_that_are_not_there_are_refused(desk: Desk, film: Path) -> None:
     seen = desk.view()
     with pytest.raises(UsageError, match="begin at frame 0 to 24, not -4"):
         desk.nudge(SEAM, revision=seen.revision, cut=-5)
-    with pytest.raises(
-        UsageError, match="for 29 frames: segment shot ends at 24"
-    ):
+    with pytest.raises(UsageError, match="for 29 frames: segment shot ends at 24"):
         desk.nudge("shot>walk.1", revision=seen.revision, end=5)
     with pytest.raises(UsageError, match="there is no seam"):
         desk.nudge("walk.3>end.1", revision=seen.revision, end=-1)

@@ -21,6 +21,8 @@ from assembler.reviewing.events import MOST_PAGES
 from assembler.reviewing.guard import MOST_BODY
 from assembler.reviewing.server import serving
 from assembler.reviewing.session import Session
+from tests.servers.kit import serving as platform
+from tests.servers.kling import Kling
 
 SEAM = "walk.1>walk.2"
 
@@ -64,6 +66,16 @@ class Page:
 
     def nudge(self, **by: int) -> httpx.Response:
         return self.post("nudge", {"revision": self.state()["revision"], "seam": SEAM, **by})
+
+
+def ended(page: Page) -> dict[str, Any]:
+    """The job, once it has ended."""
+    for _ in range(600):
+        job: dict[str, Any] = page.state()["job"]
+        if job["state"] != "running":
+            return job
+        time.sleep(0.1)
+    raise AssertionError("the job goes on and on")
 
 
 @pytest.fixture
@@ -154,12 +166,7 @@ def test_a_render_runs_from_the_page(page: Page) -> None:
     assert page.state()["to_pay"] is False
     assert page.post("make", {}).status_code == 200
     assert page.post("show", {"seam": SEAM}).json()["error"] == "a render is running"
-    for _ in range(600):
-        job = page.state()["job"]
-        if job["state"] != "running":
-            break
-        time.sleep(0.1)
-    assert job["state"] == "done"
+    assert ended(page)["state"] == "done"
     assert (page.film.parent / "out" / "tiny.mp4").is_file()
     assert 'src="media/' in page.get().text
 
@@ -350,3 +357,28 @@ def test_too_many_pages_are_turned_away(quiet: Page) -> None:
         for stream in streams[: len(codes)]:
             stream.__exit__(None, None, None)
     assert codes == [200] * MOST_PAGES + [503]
+
+
+def test_a_yes_to_the_price_spends_that_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real way to a provider, which is on loopback; a second yes has nothing to buy."""
+    film = tmp_path / "film" / "paid.yaml"
+    film.parent.mkdir()
+    film.write_text(
+        "assembler: 1\ncanvas: {size: 160x90}\noutput: [{preset: web-720p, size: 160x90}]\n"
+        "defaults: {provider: kling, model: kling-3.0, audio: 'off'}\n"
+        "segments:\n  - {id: dawn, duration: 3s, prompt: Mist.}\n",
+        encoding="utf-8",
+    )
+    with platform(Kling(tmp_path / "server", size=(160, 90))) as kling:
+        monkeypatch.setenv("ASSEMBLER_KLING_URL", kling.url)
+        monkeypatch.setenv("KLING_API_KEY", kling.key)
+        with serving(Session(Desk(film))) as address, httpx.Client(timeout=60) as client:
+            page = Page(address, film, client)
+            price = page.state()["price"]["usd"]
+            assert page.post("make", {"yes_usd": price}).status_code == 200
+            assert ended(page)["state"] == "done"
+            rows = submissions_made(film.parent / ".assembler" / "ledger.sqlite")
+            assert [str(row.price_usd) for row in rows] == [price]
+            assert page.state()["to_pay"] is False

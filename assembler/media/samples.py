@@ -49,7 +49,7 @@ _LEAD = 4096
 _PREROLL_S = Fraction(1, 2)
 """Decoded and dropped after a jump: MP3's bit reservoir, AAC's overlap, Opus's 80 ms."""
 _NEAR_S = Fraction(20)
-"""Starts up to here are reached by decoding from the beginning, which is always exact."""
+"""Usual length of what is decoded from the beginning instead of being sought."""
 _JITTER_S = Fraction(1, 500)
 """Time stamps may be off by so much without meaning a gap."""
 _VORBIS_JITTER_S = Fraction(1, 5)
@@ -69,6 +69,8 @@ class SampleReader:
         hz: Sample rate to deliver; None for the stream's own.
         channels: 1 (mono), 2 (stereo) or 6 (5.1 as L R C LFE Ls Rs).
         quality: Of the resampler; VHQ for what is heard, LQ for analysis.
+        near_s: Starts up to here are reached by decoding from the beginning, which is exact
+            whatever the file's time stamps are.
 
     Raises:
         MediaError: If the file can't be opened or has no such audio stream.
@@ -83,9 +85,10 @@ class SampleReader:
         channels: int,
         *,
         quality: Quality = "VHQ",
+        near_s: Fraction = _NEAR_S,
     ) -> None:
         path = source if isinstance(source, Path) else source.path
-        self._native = _Native(path, stream, channels)
+        self._native = _Native(path, stream, channels, near_s)
         self.hz = hz or self._native.hz
         """Sample rate delivered."""
         self._channels = channels
@@ -216,11 +219,42 @@ class _Piece:
     samples: Samples
 
 
+class _Run:
+    """Whole frames that follow one another, joined without Python touching their samples."""
+
+    def __init__(self) -> None:
+        from av.audio.fifo import AudioFifo
+
+        self._fifo = AudioFifo()
+        self.at = 0
+        self.samples = 0
+
+    def takes(self, frame: AudioFrame, at: int) -> bool:
+        """Add a frame whose first sample lies *at*; False when it doesn't continue the others."""
+        if self.samples and at != self.at + self.samples:
+            return False
+        stamp, frame.pts = frame.pts, None  # which would have to fit to the sample, too
+        try:
+            self._fifo.write(frame)
+        except ValueError:  # of another format, layout or rate
+            frame.pts = stamp
+            return False
+        if not self.samples:
+            self.at = at
+        self.samples += frame.samples
+        return True
+
+    def joined(self) -> AudioFrame:
+        """All of them as one frame."""
+        return cast("AudioFrame", self._fifo.read())
+
+
 class _Native:
     """Sound of one stream at its own rate, without gaps, from a given sample on."""
 
-    def __init__(self, path: Path, stream: int, channels: int) -> None:
+    def __init__(self, path: Path, stream: int, channels: int, near_s: Fraction = _NEAR_S) -> None:
         self._path = path
+        self._near_s = near_s
         self._container, self._stream = _open(path, stream)
         self.hz: int = self._stream.codec_context.sample_rate
         self._channels = channels
@@ -265,17 +299,29 @@ class _Native:
         """Pieces that reach beyond *first*, in order, never overlapping."""
         table = self._table(first)
         expected: int | None = None
+        run = _Run()
         for frame, length in self._frames(first):
             if table and expected is None and frame.pts not in table:
                 continue  # trimmed by the decoder after a jump: its time stamp is rounded
             at = self._placed(frame, expected, table)
-            samples = self._mapped(frame)[:length]
-            if expected is not None and at < expected:
-                samples, at = samples[expected - at :], expected
-            expected = at + len(samples)
-            if expected > first and len(samples):
-                yield _Piece(at, samples)
+            begin, stop = max(at, at if expected is None else expected), at + length
+            expected = max(begin, stop)
+            if begin >= stop or stop <= first:
+                continue
+            whole = begin == at and length == frame.samples
+            if whole and run.samples < _CHUNK and run.takes(frame, at):
+                continue
+            if run.samples:
+                yield self._joined(run)
+                run = _Run()
+            if not (whole and run.takes(frame, at)):
+                yield _Piece(begin, self._mapped(frame)[begin - at : length])
+        if run.samples:
+            yield self._joined(run)
         self.end = expected if expected is not None else first
+
+    def _joined(self, run: _Run) -> _Piece:
+        return _Piece(run.at, self._mapped(run.joined()))
 
     def _placed(self, frame: AudioFrame, expected: int | None, table: dict[int, int]) -> int:
         """Position of a frame: right after the one before unless its time stamp means a gap."""
@@ -298,7 +344,7 @@ class _Native:
 
     def _far(self, first: int) -> bool:
         start = self._stream.start_time or 0
-        near: Fraction = _NEAR_S + start * self._stream.time_base
+        near: Fraction = self._near_s + start * self._stream.time_base
         return Fraction(first, self.hz) > near
 
     def _frames(self, first: int) -> Iterator[tuple[AudioFrame, int]]:

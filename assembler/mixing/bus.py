@@ -117,7 +117,7 @@ def mix(
         for buses in ahead(session.blocks()):
             programme = _sum(list(buses.values()))
             meter.add(programme)
-            file.write(np.ascontiguousarray(programme, "<f4").tobytes())
+            file.write(np.ascontiguousarray(programme, "<f4").data)
             for name, writer in writers.items():
                 writer.write(_sum([bus for role, bus in buses.items() if role in _STEMS[name]]))
             for role, bus in buses.items():

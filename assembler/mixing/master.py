@@ -243,7 +243,8 @@ class Limited:
             block = self._raw.read(start, min(start + self._size, self._raw.samples)) * gain
             lowered = next(limits) if limits else None
             if lowered is not None:
-                block *= lowered[: len(block), None]
+                for channel in block.T:
+                    channel *= lowered[: len(block)]
                 self.reduction_db = max(self.reduction_db, -20 * math.log10(lowered.min()))
             yield block
 

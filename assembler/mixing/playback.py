@@ -89,7 +89,7 @@ class _Replayed:
         if len(again) == samples:
             return again
         fresh = self._reader.read(samples - len(again))
-        self._file.write(np.ascontiguousarray(fresh).tobytes())
+        self._file.write(np.ascontiguousarray(fresh).data)
         self._kept += len(fresh)
         return np.concatenate([again, fresh])
 
@@ -308,7 +308,7 @@ class Player:
         role = self.sound.role
         if isinstance(share, float):
             return [("dialogue", block)] if share else [(role, self._curved(block, start, stop))]
-        speech = block * share.astype(np.float32)[:, None]
+        speech = turned(block, share)
         return [("dialogue", speech), (role, self._curved(block - speech, start, stop))]
 
     def _placed(self, block: Samples) -> Samples:
@@ -327,14 +327,14 @@ class Player:
     def _curved(self, block: Samples, start: int, stop: int) -> Samples:
         db = sum((curve.over(start, stop) for curve in self._curves), start=np.float64(0.0))
         if isinstance(db, np.ndarray):
-            return block * _ratio(db).astype(np.float32)[:, None]
+            return turned(block, _ratio(db))
         return block * np.float32(10 ** (db / 20)) if db else block
 
     def _scaled(self, block: Samples, gains: Gains | float) -> Samples:
         if isinstance(gains, float):
-            scale = np.float32(gains) * self._pan
-            return block if (scale == 1).all() else block * scale
-        scaled: Samples = block * gains.astype(np.float32)[:, None]
+            scaled = block if gains == 1 else block * np.float32(gains)
+        else:
+            scaled = turned(block, gains)
         return scaled if (self._pan == 1).all() else scaled * self._pan
 
     def _gains(self, start: int, stop: int) -> Gains | float:
@@ -358,6 +358,14 @@ class Player:
     def close(self) -> None:
         """Let go of the file."""
         self._source.close()
+
+
+def turned(block: Samples, gains: Gains) -> Samples:
+    """*block* (n, channels) times a gain for each sample; numpy is slow along short axes."""
+    out, factors = block.copy(), gains.astype(np.float32)
+    for channel in out.T:
+        channel *= factors
+    return out
 
 
 def _ratio(db: npt.NDArray[np.floating[Any]]) -> Gains:

@@ -27,6 +27,8 @@ _FINEST = 0.004
 """Likeness that compression takes away at least."""
 _JUMP = 3.0
 """Cost of a jump, in likeness that compression takes away."""
+_COUNTED = 0.4
+"""Of a jump to where the number of frames says that the film ends."""
 _SURE = 25.0
 """Gain of a jump that needs no other sign."""
 _LOOK = 12
@@ -82,15 +84,19 @@ def _path(views: Views) -> tuple[list[int], F32]:
     cost: F32 = np.where(told[:, None], apart, 0).astype(np.float32) / np.float32(noise)
     frames, columns = cost.shape
     home = views.offsets.index(0)
-    total = np.full(columns, _JUMP, np.float32)
+    jump = np.full(columns, _JUMP, np.float32)
+    gone = len(views.planned_thumbs) - frames
+    if gone and gone in views.offsets:  # the count says that it ends there
+        jump[views.offsets.index(gone)] = _COUNTED
+    total = jump.copy()
     total[home] = 0
     came = np.zeros((frames, columns), np.int16)
     rows = np.arange(columns)
     for n in range(frames):
         cheapest = int(np.argmin(total))
-        jumped = total[cheapest] + _JUMP < total
+        jumped = total[cheapest] + jump < total
         came[n] = np.where(jumped, cheapest, rows)
-        total = np.minimum(total, total[cheapest] + np.float32(_JUMP)) + cost[n]
+        total = np.minimum(total, total[cheapest] + jump) + cost[n]
     # Where two ways cost the same, the one that ends beside the programme is taken.
     end = home if frames and total[home] <= total.min() + _ALIKE else int(np.argmin(total))
     path = [end] * frames
@@ -133,7 +139,9 @@ def _real(views: Views, jump: Jump) -> bool:
     """Whether a jump shows in the motion too, or fits too well to be chance."""
     if jump.gain >= _SURE:
         return True
-    if jump.gain >= _JUMP * 2 and not jump.frames and _miscounted(views):
+    if jump.missing == _gone(views) and not jump.frames and jump.gain >= 2 * _COUNTED:
+        return True
+    if jump.gain >= _JUMP * 2 and not jump.frames and _gone(views):
         return True
     n = jump.frame
     own, planned = views.own_change[n : n + 2], views.planned_change[n : n + 2]
@@ -144,5 +152,6 @@ def _real(views: Views, jump: Jump) -> bool:
     return bool(own[0] > 1.5 * planned[0])
 
 
-def _miscounted(views: Views) -> bool:
-    return views.frames != len(views.planned_thumbs)
+def _gone(views: Views) -> int:
+    """Frames that the file has fewer than the programme."""
+    return len(views.planned_thumbs) - views.frames

@@ -8,7 +8,7 @@ A finished file opened, seen and heard once, and judged.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import isfinite
@@ -21,7 +21,7 @@ from assembler.checking.container import Container, container_findings, read_con
 from assembler.checking.expected import Expected
 from assembler.checking.listening import Heard, listen
 from assembler.checking.model import SEVERITIES, Check, Finding
-from assembler.checking.picture import cuts, picture_findings
+from assembler.checking.picture import cuts, odd, picture_findings
 from assembler.checking.places import Places
 from assembler.checking.planned import planned_findings
 from assembler.checking.reference import programme
@@ -32,7 +32,10 @@ from assembler.checking.words import caption_findings
 from assembler.errors import MediaError
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
+from assembler.timebase import FrameRange
 
+_HEAD = 9
+"""Frames after each join that are held against the sources in any case."""
 _MOST = 40
 """Findings of one kind that are listed; more say nothing new."""
 _CURVE = 2000
@@ -43,6 +46,7 @@ def check(
     path: Path,
     expected: Expected | None = None,
     *,
+    quick: bool = False,
     cancel: threading.Event | None = None,
 ) -> Check:
     """
@@ -51,6 +55,8 @@ def check(
     Args:
         path: The file; it exists.
         expected: The programme that it should be; without one it is measured by itself.
+        quick: Hold only the beginnings of clips, and what looks odd, against the sources; every
+            frame is looked at all the same.
         cancel: Stops the work when set.
 
     Raises:
@@ -66,10 +72,12 @@ def check(
     findings = list(container_findings(info, container, places, expected))
     with ThreadPoolExecutor(1, "listen") as pool:
         hearing = pool.submit(_hear, info, expected, cancel)
-        views = _see(info, expected, cancel)
+        views = _see(info, expected, quick, cancel)
         heard = hearing.result()
     if views is not None:
         findings += picture_findings(views, places)
+    if views is not None and expected is not None and quick:
+        findings += _looked_at(info, expected, odd(views, places), places, cancel)
     lag_s = lag_of(heard) if heard else None
     if heard is not None and lag_s:
         again = _hear(info, expected, cancel, Fraction(lag_s).limit_denominator(48000))
@@ -91,15 +99,37 @@ def _unreadable(error: MediaError) -> Finding:
 
 
 def _see(
-    info: MediaInfo, expected: Expected | None, cancel: threading.Event | None
+    info: MediaInfo, expected: Expected | None, quick: bool, cancel: threading.Event | None
 ) -> Views | None:
     if info.video is None or info.still:
         return None
     if expected is None:
         return view(info, small_size(*info.video.display_size), cancel=cancel)
     size = small_size(*expected.size)
-    pictures = programme(expected, size)
+    heads = [
+        FrameRange(clip.record.start, min(clip.record.start + _HEAD, clip.record.stop))
+        for clip in expected.cut.clips
+    ]
+    pictures = programme(expected, size, heads if quick else None)
     return view(info, size, reference=pictures, planned=expected.cut.frames, cancel=cancel)
+
+
+def _looked_at(
+    info: MediaInfo,
+    expected: Expected,
+    ranges: Sequence[FrameRange],
+    places: Places,
+    cancel: threading.Event | None,
+) -> list[Finding]:
+    """What is wrong in stretches that look odd, held against the sources."""
+    if not ranges:
+        return []
+    size = small_size(*expected.size)
+    pictures = programme(expected, size, ranges)
+    views = view(
+        info, size, reference=pictures, planned=expected.cut.frames, ranges=ranges, cancel=cancel
+    )
+    return picture_findings(views, places)
 
 
 def _hear(

@@ -39,6 +39,8 @@ _CLICK = 0.03
 """A departure from the mix that is no click when it is smaller."""
 _CLICK_PART = 0.4
 """… nor when it is smaller than this part of the sound around it."""
+_SPREAD_S = 0.025
+"""A lossy codec spreads what is sudden over a block, before and after."""
 _CLICK_CREST = 7.0
 """… nor when it stands out less from other departures around it."""
 
@@ -181,6 +183,12 @@ def _clipped(block: Samples) -> list[int]:
     return [int(a) for a, b in zip(starts, stops, strict=True) if b - a >= _RUN]
 
 
+def _widest(values: F32, steps: int) -> F32:
+    """Largest of so many neighbours on both sides."""
+    kernel = np.ones((2 * steps + 1, 1), np.uint8)
+    return np.asarray(cv2.dilate(np.ascontiguousarray(values)[:, None], kernel)[:, 0], np.float32)
+
+
 class _Clicks:
     """Short departures: from the mix where there is one, else from the sound around them."""
 
@@ -197,7 +205,7 @@ class _Clicks:
         if whole:
             peaks = departure[:whole].reshape(-1, part).max(axis=1)
             loud = around[:whole].reshape(-1, part).max(axis=1)
-            near = np.maximum(loud, np.maximum(np.roll(loud, 1), np.roll(loud, -1)))
+            near = _widest(loud, round(_SPREAD_S / 0.005) if mix is not None else 1)
             usual = float(np.median(peaks))
             floor = _CLICK if mix is not None else 0.1
             share = _CLICK_PART if mix is not None else 0.7
@@ -223,10 +231,8 @@ class _Clicks:
             np.pad(np.abs(np.diff(x, 2, axis=0)).max(axis=1), (1, 1), mode="edge")
             for x in (block, mix)
         )
-        width = round(self._hz * 0.01)
-        around = np.asarray(
-            cv2.dilate(planned[:, None], np.ones((width | 1, 1), np.uint8))[:, 0], np.float32
-        )
+        width = round(self._hz * _SPREAD_S)
+        around = _widest(planned, width)
         return np.asarray(own > 1.3 * around + 0.02, np.bool_)
 
     def _alone(self, block: Samples) -> tuple[F32, F32]:

@@ -14,6 +14,7 @@ from assembler.checking.model import Finding
 from assembler.checking.places import Places, runs
 from assembler.checking.viewing import Views
 from assembler.cut.model import Clip
+from assembler.timebase import FrameRange
 
 Flags = NDArray[np.bool_]
 """One for each frame."""
@@ -42,7 +43,8 @@ _SHIFT = 5.0 / 255
 _FAR_SHIFT = 10.0 / 255
 _CUT = 0.05
 """Mean change of luma at a cut."""
-_TWICE_S = 60.0
+_AROUND = 16
+"""Frames around what looks odd that are looked at again."""
 _FEW = 12
 """Findings of one kind that are listed one by one."""
 
@@ -57,6 +59,24 @@ def picture_findings(views: Views, places: Places) -> list[Finding]:
     else:
         found += _alone(views, places)
     return found
+
+
+def odd(views: Views, places: Places) -> list[FrameRange]:
+    """Stretches that look like a fault, with some frames around them: a closer look will tell."""
+    change = np.nan_to_num(views.change, nan=1.0)
+    least = max(3, math.ceil(_FROZEN_S * float(places.rate)))
+    found = [*runs(_black_flags(views))]
+    found += [(a, b) for a, b in runs(change < _STANDS) if b - a >= least]
+    alone = np.zeros(views.frames, np.bool_)
+    more = [*_stray(views, places, alone), *_repeated(views, places, alone)]
+    found += [(f.frame, f.frame + 1) for f in more if f.frame is not None]
+    found += [(f.start, f.stop) for f in flashing(views.fields, views.red, float(places.rate))]
+    wanted = np.zeros(views.frames, np.bool_)
+    for start, stop in found:
+        # Of a long stretch both ends tell.
+        for edge in (start, stop):
+            wanted[max(0, edge - _AROUND) : edge + _AROUND] = True
+    return [FrameRange(a, b) for a, b in runs(wanted, gap=_AROUND)]
 
 
 def _damaged(views: Views, places: Places) -> Iterator[Finding]:
@@ -226,7 +246,13 @@ def _found(views: Views, frame: int) -> int | None:
 
 
 def _jumps(views: Views, places: Places, taken: Flags) -> Iterator[tuple[Finding, int, int]]:
-    for jump in jumps(views):
+    found = jumps(views)
+    gone = len(views.planned_thumbs) - views.frames
+    if gone > 0 and not any(jump.missing > 0 for jump in found):
+        n = views.frames
+        what = f"the last {_frames(gone)} are missing" if gone > 1 else "the last frame is missing"
+        yield places.at("error", "missing-frame", n, what, _RENDER, frames=gone), n, n
+    for jump in found:
         n, count = jump.frame, abs(jump.missing)
         if taken[max(0, n - 1) : n + 1].any():
             continue

@@ -8,7 +8,7 @@ Cropped, fitted, corrected, mixed and masked as the cut says. What can't be told
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,11 +27,14 @@ from assembler.media.stills import read_image
 from assembler.media.tone import to_bt709
 from assembler.rendering.glide import view_at, window
 from assembler.spec.transitions import DIPS
+from assembler.timebase import FrameRange
 
 _MIXED = "dissolve"
 """The transition that is a plain mix of both sides."""
 _STRIP = 1 / 12
 """Part of a draft's height that its burnt-in line covers at most."""
+_FAR = 96
+"""So many frames ahead are read through; farther ones are sought."""
 _EDGE = 1
 """Small pixels around a layer that belong to neither."""
 
@@ -48,22 +51,29 @@ class Shown:
     """Whether its colours can be compared too."""
 
 
-def programme(expected: Expected, size: tuple[int, int]) -> Iterator[Shown | None]:
+def programme(
+    expected: Expected, size: tuple[int, int], ranges: Sequence[FrameRange] | None = None
+) -> Iterator[Shown | None]:
     """
     Every frame of the programme in order; None where it can't be told.
 
     Args:
         expected: The programme.
         size: Width and height to bring it to.
+        ranges: Frames that are wanted, ascending; the others are None, and nothing is read for
+            them. Not given, all are.
     """
     strands = [_Strand(clip, expected, size) for clip in expected.cut.clips]
     masks = _Masks(expected, size)
+    wanted = None if ranges is None else {n for start, stop in ranges for n in range(start, stop)}
     for number, strand in enumerate(strands):
         after = strands[number + 1] if number + 1 < len(strands) else None
         for frame in range(strand.clip.record.start, strand.clip.record.stop):
-            shown = _mixed(strands, number, frame) if _passes(strand, after, frame) else None
-            if shown is None and not _passes(strand, after, frame):
-                shown = strand.at(frame)
+            if wanted is not None and frame not in wanted:
+                yield None
+                continue
+            passes = _passes(strand, after, frame)
+            shown = _mixed(strands, number, frame) if passes else strand.at(frame)
             yield None if shown is None else replace(shown, free=shown.free * masks.at(frame))
         if number:
             strands[number - 1].close()
@@ -200,7 +210,7 @@ class _Strand:
     def _laid(self, picture: F32, used: int) -> tuple[F32, F32]:
         glide = self.clip.source.change.glide
         if glide is None:
-            return self._place.lay(picture)
+            return self._place.moved(self.clip, self._position(used)).lay(picture)
         whole = (picture.shape[1], picture.shape[0])
         left, top, width, height = window(
             view_at(glide, self.clip.source_in + used), whole, self._size
@@ -236,6 +246,8 @@ class _Placing:
     across: float
     """… and how much of it is seen; more than 1 where there are bars."""
     down: float
+    room: tuple[float, float]
+    """How far the window can go, in parts of the source; the middle is half of it."""
     bars: bool
     """Whether what lies outside is black; else it isn't compared."""
     size: tuple[int, int]
@@ -266,10 +278,20 @@ class _Placing:
         inner = (max(4, round(size[0] / across)), max(4, round(size[1] / down)))
         if clip.source.change.glide:
             inner = (size[0] * 3, size[1] * 3)
+        room = ((1 - share[0]) * kept[0], (1 - share[1]) * kept[1])
         return cls(
             inner, crop[0] + begin[0] * kept[0], crop[1] + begin[1] * kept[1], across, down,
-            clip.fit != "blur", size,
+            room, clip.fit != "blur", size,
         )  # fmt: skip
+
+    def moved(self, clip: Clip, number: int) -> _Placing:
+        """The same for a frame of the source, where the window follows something."""
+        if not clip.framing or min(self.room) < 0:
+            return self
+        marks = [mark[0] for mark in clip.framing]
+        x, y = (float(np.interp(number, marks, [m[n] for m in clip.framing])) for n in (1, 2))
+        crop = clip.source.change.crop or (0.0, 0.0)
+        return replace(self, left=crop[0] + self.room[0] * x, top=crop[1] + self.room[1] * y)
 
     def lay(self, picture: F32) -> tuple[F32, F32]:
         """The delivered picture, and where it can be compared."""
@@ -331,7 +353,7 @@ class _Reader:
         return self._video.shown_at(max(0, number), self._rate)
 
     def _forward(self, position: int) -> F32 | None:
-        if self._held is None or position < self._held[0]:
+        if self._held is None or not 0 <= position - self._held[0] < _FAR:
             self._frames, self._held = self._decoded(position), None
             self._ahead = next(self._frames, None)
         while self._ahead is not None and (self._ahead[0] <= position or self._held is None):

@@ -28,8 +28,9 @@ _SEARCH_S = 0.5
 """Sound is looked for so far from its place."""
 _LATE_S = 0.004
 _VERY_LATE_S = 0.012
-_LOUD_LU = 0.5
-_FAR_LU = 1.0
+_LOUD_LU = 0.8
+_FAR_LU = 1.5
+"""Lossy codecs take the top of noise away, which is some tenths."""
 _PEAK_DB = 0.4
 """True peak may pass its limit by so much: lossy codecs and meters differ."""
 _LONG_SILENCE_S = 2.0
@@ -151,7 +152,8 @@ def _levels(heard: Heard, places: Places) -> Iterator[Finding]:
     if steps is None:
         return
     heardable = steps.planned > 4 * _QUIET
-    silent: Flags = heardable & (steps.own < 0.05 * steps.planned) & (steps.own < 10 * _QUIET)
+    gone = (steps.own < 0.05 * steps.planned) & (steps.own < 10 * _QUIET)
+    silent = np.asarray(heardable & gone, np.bool_)
     both = np.asarray(silent.all(axis=1) & heardable.any(axis=1), np.bool_)
     for start, stop in runs(both):
         yield places.heard(

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from assembler.checking.reference import Shown
 from assembler.checking.small import F32, GRID, THUMB, fields, luma, pattern, shrunk, thumb
 from assembler.errors import RenderError
-from assembler.media.frames import assumed, upright
+from assembler.media.frames import assumed, coded_frames, upright
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened
 from assembler.mixing.ahead import ahead
+from assembler.timebase import FrameRange
 
 NEAR = 3
 """So many frames before and after its place a picture is looked for."""
@@ -109,6 +110,7 @@ def view(
     *,
     reference: Iterator[Shown | None] | None = None,
     planned: int = 0,
+    ranges: Sequence[FrameRange] | None = None,
     cancel: threading.Event | None = None,
 ) -> Views:
     """
@@ -119,6 +121,7 @@ def view(
         size: Width and height that its pictures are brought to.
         reference: The programme's pictures in that size, in order.
         planned: How many those are.
+        ranges: Frames that are looked at, ascending and apart; not given, all are.
         cancel: Stops the work when set.
 
     Raises:
@@ -130,20 +133,20 @@ def view(
     beside = _Beside(views, reference, planned) if reference is not None else None
     last: deque[F32] = deque(maxlen=2)
     expected = 0
-    for place, frame in _decoded(info, video, views):
+    for place, frame in _wanted(info, video, views, ranges):
         if cancel is not None and cancel.is_set():
             raise RenderError("stopped")
         rgb = _small(frame, video, size)
-        if beside is not None:
-            for missed in range(expected, place):
-                beside.skip(missed)
+        if beside is not None and place > expected:
+            beside.skip(place - 1)
         grey = luma(rgb)
         _note(views, place, rgb, grey, last, whole=expected == place)
         if beside is not None:
             beside.note(place, rgb, grey)
         last.append(grey)
         expected = place + 1
-    views.damaged += range(expected, video.frames)
+    if ranges is None:
+        views.damaged += range(expected, video.frames)
     views.damaged.sort()
     if beside is not None:
         beside.close()
@@ -170,6 +173,21 @@ def _note(
     total = np.maximum(rgb.sum(axis=2), np.float32(0.05))
     views.red[place] = fields(np.where(rgb[..., 0] / total >= 0.8, rgb[..., 0], 0).astype("f4"))
     views.thumbs[place] = thumb(grey)
+
+
+def _wanted(
+    info: MediaInfo, video: VideoStream, views: Views, ranges: Sequence[FrameRange] | None
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Decoded frames with their positions; of *ranges* with two before each, for the motion."""
+    if ranges is None:
+        yield from _decoded(info, video, views)
+        return
+    for start, stop in ranges:
+        for place, frame in coded_frames(info, max(0, start - 2)):
+            if place >= stop:
+                break
+            if place >= start - 2:
+                yield place, frame
 
 
 def _decoded(

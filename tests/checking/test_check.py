@@ -1,0 +1,172 @@
+"""Planted damage is found with its kind at its place; a clean film has no faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import assembler
+from assembler.checking.model import Check, Finding
+from assembler.cli.app import run
+from assembler.errors import MediaError
+from tests.checking.conftest import RATE, SHOT, Picture, Project
+
+Pictures = Callable[[list[Picture]], list[Picture]]
+Sounds = Callable[[Any], Any]
+
+
+def test_a_clean_film_has_no_faults(project: Project) -> None:
+    """Neither against its timeline nor by itself."""
+    check = _check(project, project.film)
+    assert (check.worst, check.exit_code) == (None, 0), check.text()
+    assert not assembler.qc(project.film).count("error")
+
+
+def _check(project: Project, film: Path) -> Check:
+    return assembler.qc(film, project.timeline)
+
+
+def _black(picture: Picture) -> Picture:
+    out = np.full_like(picture, 128)
+    out[: picture.shape[0] * 2 // 3] = 16
+    return out
+
+
+def _brighter(picture: Picture) -> Picture:
+    out = picture.copy()
+    luma = out[: picture.shape[0] * 2 // 3]
+    luma[...] = np.clip(luma.astype(np.int16) + 12, 16, 235)
+    return out
+
+
+PICTURES: list[tuple[str, Pictures, str, int]] = [
+    ("repeated at the cut", lambda f: f[:SHOT] + f[SHOT - 1 :], "repeated-frame", SHOT),
+    ("repeated in place", lambda f: [*f[:50], f[49], *f[51:]], "repeated-frame", 50),
+    ("missing at the cut", lambda f: f[:SHOT] + f[SHOT + 1 :], "missing-frame", SHOT),
+    ("missing amid a shot", lambda f: f[:20] + f[21:], "missing-frame", 20),
+    ("black", lambda f: [*f[:10], _black(f[10]), *f[11:]], "black", 10),
+    ("frozen", lambda f: f[:40] + [f[40]] * 14 + f[54:], "frozen", 41),
+    ("foreign", lambda f: [*f[:60], f[12], *f[61:]], "wrong-picture", 60),
+    ("pop", lambda f: [*f[:SHOT], *map(_brighter, f[SHOT : SHOT + 2]), *f[SHOT + 2 :]],
+     "colour-pop", SHOT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "kind", "frame"), PICTURES, ids=[p[0] for p in PICTURES]
+)
+def test_damaged_pictures_are_found(
+    project: Project, tmp_path: Path, name: str, change: Pictures, kind: str, frame: int
+) -> None:
+    """At their frame, in their segment, with the line that made it."""
+    found = _only(_check(project, project.shown(tmp_path / "film.mp4", change)), kind)
+    assert abs(frame - (found.frame or 0)) <= 1
+    assert found.severity == "error"
+    assert found.segment == ("hills" if (found.frame or 0) < SHOT else "town")
+    assert found.where.endswith("proof.yaml:6:5" if found.segment == "hills" else "proof.yaml:7:5")
+
+
+def _only(check: Check, kind: str) -> Finding:
+    found = [finding for finding in check.findings if finding.kind == kind]
+    assert len(found) == 1, check.text()
+    return found[0]
+
+
+def _click(samples: Any) -> Any:
+    samples[60000:60003] += np.array([[0.5], [-0.5], [0.3]])
+    return samples
+
+
+def _hole(samples: Any) -> Any:
+    samples[48000:72000] = 0
+    return samples
+
+
+SOUNDS: list[tuple[str, Sounds, str, float | None]] = [
+    ("late", lambda s: np.pad(s, ((1920, 0), (0, 0)))[: len(s)], "late-sound", None),
+    ("soft", lambda s: s * 0.7, "loudness", None),
+    ("click", _click, "click", 1.25),
+    ("hole", _hole, "silence", 1.0),
+    ("upside down", lambda s: s * np.array([1, -1]), "phase-inverted", None),
+    ("one side", lambda s: s * np.array([0, 1]), "silent-channel", None),
+    ("clipped", lambda s: np.clip(s * 8, -1, 1), "clipping", None),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "kind", "time_s"), SOUNDS, ids=[s[0] for s in SOUNDS])
+def test_damaged_sound_is_found(
+    project: Project, tmp_path: Path, name: str, change: Sounds, kind: str, time_s: float | None
+) -> None:
+    """At its time, where it has one."""
+    check = _check(project, project.heard(tmp_path / "film.mp4", change))
+    found = [f for f in check.findings if f.kind == kind and f.severity == "error"]
+    assert found, check.text()
+    assert time_s is None or abs((found[0].time_s or 0) - time_s) < 0.05
+
+
+def test_a_voice_that_is_not_there_is_missed(project: Project) -> None:
+    """The mix of a timeline without it isn't the sound of this one."""
+    other = project.timeline.with_name("mute.yaml")
+    text = project.timeline.read_text(encoding="utf-8")
+    mute = text.replace("on: 0.5s}", "on: 0.5s, level: -90dB}").replace("film.mp4", "mute.mp4")
+    other.write_text(mute, encoding="utf-8")
+    film = assembler.render(other).outputs[0].path
+    missed = _only(_check(project, film), "missing-sound")
+    assert (missed.severity, missed.segment) == ("error", "voice")
+    assert missed.where.endswith("proof.yaml:9:5")
+
+
+TAGGED = [
+    ("-bsf:v", "h264_metadata=matrix_coefficients=6", "wrong-matrix"),
+    ("-bsf:v", "h264_metadata=video_full_range_flag=1", "wrong-range"),
+    ("-an", "-sn", "missing-sound-track"),
+    ("-aspect", "4:3", "wrong-pixel-shape"),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "kind"), TAGGED)
+def test_wrong_streams_and_tags_are_found(
+    project: Project, tmp_path: Path, option: str, value: str, kind: str
+) -> None:
+    """What the preset says is held against what the file says."""
+    film = project.copy(tmp_path / "film.mp4", option, value)
+    assert _only(_check(project, film), kind).severity == "error"
+
+
+def test_files_that_cannot_be_opened_are_findings(project: Project, tmp_path: Path) -> None:
+    """A batch goes on; a file that isn't there is a mistake of the caller."""
+    film = tmp_path / "film.mp4"
+    whole = project.film.read_bytes()
+    for content, kind in ((b"", "empty-file"), (b"<html>", "unreadable"),
+                          (whole[: len(whole) // 2], "truncated")):  # fmt: skip
+        film.write_bytes(content)
+        check = _check(project, film)
+        assert (kind, 13) == (check.findings[0].kind, check.exit_code)
+    with pytest.raises(MediaError, match="there is no such file"):
+        assembler.qc(tmp_path / "other.mp4")
+
+
+def test_the_command_prints_findings_and_tells_their_severity(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON has findings and measures; the exit code is that of errors."""
+    film = project.shown(tmp_path / "film.mp4", lambda f: f[:20] + f[21:])
+    args = ["qc", str(film), "--against", str(project.timeline), "--json"]
+    assert run(args) == 13
+    printed = json.loads(capsys.readouterr().out)
+    kinds = {entry["kind"] for entry in printed["findings"]}
+    assert {"missing-frame", "frame-count"} <= kinds
+    assert printed["measures"]["video"]["frames"] == 2 * SHOT - 1
+    assert str(RATE) == printed["measures"]["video"]["rate"]
+
+
+def test_a_check_survives_json(project: Project) -> None:
+    """What is written is read back."""
+    check = assembler.qc(project.film)
+    again = Check.from_json(json.loads(json.dumps(check.as_json())))
+    assert check.findings == again.findings

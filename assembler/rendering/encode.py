@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +70,10 @@ class SpanJob:
         """Why it was encoded although it should have been copied; empty when all went well."""
         return str(_read_record(self.record).get("note", ""))
 
+    def took_s(self) -> float:
+        """Seconds that it took to make; 0 where that wasn't noted."""
+        return float(_read_record(self.record).get("took_s", 0))
+
     def used(self) -> None:
         """Note that the file was used now, for pruning."""
         for path in (self.path, self.record):
@@ -90,6 +95,7 @@ class SpanJob:
         Raises:
             RenderError: If ffmpeg fails, the work is cancelled, or frames are missing.
         """
+        began = time.monotonic()
         with publish(self.path) as part:
             note = self._write(part, on_frames, cancel)
             delay = _checked_delay(part, self.span)
@@ -99,6 +105,7 @@ class SpanJob:
                 "frames": self.span.length,
                 "delay": delay,
                 "note": note,
+                "took_s": round(time.monotonic() - began, 3),
             }
         with publish(self.record) as part:
             part.write_text(json.dumps(entry), encoding="utf-8")

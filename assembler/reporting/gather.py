@@ -26,6 +26,8 @@ from assembler.generation.base import Take
 from assembler.generation.takes import existing
 from assembler.match.decision import SeamDecision
 from assembler.planning.project import Project
+from assembler.rendering.encode import SpanJob
+from assembler.rendering.spans import spans_of
 from assembler.reporting import model
 from assembler.reporting.blocks import lanes_of, marks_of
 from assembler.reporting.chains import chains_of
@@ -142,7 +144,9 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
         film=_film(first, page) if film else None,
         poster=poster_of(cut),
         missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
-        reuse=reuse_of(links, film, _rendered(prepared, first.path)),
+        reuse=reuse_of(
+            links, film, _rendered(prepared, first.path), _spans_s(run, cut) if film else 0
+        ),
         segments=segments_of(prepared, links, cut),
         joins=joins_of(cut.clips, seams),
         seams=seams,
@@ -202,7 +206,7 @@ def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
         missing=(),
         money=money_of(prepared),
         models=models_of(links, timeline.canvas.rate),
-        reuse=reuse_of(links, None, None),
+        reuse=reuse_of(links, None, None, 0),
         segments=segments_of(prepared, links, None),
         links=links,
         joins=planned_joins(links),
@@ -257,6 +261,13 @@ def _delivery(prepared: Prepared, delivery: Delivery, film: Made | None) -> mode
         spans=film.spans,
         rendered=_rendered(prepared, path),
     )
+
+
+def _spans_s(run: Walk, cut: Cut) -> float:
+    """Seconds that the spans of the first delivery took to make."""
+    delivery, folder = run.prepared.deliveries[0], run.prepared.project.spans
+    spans = spans_of(cut, delivery.preset, run.inserts(cut, delivery))
+    return sum(SpanJob(span, folder).took_s() for span in spans)
 
 
 def _rendered(prepared: Prepared, path: Path) -> int | None:

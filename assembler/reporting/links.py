@@ -78,7 +78,7 @@ def planned_links(prepared: Prepared) -> tuple[Link, ...]:
             clip = files[segment.id]
             own.append((segment.id, clip.out_frame - clip.in_frame, clip.path.name))
         for link in prepared.plan.links_of(segment.id):
-            own.append((link.id, link.wanted_frames - link.head_frames - link.tail_frames, ""))
+            own.append((link.id, link.shown_frames, ""))
         for id_, frames, name in own:
             plain = Link(
                 id=id_, segment=segment.id, generated=id_ in steps, start=at, stop=at + frames,

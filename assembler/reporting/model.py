@@ -365,7 +365,7 @@ class Mix:
     limited_db: float | None
     seconds: float
     peaks: Mapping[Role, tuple[float, ...]]
-    """Waveforms in [0, 1], evenly over the programme."""
+    """Waveforms in [0, 1] at the film's level, evenly over the programme."""
     ducked_db: tuple[float, ...]
     """Likewise; positive."""
     short_term_lufs: tuple[float, ...]

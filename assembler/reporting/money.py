@@ -46,7 +46,9 @@ def models_of(links: Sequence[Link], rate: Fraction) -> tuple[ModelShare, ...]:
     return tuple(sorted(shares, key=lambda share: -share.seconds))
 
 
-def reuse_of(links: Sequence[Link], film: Made | None, rendered: int | None) -> Reuse:
+def reuse_of(
+    links: Sequence[Link], film: Made | None, rendered: int | None, spans_s: float
+) -> Reuse:
     """
     What the next run finds done, and what the last one found.
 
@@ -54,6 +56,7 @@ def reuse_of(links: Sequence[Link], film: Made | None, rendered: int | None) -> 
         links: Clips with their takes.
         film: What was delivered.
         rendered: Spans that were made for it when it was rendered last.
+        spans_s: What making all its spans took.
     """
     there = [t for link in links for t in link.takes if t.state == "there" and t.chosen]
     spans = film.spans if film else 0
@@ -62,5 +65,5 @@ def reuse_of(links: Sequence[Link], film: Made | None, rendered: int | None) -> 
         takes_s=sum(take.seconds or 0.0 for take in there),
         spans=spans - (spans if rendered is None else rendered),
         spans_of=spans,
-        spans_s=0.0,
+        spans_s=spans_s,
     )

@@ -21,6 +21,7 @@ def mix_of(run: Walk, cut: Cut, delivery: Delivery, cancel: threading.Event | No
     wanted = Wanted(cut, delivery.mix, delivery.preset.audio)
     note = graph(wanted, run.prepared.project.mix, cancel=cancel)
     drawn = note["graph"]
+    gain = 10 ** (drawn["gain_db"] / 20)
     levels = (SILENCE_LUFS if level is None else level for level in drawn["short_term_lufs"])
     return Mix(
         target_lufs=delivery.mix.integrated_lufs,
@@ -31,7 +32,10 @@ def mix_of(run: Walk, cut: Cut, delivery: Delivery, cancel: threading.Event | No
         gain_db=drawn["gain_db"],
         limited_db=drawn["limited_db"],
         seconds=drawn["seconds"],
-        peaks={cast(Role, role): tuple(values) for role, values in drawn["peaks"].items()},
+        peaks={
+            cast(Role, role): tuple(min(1.0, peak * gain) for peak in values)
+            for role, values in drawn["peaks"].items()
+        },
         ducked_db=tuple(drawn["ducked_db"]),
         short_term_lufs=tuple(levels),
         loudness_step_s=drawn["short_term_step_s"],

@@ -204,7 +204,7 @@ def _used(
 
 
 def _chosen(link: str, number: int, kept: tuple[str, ...], after: Prepared) -> Chosen:
-    steps = [step for step in after.plan.steps if step.to_make]
+    steps = [step for step in after.plan.all_steps if step.to_make]
     must = tuple(step for step in steps if step.change != "start")
     may = tuple(step for step in steps if step.change == "start")
     return Chosen(link, number, after.plan, kept, must, may)
@@ -225,7 +225,7 @@ def _adopt(prepared: Prepared, link: Link) -> None:
             new = take_path(project, link.key, number)
             _same_file(take_path(project, older.key, number), new)
             kept = {"key": take_key(link.key, number), "kept_from": take_key(older.key, number)}
-            kept |= {"price_usd": "0"}  # it was paid under its old key
+            kept |= {"file": new.name, "price_usd": "0"}  # it was paid under its old key
             noted = provenance(project, older.key, number) | kept
             write_provenance(new, noted)
             ledger.adopt(link.key, number, link.id, new.name, str(noted.get("sha256", "")))

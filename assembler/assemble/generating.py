@@ -96,8 +96,8 @@ def generate(
     run.wait_s = wait_s
     run.may_pay = True
     run.announce(clips_only=True)
-    made = sum(step.state != "done" for step in prepared.plan.steps)
-    return Generated(run.takes(), made, kept, tuple(run.notes))
+    made = sum(step.state != "done" for step in prepared.plan.all_steps)
+    return Generated({**run.takes(), **run.sounds}, made, kept, tuple(run.notes))
 
 
 def ready(

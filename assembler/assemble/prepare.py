@@ -218,7 +218,7 @@ def step_of(plan: Plan, link: str) -> Step:
     Raises:
         UsageError: If there is no such link.
     """
-    by_id = {step.link.id: step for step in plan.steps}
+    by_id = {step.link.id: step for step in plan.all_steps}
     own = plan.links_of(link)
     if link in by_id:
         return by_id[link]
@@ -293,7 +293,7 @@ def _with_prices_of_workflows(plan: Plan, root: Path) -> Plan:
                     "known here; a preset of the model can say it"
                 )
         steps.append(step)
-    links = {step.link.id: step.link for step in steps}
+    links = {**plan.links_by_id, **{step.link.id: step.link for step in steps}}
     return replace(plan, steps=tuple(steps), notes=(*plan.notes, *notes), links_by_id=links)
 
 
@@ -336,6 +336,9 @@ class _Presets:
                     if name not in known:
                         continue
                 wanted.setdefault(name, loc)
+        for n, track in enumerate(timeline.tracks):
+            if track.make is not None:
+                wanted.setdefault(track.make.model, ("tracks", n, "make", "model"))
         found = {name: self._find(model_preset, name, loc) for name, loc in wanted.items()}
         return {name: preset for name, preset in found.items() if preset}
 

@@ -114,7 +114,8 @@ def named(timeline: Timeline, fetched: Mapping[str, Path]) -> Iterator[tuple[Loc
         for loc, path in _of_segment(segment):
             yield ("segments", n, *loc), path
     for n, track in enumerate(timeline.tracks):
-        yield ("tracks", n, "file"), track.file
+        if track.file is not None:
+            yield ("tracks", n, "file"), track.file
 
 
 def _of_segment(segment: Segment) -> Iterator[tuple[Loc, Path]]:

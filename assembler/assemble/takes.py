@@ -19,7 +19,7 @@ from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.errors import UsageError
 from assembler.generation.run import settle as settle_submission
-from assembler.generation.takes import provenance, take_path
+from assembler.generation.takes import provenance, taken_path
 from assembler.planning.explain import money
 from assembler.planning.ledger import Submission, submissions_made
 from assembler.planning.model import Link, Step
@@ -110,7 +110,7 @@ def takes(timeline: Path | str, link: str | None = None, *, provider: str | None
         UsageError: If there is no such link.
     """
     prepared = prepare(timeline, provider=provider)
-    steps = prepared.plan.steps if link is None else (step_of(prepared.plan, link),)
+    steps = prepared.plan.all_steps if link is None else (step_of(prepared.plan, link),)
     return Takes(takes_of(prepared, steps))
 
 
@@ -186,7 +186,7 @@ def _there(prepared: Prepared, link: Link, number: int) -> TakeFacts:
         model=str(noted.get("model", "")),
         cost_usd=None if price is None else Decimal(str(price)),
         made=_local(noted.get("done")),
-        path=take_path(prepared.project, link.key, number),
+        path=taken_path(prepared.project, link.key, number),
         kept="kept_from" in noted,
     )
 

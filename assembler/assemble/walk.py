@@ -19,6 +19,7 @@ from assembler.assemble.prepare import Delivery, Prepared
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import Decided, decide_all, seam_of
 from assembler.assemble.sound import Wanted, mixed
+from assembler.assemble.stock import Stock
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
 from assembler.cut.part import part_of
@@ -101,6 +102,8 @@ class Walk:
     """Whether pictures of seams are kept for the report."""
     may_pay: bool = False
     """Whether clips that cost money are made: only where the user could say no."""
+    sounds: Mapping[str, Take] = field(default_factory=dict)
+    """Takes of tracks that are generated, by link."""
     wanted: Sequence[Wanted] = ()
     """Mixes of all deliveries."""
     part: Part | None = None
@@ -136,13 +139,13 @@ class Walk:
 
     def takes(self) -> Mapping[str, Take]:
         """
-        The take of every link; what isn't there is generated.
+        The take of every link with a picture; what isn't there is generated, sound included.
 
         Raises:
             UsageError: If that would cost money, and the user wasn't asked.
         """
         plan = self.prepared.plan if self.may_pay else _unpaid(self.prepared.plan)
-        frames = {step.link.id: step.link.frames for step in plan.steps}
+        frames = {step.link.id: step.link.frames for step in plan.all_steps}
         counted = dict.fromkeys(frames, 0.0)
 
         def on_progress(link: str, share: float) -> None:
@@ -160,7 +163,9 @@ class Walk:
             on_note=self.progress.say,
         )
         self.progress.finish("generate")
-        return made
+        self.sounds = {step.link.id: made[step.link.id] for step in plan.sounds}
+        self.prepared = with_sounds(self.prepared, self.sounds)
+        return {step.link.id: made[step.link.id] for step in plan.steps}
 
     def tails(self, takes: Mapping[str, Take]) -> list[str]:
         """What became of clips' ends and of the look along chains."""
@@ -288,21 +293,38 @@ class Walk:
         return tuple(made)
 
 
+def with_sounds(prepared: Prepared, takes: Mapping[str, Take]) -> Prepared:
+    """The same with takes as the files of tracks that are generated."""
+    tracks, media, hashes = [], dict(prepared.stock.media), dict(prepared.stock.hashes)
+    for track in prepared.loaded.timeline.tracks:
+        take = takes.get(f"{track.id}.1") if track.make else None
+        if take is not None:
+            track = track.model_copy(update={"file": take.path})
+            media[take.path], hashes[take.path] = take.info, take.key
+        tracks.append(track)
+    timeline = prepared.loaded.timeline.model_copy(update={"tracks": tuple(tracks)})
+    loaded = replace(prepared.loaded, timeline=timeline)
+    return replace(prepared, loaded=loaded, stock=Stock(media, hashes))
+
+
 def costs_money(plan: Plan) -> bool:
     """Whether something of a plan has to be paid."""
     return any(
         step.to_make and step.price_usd != 0 and step.link.provider not in LOCAL
-        for step in plan.steps
+        for step in plan.all_steps
     )
 
 
 def _unpaid(plan: Plan) -> Plan:
     """The plan with the takes in use alone: further ones are left to a run that may pay."""
-    steps = tuple(
-        replace(step, link=replace(step.link, takes=1), to_make=int(step.state != "done"))
-        for step in plan.steps
+    steps, sounds = (
+        tuple(
+            replace(step, link=replace(step.link, takes=1), to_make=int(step.state != "done"))
+            for step in some
+        )
+        for some in (plan.steps, plan.sounds)
     )
-    alone = replace(plan, steps=steps)
+    alone = replace(plan, steps=steps, sounds=sounds)
     if costs_money(alone):
         raise UsageError(
             f"clips have to be generated first: {to_pay(alone)}",

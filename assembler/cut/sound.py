@@ -493,11 +493,13 @@ def track_sounds(
     for track in timeline.tracks:
         if track.mute or (solo and not track.solo):
             continue
-        info = media[track.file]
+        file = track.file
+        assert file is not None  # what is generated is there by now
+        info = media[file]
         if not info.audio:
-            notes.append(f"track {track.id}: {track.file.name} has no sound")
+            notes.append(f"track {track.id}: {file.name} has no sound")
             continue
-        found = _Lane(track, info, hashes[track.file], time_of, clock).sounds()
+        found = _Lane(track, file, info, hashes[file], time_of, clock).sounds()
         if not found:
             notes.append(f"track {track.id}: nothing of it lies within the programme")
         sounds += found
@@ -508,9 +510,10 @@ class _Lane:
     """One track on its way to sounds; all positions in samples of the programme."""
 
     def __init__(
-        self, track: Track, info: MediaInfo, key: str, time_of: PlaceTime, clock: Clock
+        self, track: Track, file: Path, info: MediaInfo, key: str, time_of: PlaceTime, clock: Clock
     ) -> None:
         self.track = track
+        self.file = file
         self.clock = clock
         self.key = key
         self.stream = info.audio[0]
@@ -564,7 +567,7 @@ class _Lane:
         return Sound(
             id=track.id,
             role=track.role,
-            path=track.file,
+            path=self.file,
             key=self.key,
             stream=self.stream.index,
             source_start_s=self.begin_s + Fraction(cut, self.clock.hz),

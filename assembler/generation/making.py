@@ -40,7 +40,7 @@ from assembler.generation.base import (
 )
 from assembler.generation.refusals import ExpiredError, NoClipError, Refusal, advice
 from assembler.generation.shelf import told_of
-from assembler.generation.takes import checked, existing, keep, on_disk, take_path
+from assembler.generation.takes import checked, existing, keep, on_disk, suffix_of, take_path
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission
@@ -131,7 +131,7 @@ class Maker:
         here = on_disk(self.project, link.key, number)
         if here and self.ledger.alive(link.key, number) is None:
             # Without a row it came from elsewhere, and a new row would be paid.
-            path = take_path(self.project, link.key, number)
+            path = take_path(self.project, link.key, number, suffix_of(link))
             raise GenerateError(
                 f"take {number} of link {link.id} lies there, but can't be read: {path.name}",
                 link.where,
@@ -264,7 +264,7 @@ class Maker:
 
     async def _downloaded(self, row: Submission, provider: Provider, request: Request) -> Take:
         link = request.link
-        path = take_path(self.project, link.key, row.number)
+        path = take_path(self.project, link.key, row.number, suffix_of(link))
         try:
             info, notes = await self._fetched(path, row, provider, link)
         except GenerateError as exc:

@@ -88,7 +88,7 @@ def generate(
     takes = _on_disk(plan, project, chosen)
     others = _others(plan, project, chosen)
     _catch_up(plan, project, takes)
-    if len(takes) == len(plan.steps) and not others:
+    if len(takes) == len(plan.all_steps) and not others:
         return takes
     with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
         run = _Run(
@@ -97,7 +97,7 @@ def generate(
             workers or os.cpu_count() or 1, on_note,
         )  # fmt: skip
         _in_event_loop(run.all)
-    return {step.link.id: takes[step.link.id] for step in plan.steps}
+    return {step.link.id: takes[step.link.id] for step in plan.all_steps}
 
 
 def _in_event_loop(work: Callable[[], Awaitable[None]]) -> None:
@@ -132,7 +132,9 @@ def settle(project: Project, client_id: str, job: str | None) -> Submission:
 
 def _on_disk(plan: Plan, project: Project, numbers: Mapping[str, int]) -> dict[str, Take]:
     """Chosen takes that are there, by link."""
-    found = ((s.link, existing(project, s.link, numbers.get(s.link.key, 1))) for s in plan.steps)
+    found = (
+        (s.link, existing(project, s.link, numbers.get(s.link.key, 1))) for s in plan.all_steps
+    )
     return {link.id: take for link, take in found if take is not None}
 
 
@@ -160,7 +162,7 @@ def _others(
     vain = jobs_in_vain(project.ledger)
     return tuple(
         (step, number)
-        for step in plan.steps
+        for step in plan.all_steps
         for number in range(1, step.link.takes + 1)
         if step.link.takes > 1
         and number != numbers.get(step.link.key, 1)
@@ -223,7 +225,7 @@ class _Run:
 
     async def all(self) -> None:
         """Make the missing links, each after those that it hangs on."""
-        missing = [step for step in self.plan.steps if step.link.id not in self.takes]
+        missing = [step for step in self.plan.all_steps if step.link.id not in self.takes]
         self.ended = {step.link.id: anyio.Event() for step in missing}
         self.maker = Maker(
             self.project, self.ledger, CapacityLimiter(self.workers), self.budget_usd, self.wait_s,
@@ -312,7 +314,7 @@ class _Run:
         return self.slots.setdefault((link.provider, link.model), CapacityLimiter(most))
 
     def _raise_failures(self) -> None:
-        if self.cancel.is_set() and len(self.takes) < len(self.plan.steps):
+        if self.cancel.is_set() and len(self.takes) < len(self.plan.all_steps):
             raise GenerateError(
                 "cancelled", fix="run again: finished takes are kept, jobs that were sent go on."
             )
@@ -326,7 +328,7 @@ class _Run:
 
     def _join_waiting(self) -> None:
         """One sentence for all clips that people have to make."""
-        order = {step.link.id: n for n, step in enumerate(self.plan.steps)}
+        order = {step.link.id: n for n, step in enumerate(self.plan.all_steps)}
         failed = sorted(self.failures.items(), key=lambda item: order[item[0].split(" ")[0]])
         waiting = {name: error for name, error in failed if isinstance(error, WaitingError)}
         if not waiting:

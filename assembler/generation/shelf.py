@@ -38,7 +38,7 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
     for row in made:
         numbers[row.key].add(row.number)
         by_link[row.link].append(row)
-    links = [step.link for step in plan.steps]
+    links = [step.link for step in plan.all_steps]
     # A clip that lies there counts even if the ledger lost it: it was paid for.
     there = {
         link.key: frozenset(

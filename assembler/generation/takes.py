@@ -25,9 +25,21 @@ _LEAST_LENGTH = 0.5
 """A clip shorter than this part of what was asked for is no result."""
 
 
-def take_path(project: Project, key: str, number: int) -> Path:
-    """Where that take lies."""
-    return project.takes / f"{take_key(key, number)}.mp4"
+def take_path(project: Project, key: str, number: int, suffix: str = ".mp4") -> Path:
+    """Where that take lies; of sound with a suffix of its own (`suffix_of`)."""
+    return project.takes / f"{take_key(key, number)}{suffix}"
+
+
+def suffix_of(link: Link) -> str:
+    """How names of a link's takes end."""
+    return {"speech": ".mp3", "sound": ".wav", "foley": ".wav"}.get(link.kind, ".mp4")
+
+
+def taken_path(project: Project, key: str, number: int) -> Path:
+    """Where a take lies that is there, by its provenance."""
+    path = take_path(project, key, number)
+    noted = provenance(project, key, number).get("file", path.name)
+    return project.takes / Path(str(noted)).name
 
 
 def pending_path(project: Project, key: str, number: int) -> Path:
@@ -73,14 +85,14 @@ def on_disk(project: Project, key: str, number: int) -> bool:
     """Whether a take is there with its provenance; it isn't opened."""
     noted = provenance(project, key, number)
     try:
-        return bool(take_path(project, key, number).stat().st_size == noted["size_bytes"])
+        return bool(taken_path(project, key, number).stat().st_size == noted["size_bytes"])
     except (OSError, KeyError):
         return False
 
 
 def existing(project: Project, link: Link, number: int) -> Take | None:
     """The take on disk, if it is there as its provenance says."""
-    path = take_path(project, link.key, number)
+    path = take_path(project, link.key, number, suffix_of(link))
     noted = provenance(project, link.key, number)
     try:
         if path.stat().st_size != noted["size_bytes"]:
@@ -109,6 +121,10 @@ def checked(path: Path, link: Link) -> tuple[MediaInfo, tuple[str, ...]]:
     except MediaError as exc:
         raise GenerateError(f"what came is no clip: {exc.what}") from exc
     video = info.video
+    if link.heard_only:
+        if not info.audio:
+            raise GenerateError("what came has no sound")
+        return info, ()
     if video is None or info.still:
         what = "a still picture" if info.still else "sound without a picture"
         raise GenerateError(f"what came is {what}")
@@ -142,10 +158,12 @@ def _differences(info: MediaInfo, link: Link) -> tuple[str, ...]:
 def keep(project: Project, link: Link, row: Submission, info: MediaInfo, notes: tuple[str, ...],
          start: Path | None) -> tuple[Take, str]:  # fmt: skip
     """Write the provenance of a clip that lies at its place; the take and its SHA-256."""
-    path = take_path(project, link.key, row.number)
+    path = take_path(project, link.key, row.number, suffix_of(link))
     sha256 = sha256_of(path)
-    colour, found = true_colour(replace(info, path=path), start)
-    notes += tuple(f"link {link.id}: {text}" for text in found)
+    colour = Colour()
+    if not link.heard_only:
+        colour, found = true_colour(replace(info, path=path), start)
+        notes += tuple(f"link {link.id}: {text}" for text in found)
     take = Take(
         link.id, take_key(link.key, row.number), path, replace(info, path=path), colour, notes,
         row.number, started_on(project, link, row.number),
@@ -163,6 +181,7 @@ def _provenance(link: Link, row: Submission, take: Take, sha256: str) -> dict[st
         "asked_key": link.asked_key,
         "take": row.number,
         "sha256": sha256,
+        "file": take.path.name,
         "size_bytes": take.info.size_bytes,
         "provider": row.provider,
         "model": row.model,

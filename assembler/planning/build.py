@@ -35,6 +35,7 @@ from assembler.planning.model import (
 from assembler.planning.problems import Loaded, Problems
 from assembler.planning.row import Place, places
 from assembler.planning.settings import Inputs, Settings, settings_of
+from assembler.planning.sounds import sound_links
 from assembler.spec.model import Segment
 from assembler.spec.presets import GenerationKind, ModelPreset
 
@@ -76,9 +77,9 @@ def build(
 
 def with_states(plan: Plan, shelf: Shelf) -> Plan:
     """The plan with what is there, what must be made and why, given the takes that exist."""
-    finished = {s.link.id for s in plan.steps if shelf.has(s.link)}
+    finished = {s.link.id for s in plan.all_steps if shelf.has(s.link)}
     steps = []
-    for step in plan.steps:
+    for step in plan.all_steps:
         link, to_make = step.link, len(shelf.missing(step.link))
         change, changed = _change(link, shelf)
         waits = tuple(a for a in step.after if a not in finished)
@@ -98,7 +99,8 @@ def with_states(plan: Plan, shelf: Shelf) -> Plan:
         else:
             why = changed
         steps.append(replace(step, state=state, why=why, to_make=to_make, change=change))
-    return replace(plan, steps=tuple(steps))
+    pictures = len(plan.steps)
+    return replace(plan, steps=tuple(steps[:pictures]), sounds=tuple(steps[pictures:]))
 
 
 _THERE = "its take is there"
@@ -163,13 +165,16 @@ class _Builder:
                 self.add_file(place)
             else:
                 self.add_generated(place)
+        sounds = sound_links(self.loaded, self.inputs, self.links, self.problems, self._take)
         self.problems.raise_any()
-        return Plan(
-            with_states(Plan(tuple(self.steps), ()), Shelf()).steps,
+        plan = Plan(
+            tuple(self.steps),
             tuple(self.files),
             tuple(dict.fromkeys(self.notes)),
-            {step.link.id: step.link for step in self.steps},
+            {step.link.id: step.link for step in (*self.steps, *sounds)},
+            tuple(sounds),
         )
+        return with_states(plan, Shelf())
 
     def add_file(self, place: Place) -> None:
         segment = place.segment

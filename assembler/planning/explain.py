@@ -75,7 +75,7 @@ class Totals:
 
 def rows(plan: Plan) -> tuple[PlanRow, ...]:
     """A row for each link, in the order of work."""
-    return tuple(_row(step) for step in plan.steps)
+    return tuple(_row(step) for step in plan.all_steps)
 
 
 def _row(step: Step) -> PlanRow:
@@ -131,18 +131,18 @@ def _source(source: ImageFile | Handoff | None) -> str:
 
 def totals(plan: Plan) -> Totals:
     """The plan added up."""
-    steps = [step for step in plan.steps if step.to_make]
+    steps = [step for step in plan.all_steps if step.to_make]
     left = [step.link for step in steps]
     kept = [step for step in steps if step.change == "start"]
     return Totals(
-        links=len(plan.steps),
+        links=len(plan.all_steps),
         to_make=len(left),
         seconds=float(sum((s.link.length_s * s.to_make for s in steps), Fraction(0))),
         price_usd=plan.price_usd,
         unpriced=sum(link.price_usd is None for link in left),
         keepable=len(kept),
         keepable_usd=sum((step.price_usd or Decimal(0) for step in kept), Decimal(0)),
-        stuck=sum(step.state == "stuck" for step in plan.steps),
+        stuck=sum(step.state == "stuck" for step in plan.all_steps),
     )
 
 
@@ -152,9 +152,9 @@ def table(rows: Sequence[PlanRow], plan: Plan) -> str:
     body = [
         (
             row.link,
-            f"{row.length_s:g} s",
+            f"{row.length_s:.4g} s",
             row.provider if row.provider == row.model else f"{row.provider} {row.model}",
-            f"{row.size[0]}x{row.size[1]}",
+            f"{row.size[0]}x{row.size[1]}" if row.frames else "sound",
             row.start or "its prompt",
             money(row.price_usd),
             _state(row),

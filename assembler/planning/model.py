@@ -122,7 +122,21 @@ class Link:
     spare_s: Fraction = Fraction(0)
     """So much can be lost before one of them is needed."""
     video_of: str = ""
-    """The link whose clip is its video, of a lip-sync."""
+    """The link whose clip is its video: of a lip-sync, and of sound that is made to a clip."""
+    retime: Retime | None = None
+    """How its time is bent; `wanted_frames` are then those of the clip."""
+
+    @property
+    def shown_frames(self) -> int:
+        """Programme frames within its segment."""
+        if self.retime:
+            return self.retime.shown
+        return self.wanted_frames - self.head_frames - self.tail_frames
+
+    @property
+    def heard_only(self) -> bool:
+        """Whether sound comes of it, and no picture; its segment is a track then."""
+        return self.kind in ("speech", "sound", "foley")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,17 +243,24 @@ class Plan:
     files: tuple[FileClip, ...]
     notes: tuple[str, ...] = ()
     links_by_id: Mapping[str, Link] = field(default_factory=dict)
+    sounds: tuple[Step, ...] = ()
+    """Sound of tracks that is generated; a link each, which no picture hangs on."""
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Everything that is generated, pictures first."""
+        return self.steps + self.sounds
 
     @property
     def price_usd(self) -> Decimal:
         """What is to be made would cost (links without a known price left out)."""
-        return sum((step.price_usd or Decimal(0) for step in self.steps), Decimal(0))
+        return sum((step.price_usd or Decimal(0) for step in self.all_steps), Decimal(0))
 
     def link(self, id_: str) -> Link:
         """The link of that id."""
         return self.links_by_id[id_]
 
     def links_of(self, segment: str) -> tuple[Link, ...]:
-        """Links of a segment in playing order."""
-        own = (s.link for s in self.steps if s.link.segment == segment)
+        """Links of a segment in playing order, or that of a track."""
+        own = (s.link for s in self.all_steps if s.link.segment == segment)
         return tuple(sorted(own, key=lambda link: link.number))

@@ -524,7 +524,7 @@ def _sources(draft: Draft) -> Iterator[Path]:
     yield draft.path
     for segment in draft.segments.values():
         yield from _files(segment)
-    yield from (t.file for t in draft.tracks.values())
+    yield from (t.file for t in draft.tracks.values() if t.file is not None)
     if draft.captions is not None:
         yield from (entry.file for entry in draft.captions.entries)
 

@@ -527,12 +527,63 @@ class GainPoint(Spec):
     gain: Decibels
 
 
+class MadeSound(Spec):
+    """Sound that is generated: words that are spoken, or what the words, or a clip, sound like."""
+
+    model: Ref
+    provider: Ref | None = None
+    """Else that of the defaults."""
+    text: Annotated[Text, Field(min_length=1)] | None = None
+    """What is spoken; or:"""
+    prompt: Annotated[Text, Field(min_length=1)] | None = None
+    """what is heard, alone or to a clip."""
+    voice: Text | None = None
+    """The platform's name of the voice that speaks."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
+    """Of the text: two letters."""
+    speed: Annotated[Number, Field(ge=0.8, le=2)] = 1.0
+    """Of speaking."""
+    duration: Duration | None = None
+    """Of sound that is made from words."""
+    of: Id | None = None
+    """The segment to whose clip it is made, as long as that is."""
+    options: Annotated[dict[str, Any], BeforeValidator(plain_options)] = Field(default_factory=dict)
+    """Passed to the provider as it is."""
+
+    @property
+    def kind(self) -> Literal["speech", "sound", "foley"]:
+        """What it is made from."""
+        if self.text is not None:
+            return "speech"
+        return "sound" if self.of is None else "foley"
+
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Self:
+        if info.context is PARTIAL:
+            return self
+        kind = self.kind
+        if kind == "speech" and self.prompt is not None:
+            raise flawed("it has `text` and `prompt`, and can have one", _ONE, "prompt")
+        if kind == "sound" and self.prompt is None:
+            raise flawed("it has neither `text` nor `prompt`", "say what is spoken, or heard.")
+        if kind == "sound" and self.duration is None:
+            raise flawed("'duration' is missing", "say how long it is: `duration: 5s`.")
+        if kind != "sound" and self.duration is not None:
+            what = "its length follows from what it is made of"
+            raise flawed(what, "take it out; `out` of the track cuts it.", "duration")
+        if kind != "speech" and self.voice is not None:
+            raise flawed("`voice` is for a `text` that is spoken", "take it out.", "voice")
+        return self
+
+
 class Track(Spec):
-    """A lane of sound: a file at a place, in a role."""
+    """A lane of sound: a file, or sound that is generated, at a place and in a role."""
 
     id: Id
     role: Role = "music"
-    file: MediaPath
+    file: MediaPath | None = None
+    make: MadeSound | None = None
+    """Instead of a file."""
     on: Place = Place(None, Duration(Fraction(0), "s"))
     in_: Annotated[Duration | None, Field(alias="in")] = None
     out: Duration | None = None
@@ -550,6 +601,14 @@ class Track(Spec):
     """Clean-up and tone colours."""
     mute: Flag = False
     solo: Flag = False
+
+    @model_validator(mode="after")
+    def _one_source(self, info: ValidationInfo) -> Self:
+        if info.context is not PARTIAL and (self.file is None) == (self.make is None):
+            if self.make is None:
+                raise flawed("'file' is missing", "name a sound file, or `make:` one.")
+            raise flawed("it has `file` and `make`, and can have one", _ONE, "make")
+        return self
 
     @model_validator(mode="after")
     def _polish_once(self) -> Self:

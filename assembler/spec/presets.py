@@ -34,10 +34,12 @@ PresetKind = Literal["models", "delivery", "mix", "seam", "titles"]
 PRESETS_VARIABLE = "ASSEMBLER_PRESETS"
 
 GenerationKind = Literal[
-    "text", "image", "reference", "motion", "edit", "avatar", "lip-sync", "extend"
-]
+    "text", "image", "reference", "motion", "edit", "avatar", "lip-sync", "extend",
+    "speech", "sound", "foley",
+]  # fmt: skip
 """What a generation starts from: words, a start image, references, a motion video, a video to
-change, a portrait and speech, a video and speech, a clip to go on from."""
+change, a portrait and speech, a video and speech, a clip to go on from. Sound comes of words that
+are spoken, of words, of a clip."""
 
 
 class Lengths(Spec):

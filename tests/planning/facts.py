@@ -107,6 +107,7 @@ def planned(
     spec = timeline.timeline
     names = {s.model for s in spec.segments} | {spec.defaults.model, "animatic"}
     names |= {s.avatar.model for s in spec.segments if s.avatar}
+    names |= {t.make.model for t in spec.tracks if t.make}
     models = {name: _model(name) for name in names if name}
     digests = {folder / name: (hashes or {}).get(name, f"hash of {name}") for name in files}
     plan = build(

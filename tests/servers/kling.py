@@ -32,7 +32,7 @@ from typing import Any
 
 from PIL import Image
 
-from assembler.generation.animatic.recipe import Recipe
+from assembler.generation.animatic.recipe import Recipe, ShotRecipe
 from assembler.media.probe import probe
 from tests.servers.kit import Call, Fault, Job, Platform, RefusedError, Reply, route
 
@@ -80,7 +80,14 @@ _CODES: Mapping[str, tuple[int, int, str]] = {
     "error_before": (503, 5001, "Server temporarily unavailable"),
     "error_after": (500, 5000, "Internal server error"),
 }
+VOICES = ("oversea_male1", "chat1_female_new-3")
+_TTS = "audio/tts"
 _SHOT = re.compile(r"shot (\d+), (\d+), ([^;]*);")
+
+
+def _heard(words: str, seconds: Fraction, *, spoken: bool = False) -> Recipe:
+    return Recipe("", (2, 2), Fraction(24), (ShotRecipe(words, 1),), 7, heard_s=seconds,
+                  spoken=spoken)  # fmt: skip
 
 
 class Kling(Platform):
@@ -338,6 +345,51 @@ class Kling(Platform):
         units = Decimal("0.5") * -(-whole // 5000)
         return self._made_legacy(call, body, "videos/advanced-lip-sync", clip, "", units)
 
+    @route("POST", "/v1/audio/tts", stage="submit")
+    def tts(self, call: Call) -> Reply:
+        """Answers with the speech itself; neither an id of ours nor a look-up afterwards."""
+        self._authorize(call, legacy=True)
+        body = _object(call.json, {"text", "voice_id", "voice_language"}, {"voice_speed"})
+        _check(0 < len(body["text"]) <= 1000, "text is invalid")
+        _check(body["voice_language"] in ("zh", "en"), "voice_language is invalid")
+        _check(body["voice_id"] in VOICES, "Voice id not found")
+        speed = body.get("voice_speed", 1.0)
+        _check(0.8 <= speed <= 2 and round(speed, 1) == speed, "voice_speed is invalid")
+        clip = _heard(body["text"], Fraction(len(body["text"]), 14), spoken=True)
+        with self.lock:
+            units = Decimal("0.05")
+            job = self._new(call, body, clip, "", units, model="tts", family=_TTS)
+            job.done_s = job.made_s
+        return self._envelope(self._legacy_shape(job))
+
+    @route("POST", "/v1/audio/text-to-audio", stage="submit")
+    def text_to_audio(self, call: Call) -> Reply:
+        self._authorize(call, legacy=True)
+        body = _object(call.json, {"prompt", "duration"}, {"external_task_id", "callback_url"})
+        _check(0 < len(body["prompt"]) <= 200, "prompt is too long")
+        _check(3 <= body["duration"] <= 10, "duration is invalid")
+        clip = _heard(body["prompt"], Fraction(str(body["duration"])))
+        units = Decimal("0.25")
+        return self._made_legacy(call, body, "audio/text-to-audio", clip, "", units)
+
+    @route("POST", "/v1/audio/video-to-audio", stage="submit")
+    def video_to_audio(self, call: Call) -> Reply:
+        self._authorize(call, legacy=True)
+        body = _object(call.json, set(), {
+            "video_id", "video_url", "sound_effect_prompt", "bgm_prompt", "asmr_mode",
+            "external_task_id", "callback_url"})  # fmt: skip
+        _check(("video_id" in body) != ("video_url" in body), "video_id or video_url, one of them")
+        path = self._video_by_id(body) if "video_id" in body else self._video(
+            {"url": body["video_url"]})  # fmt: skip
+        picture = probe(path).video
+        assert picture is not None
+        _check(3 <= picture.duration_s <= 20, "video duration is invalid")
+        words = body.get("sound_effect_prompt", "")
+        _check(len(words) <= 200 and len(body.get("bgm_prompt", "")) <= 200, "prompt is too long")
+        clip = _heard(words, picture.duration_s)
+        units = Decimal("0.25")
+        return self._made_legacy(call, body, "audio/video-to-audio", clip, "", units)
+
     @route("GET", "/account/costs")
     def costs(self, call: Call) -> Reply:
         self._authorize(call)
@@ -353,6 +405,7 @@ class Kling(Platform):
     @route("GET", "/v1/{family+}/{id_}", stage="poll")
     def legacy_task(self, call: Call, family: str, id_: str) -> Reply:
         self._authorize(call, legacy=True)
+        _check(family != _TTS, "it can't be asked for", 404, 1202)
         with self.lock:
             own = [j for j in self.jobs.values() if j.facts.get("family") == family]
             found = [j for j in own if j.id == id_]
@@ -533,9 +586,13 @@ class Kling(Platform):
         }  # fmt: skip
         if state == "done":
             assert job.clip is not None
-            length = f"{float(job.clip.frames / job.clip.rate):.2f}"
+            length = f"{float(job.clip.heard_s or job.clip.frames / job.clip.rate):.2f}"
             video = {"id": f"{int(job.id) + 10**9}", "url": self.address(job), "duration": length}
             task["task_result"] = {"videos": [video]}
+            if job.clip.heard_s is not None:
+                url = {"url": video["url"]} if job.facts["family"] == _TTS else {
+                    "url_mp3": f"{self.url}/none.mp3", "url_wav": video["url"]}  # fmt: skip
+                task["task_result"] = {"audios": [{"id": video["id"], **url}]}
             task["final_unit_deduction"] = str(job.facts["units"])
         return task
 

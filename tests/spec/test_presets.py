@@ -53,6 +53,8 @@ FACTS = {
     "kling-2.1-master": ("5,10", "1080p", True, False, "", "none", 0),
     "kling-2.0": ("5,10", "720p", True, False, "", "none", 0),
     "kling-1.6": ("5,10", "720p 1080p", True, True, "1080p", "none", 0),
+    "kling-tts": ("1-300", "720p", False, False, "", "always", 0),
+    "kling-sound": ("3-10", "720p", False, False, "", "always", 0),
     "lip-sync": ("2-60", "720p 1080p", False, False, "", "always", 0),
     "wan-2.2": ("1-5", "480p 720p", True, True, "", "none", 0),
     "wan-2.2-5b": ("1-5", "720p", True, False, "", "none", 0),
@@ -85,6 +87,8 @@ PRICES: list[tuple[str, str, GenerationKind, str, bool, int, str]] = [
     ("kling-1.6", "kling", "text", "720p", False, 5, "0.28"),
     ("avatar-2.0", "kling", "avatar", "720p", True, 11, "0.616"),
     ("lip-sync", "kling", "lip-sync", "720p", True, 12, "0.217"),
+    ("kling-tts", "kling", "speech", "720p", True, 30, "0.007"),
+    ("kling-sound", "kling", "foley", "720p", True, 12, "0.035"),
     ("kling-4.0", "fal", "image", "1080p", True, 30, "7.05"),
     ("animatic", "animatic", "text", "1080p", True, 15, "0"),
 ]

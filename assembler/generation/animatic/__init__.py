@@ -55,7 +55,8 @@ class Animatic(Provider):
     async def submit(self, request: Request) -> str:
         """Keep the recipe; the job is named by our id."""
         link = request.link
-        if link.kind not in ("avatar", "lip-sync") and link.length_s > MAX_S:
+        long = link.heard_only or link.kind in ("avatar", "lip-sync")
+        if not long and link.length_s > MAX_S:
             raise NotSubmittedError(
                 f"animatic makes at most {MAX_S} s, not {float(link.length_s):g} s", link.where
             )

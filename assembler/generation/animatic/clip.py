@@ -22,7 +22,7 @@ from assembler.media.frames import last_frames
 from assembler.media.info import Colour
 from assembler.media.pixels import BT709
 from assembler.media.probe import probe
-from assembler.media.samples import read_samples
+from assembler.media.samples import read_samples, write_wav
 from assembler.media.scale import covering
 from assembler.media.stills import read_image
 from assembler.media.writer import FrameWriter, _tag
@@ -79,6 +79,9 @@ def make(recipe: Recipe, to: Path) -> Iterator[float]:
     Raises:
         AssemblerError: If an image or recording that it needs can't be read.
     """
+    if recipe.heard_s is not None:
+        yield from _heard(recipe, to)
+        return
     fault = faults.faults_of(recipe.faults, recipe.link)
     speech = _speech(recipe)
     source = _Clip(recipe, speech)
@@ -96,6 +99,15 @@ def make(recipe: Recipe, to: Path) -> Iterator[float]:
             writer.write_planes(frame, handed_on=n == recipe.frames - 1)
             if n < recipe.frames - 1:
                 yield (n + 1) / recipe.frames
+    yield 1.0
+
+
+def _heard(recipe: Recipe, to: Path) -> Iterator[float]:
+    """Sound alone, as WAV whatever the file is called."""
+    assert recipe.heard_s is not None
+    samples = max(1, round(recipe.heard_s * HZ))
+    made = sound.babble if recipe.spoken else sound.ambience
+    write_wav(to, [made(recipe.prompt, samples, recipe.seed)], HZ, 2)
     yield 1.0
 
 

@@ -47,6 +47,9 @@ class Recipe:
     video: Path | None = None
     """Shown as it is, with the speech: the preview of a lip-sync."""
     speech_in_s: Fraction = Fraction(0)
+    heard_s: Fraction | None = None
+    """Length of what is only heard: the prompt, spoken or as a place sounds."""
+    spoken: bool = False
     faults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,6 +98,8 @@ def recipe_of(request: Request) -> Recipe:
         avatar=link.kind == "avatar",
         portrait=link.avatar_image,
         speech=link.avatar_audio,
+        heard_s=link.length_s if link.heard_only else None,
+        spoken=link.kind == "speech",
         video=request.file("video") if link.kind == "lip-sync" else None,
         speech_in_s=link.avatar_in_s,
         faults=faults if isinstance(faults, Mapping) else {},
@@ -123,6 +128,7 @@ def from_json(text: str) -> Recipe:
             "size": (int(raw["size"][0]), int(raw["size"][1])),
             "rate": Fraction(raw["rate"]),
             "speech_in_s": Fraction(raw["speech_in_s"]),
+            "heard_s": None if raw.get("heard_s") is None else Fraction(raw["heard_s"]),
             "shots": tuple(ShotRecipe(**shot) for shot in raw["shots"]),
         }
     )

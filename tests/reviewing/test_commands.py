@@ -1,0 +1,132 @@
+"""`assembler review` and `assembler watch` as a user starts and ends them."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from assembler.errors import OutputExistsError
+from assembler.reviewing.watch import watch
+
+PATIENCE_S = 120.0
+
+
+@contextmanager
+def running(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """The command; it must not outlive the test."""
+    argv = [sys.executable, "-m", "assembler", *map(str, args)]
+    group = subprocess.CREATE_NEW_PROCESS_GROUP if os.name == "nt" else 0
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, creationflags=group
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit code and what was still said, after Ctrl-C."""
+    process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, errors
+
+
+def lines_of(process: subprocess.Popen[str]) -> queue.Queue[str]:
+    """Lines of standard output as they come."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C can't be sent to one process there")
+def test_review_prints_its_address_and_ends_by_ctrl_c(film: Path) -> None:
+    with running("review", film, "--no-open", "--json") as process:
+        assert process.stdout is not None
+        text = ""
+        while not text.endswith("}\n"):
+            text += process.stdout.readline()
+        address = json.loads(text)["address"]
+        assert httpx.get(address, timeout=PATIENCE_S).status_code == 200
+        code, errors = interrupted(process)
+    assert code == 0, errors
+    assert "Traceback" not in errors
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)
+
+
+def test_a_timeline_with_mistakes_is_not_reviewed(film: Path) -> None:
+    film.write_text("assembler: 1\nsegments: []\n", encoding="utf-8")
+    with running("review", film, "--no-open") as process:
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 3
+    assert "tiny.yaml:2:" in errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C can't be sent to one process there")
+def test_watch_renders_after_every_change_and_goes_on_after_mistakes(film: Path) -> None:
+    good = film.read_text(encoding="utf-8")
+    with running("watch", film, "--json") as process:
+        lines = lines_of(process)
+        first = json.loads(lines.get(timeout=PATIENCE_S))
+        assert (first["ok"], first["changed"], first["frames"]) == (True, [], 120)
+        film.write_text(good.replace("duration: 1s", "duraton: 1s"), encoding="utf-8")
+        wrong = json.loads(lines.get(timeout=PATIENCE_S))
+        assert (wrong["ok"], wrong["changed"]) == (False, ["tiny.yaml"])
+        assert "did you mean 'duration'?" in wrong["error"]
+        film.write_text(good.replace("out: 1s", "out: 0.5s"), encoding="utf-8")
+        mended = json.loads(lines.get(timeout=PATIENCE_S))
+        assert (mended["ok"], mended["frames"]) == (True, 108)
+        (film.parent / "notes.txt").write_text("nothing to do with it", encoding="utf-8")
+        voice = film.parent / "media" / "voice.wav"
+        voice.write_bytes(voice.read_bytes()[:-48000])
+        assert json.loads(lines.get(timeout=PATIENCE_S))["changed"] == ["media/voice.wav"]
+        code, errors = interrupted(process)
+    assert code in (0, 130)
+    assert "Traceback" not in errors
+
+
+def test_a_change_while_it_renders_begins_anew(film: Path) -> None:
+    """What was begun is given up; the round that is told of is of the newest text."""
+    stop = threading.Event()
+    good = film.read_text(encoding="utf-8")
+
+    def change() -> None:
+        film.write_text(good.replace("out: 1s", "out: 0.5s"), encoding="utf-8")
+
+    threading.Timer(0.4, change).start()
+    rounds = watch(film, cancel=stop)
+    frames = []
+    for made in rounds:
+        assert made.film is not None
+        frames.append(made.film.cut.frames)
+        if frames[-1] == 108:
+            stop.set()
+    assert frames[-1] == 108
+
+
+def test_a_file_in_the_way_ends_the_watch(film: Path) -> None:
+    out = film.parent / "out" / "tiny-draft.mp4"
+    out.parent.mkdir(exist_ok=True)
+    out.write_bytes(b"holiday")
+    with pytest.raises(OutputExistsError):
+        next(iter(watch(film, cancel=threading.Event())))
+    assert out.read_bytes() == b"holiday"

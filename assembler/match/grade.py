@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from assembler.match.register import (
 )
 from assembler.match.settle import Change, unsettled
 from assembler.match.timing import Timing
-from assembler.match.track import follow
+from assembler.match.track import Track, follow
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
 
@@ -45,6 +46,8 @@ FOLLOWED_BACK = (2, 4, 7, 10, 14, 18, 24, 30)
 """And before it."""
 FEWEST_FOLLOWED = 6
 """A change over time is looked for when at least so many of them are there."""
+LEAST_FOLLOWED = 0.3
+"""Of all places, in each of them."""
 CHANGE_FRAMES = 72
 """A pop or drift is over by then."""
 PART_UNSEEN = 0.25 / 255
@@ -216,11 +219,18 @@ def _unsettled(tail: F32, head: F32, found: Timing) -> Change | None:
     picked = [usable[n] for n in FOLLOWED if n < len(usable)]
     if len(picked) < FEWEST_FOLLOWED:
         return None
-    onward = follow(tail[i], head, picked)
+    onward = _not_lost(follow(tail[i], head, picked))
+    if len(onward) < FEWEST_FOLLOWED:
+        return None
     past = tail[: i + 1][::-1]
     back = [n for n in FOLLOWED_BACK if n < len(past)]
-    trust = [3.0] + [1.0] * (len(picked) - 1)
-    return unsettled(onward, lambda: follow(tail[i], past, back), trust)
+    trust = [3.0] + [1.0] * (len(onward) - 1)
+    return unsettled(onward, lambda: _not_lost(follow(tail[i], past, back)), trust)
+
+
+def _not_lost(tracks: list[Track]) -> list[Track]:
+    """The first of *tracks*, as long as enough is followed: what is left then isn't the scene."""
+    return list(takewhile(lambda track: track.share >= LEAST_FOLLOWED, tracks))
 
 
 def _weights(change: Change, found: Timing) -> tuple[float, ...]:

@@ -34,6 +34,10 @@ DRIFT_EXPLAINS = 0.86
 """A drift, which is slower than what the scene does by itself, this part."""
 SMALLEST = 3.0 / 255
 """Changes below this are not seen; they may be the scene's own."""
+LARGEST_DRIFT = 40.0 / 255
+"""Slow changes above this are the scene's own."""
+UNEXPLAINED = 8.0 / 255
+"""A drift that leaves more than this is no change of grade."""
 RESTLESS = 3.3 / 255
 """Where A's own past differs from its last frame by more, a slow change is the scene's own."""
 EASE_FRAMES = 8.0
@@ -214,8 +218,9 @@ def _is_drift(found: Mapping[str, Change], own: Mapping[str, Change]) -> bool:
     still, drift = found["static"], found["drift"]
     better = drift.error < DRIFT_EXPLAINS * still.error and drift.size > SMALLEST
     slow = drift.frames > RAMP_FRAMES[0]
+    of_a_grade = drift.size < LARGEST_DRIFT and drift.error < UNEXPLAINED
     quiet = own["static"].error < RESTLESS and own["drift"].size < 0.5 * drift.size
-    return better and slow and quiet and drift.rest < 0.4 * drift.size
+    return better and slow and of_a_grade and quiet and drift.rest < 0.4 * drift.size
 
 
 def _slope(past: Sequence[Track]) -> F64:

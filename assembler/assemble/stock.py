@@ -123,6 +123,8 @@ def _of_segment(segment: Segment) -> Iterator[tuple[Loc, Path]]:
         path = getattr(segment, key)
         if path is not None:
             yield (key,), path
+    for n, path in enumerate(segment.middle):
+        yield ("middle", n), path
     if segment.avatar:
         for key in ("image", "video", "audio"):
             if (path := getattr(segment.avatar, key)) is not None:

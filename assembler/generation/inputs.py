@@ -32,6 +32,8 @@ def files_of(link: Link, project: Project) -> Mapping[Role, tuple[Path, ...]]:
     images = tuple(path for path in link.references if path not in videos)
     if images:
         files["reference"] = images
+    if link.middle:
+        files["middle"] = link.middle
     if videos:
         files["video"] = videos
     if link.avatar_image:

@@ -319,6 +319,7 @@ class _Builder:
             guidance=settings.guidance,
             voices=segment.voices,
             references=_references(segment),
+            middle=segment.middle,
             video_of=settings.footage.link.id if settings.footage and settings.footage.link else "",
             elements=segment.references.elements if segment.references else (),
             avatar_image=avatar.image if avatar else None,

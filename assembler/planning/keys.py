@@ -103,4 +103,5 @@ def link_parts(
         "elements": list(elements),
         "avatar": [image, audio, link.avatar_in_s],
         **({"video": video} if video else {}),
+        **({"middle": [hashes.get(path, "") for path in link.middle]} if link.middle else {}),
     }

@@ -87,6 +87,9 @@ class _Shaper:
             shapes = self.beaten()
         self.check_prompts(shapes)
         self.check_end(shapes)
+        if self.segment.middle and len(shapes) > 1 and self.model.id != DRAFT:
+            what = f"its images in the middle belong to one generation, and it needs {len(shapes)}"
+            self.refuse(what, "shorten it, or make it several segments", "middle")
         return shapes
 
     def refuse(self, what: str, fix: str, *loc: str | int) -> None:

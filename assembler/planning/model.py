@@ -121,6 +121,8 @@ class Link:
     """Greater lengths that it may have, the nearest first."""
     spare_s: Fraction = Fraction(0)
     """So much can be lost before one of them is needed."""
+    middle: tuple[Path, ...] = ()
+    """Images that it passes on its way."""
     video_of: str = ""
     """The link whose clip is its video: of a lip-sync, and of sound that is made to a clip."""
     retime: Retime | None = None

@@ -475,6 +475,10 @@ class _Resolver:
             count = len(self.segment.voices)
             what = f"{model.id} takes {_count(model.voices, 'voice')}, not {count}"
             self.refuse(what, _fewer("voices", model.voices), "voices")
+        if len(self.segment.middle) > model.middle_images:
+            count, most = len(self.segment.middle), model.middle_images
+            what = f"{model.id} takes {_count(most, 'image')} in the middle, not {count}"
+            self.refuse(what, _fewer("middle", most), "middle")
         given, limits = self.segment.references, model.references
         if given is None:
             return
@@ -494,6 +498,8 @@ class _Resolver:
         for key, path in named.items():
             if path is not None:
                 self._image(model, path, key)
+        for number, path in enumerate(self.segment.middle):
+            self._image(model, path, "middle", number)
         if self.segment.avatar and self.segment.avatar.image:
             self._image(model, self.segment.avatar.image, "avatar", "image")
         if self.footage and model.video is not None:

@@ -225,7 +225,8 @@ def problems_of(link: Link, root: Path) -> list[tuple[str, str]]:
         workflow = read_workflow(path)
     except AssemblerError as error:
         return [(f"{path.name} {error.what}", error.fix)]
-    return [
+    middle = "no workflow is filled with images in the middle"
+    return [(middle, "leave out `middle`.")] * bool(link.middle) + [
         (
             f"{path.name} has no place for {_NAMES.get(slot, f'its {slot}')}",
             f"title the node that takes it `assembler: {slot}` and export the workflow again.",

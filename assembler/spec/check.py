@@ -531,7 +531,7 @@ def _sources(draft: Draft) -> Iterator[Path]:
 
 def _files(segment: Segment) -> Iterator[Path]:
     own: Sequence[Path | None] = (segment.file, segment.start, segment.end, segment.keyframe)
-    yield from (p for p in own if p is not None)
+    yield from (p for p in (*own, *segment.middle) if p is not None)
     if segment.avatar is not None:
         avatar = segment.avatar
         yield from (p for p in (avatar.image, avatar.video, avatar.audio) if p is not None)

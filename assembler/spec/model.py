@@ -359,6 +359,8 @@ class Segment(Spec):
     end: MediaPath | None = None
     keyframe: MediaPath | None = None
     """The frame it ends on, from which what follows can start at once; like `end`."""
+    middle: Annotated[tuple[MediaPath, ...], Field(max_length=20)] = ()
+    """Frames that it passes on its way from `start` to its end, in order."""
     references: References | None = None
     avatar: Avatar | None = None
     file: MediaPath | None = None
@@ -443,6 +445,9 @@ class Segment(Spec):
         flaws = []
         if self.keyframe and self.end:
             flaws.append(Flaw("it has `end` and `keyframe`, which mean the same", _ONE, "end"))
+        if self.middle and not (self.start or self.continue_):
+            what = "images in the middle need one at the start"
+            flaws.append(Flaw(what, "give `start:` too, or let it `continue:`.", "middle"))
         if self.continue_ and self.start:
             what = f"it starts on the end frame of {self.continue_!r} and can't have `start` too"
             flaws.append(Flaw(what, _ONE, "start"))
@@ -478,15 +483,15 @@ class Segment(Spec):
 
     def _file_flaws(self, kind: str) -> list[Flaw]:
         what = f"`{{}}` is for generated segments; this one is a {kind}"
-        keys = ("prompt", "camera", "beats", "shots", "start", "end", "keyframe", "references",
-                "voices", "negative", "provider", "model", "resolution", "takes", "guidance",
-                "seed", "options")  # fmt: skip
+        keys = ("prompt", "camera", "beats", "shots", "start", "end", "keyframe", "middle",
+                "references", "voices", "negative", "provider", "model", "resolution", "takes",
+                "guidance", "seed", "options")  # fmt: skip
         given = [k for k in keys if getattr(self, k) not in (None, (), {})]
         return [Flaw(what.format(k), "take it out.", k) for k in given]
 
     def _avatar_flaws(self) -> list[Flaw]:
         what = "`{}` is not for an avatar, which follows its picture and its recording"
-        keys = ("beats", "shots", "start", "end", "keyframe", "out", "sha256")
+        keys = ("beats", "shots", "start", "end", "keyframe", "middle", "out", "sha256")
         given = [k for k in keys if getattr(self, k) not in (None, ())]
         flaws = [Flaw(what.format(k), "take it out.", k) for k in given]
         if self.continue_ and self.avatar and self.avatar.moves_lips:

@@ -9,10 +9,9 @@ from pathlib import Path
 from assembler.assemble.generating import fetch_missing
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.sound import Wanted, mixed
-from assembler.assemble.walk import Walk, begin
-from assembler.checking.check import check as check_file
+from assembler.assemble.walk import Made, Walk, begin
 from assembler.checking.expected import Expected
-from assembler.checking.model import Check
+from assembler.checking.model import Check, keep_check, known_check
 from assembler.cut.model import Cut, Insert
 from assembler.errors import MediaError, UsageError
 from assembler.planning.project import Project
@@ -40,6 +39,8 @@ def qc(
         AssemblerError: If there is no such file, or the timeline can't be worked with. What is
             wrong with the file is in the findings, even when it can't be opened.
     """
+    from assembler.checking.check import check as check_file
+
     path = Path(file)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
@@ -57,6 +58,29 @@ def qc(
     sound = mixed(Wanted(cut, delivery.mix, delivery.preset.audio), project.mix, cancel=cancel)
     expected = expected_of(run, cut, delivery, run.inserts(cut, delivery), sound.path)
     return check_file(path, expected, cancel=cancel)
+
+
+def checked(run: Walk, cuts: Sequence[Cut], outputs: Sequence[Made]) -> tuple[Check, ...]:
+    """
+    The checks of what a run has delivered; what was there already isn't checked again.
+
+    Each is kept beside the project's state, for reports.
+    """
+    reports = run.records.folder
+    found: list[Check] = []
+    for cut, delivery, made in zip(cuts, run.prepared.deliveries, outputs, strict=True):
+        if made.up_to_date:
+            known = known_check(reports, made.path)
+            found += [known] if known else []
+            continue
+        from assembler.checking.check import check as check_file
+
+        sound = Wanted(cut, delivery.mix, delivery.preset.audio).path(run.prepared.project.mix)
+        expected = expected_of(run, cut, delivery, run.inserts(cut, delivery), sound)
+        check = check_file(made.path, expected, quick=True, cancel=run.cancel)
+        keep_check(reports, check)
+        found.append(check)
+    return tuple(found)
 
 
 def _delivery(path: Path, prepared: Prepared) -> Delivery:
@@ -84,13 +108,14 @@ def expected_of(
     """What a delivered file is held against."""
     loaded = run.prepared.loaded
     captions = loaded.timeline.captions
+    written = loaded.timeline.path.is_file()  # `stitch` has none
     return Expected(
         cut=cut,
         delivery=delivery.preset,
         mix=delivery.mix,
         inserts=tuple(inserts),
         sound=sound,
-        places=dict(_places(loaded, cut)),
+        places=dict(_places(loaded, cut)) if written else {},
         caption_line=captions.line if captions else 42,
         caption_speed=captions.speed if captions else 20,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +16,11 @@ from assembler.assemble.outputs import guard
 from assembler.assemble.part import Part, asked
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
+from assembler.assemble.running import noting
 from assembler.assemble.seams import seam_data
 from assembler.assemble.stock import code_named
-from assembler.assemble.walk import Made, begin
+from assembler.assemble.walk import Made, Walk, begin
+from assembler.checking.model import EXIT_CODES, Check
 from assembler.cut.model import Cut
 from assembler.errors import SpecError, UsageError
 from assembler.match.decision import SeamDecision
@@ -47,6 +49,23 @@ class Film:
     took_s: float
     notes: tuple[str, ...]
     """Every conversion and assumption, each said once."""
+    checks: tuple[Check, ...] = ()
+    """What was found in the finished files."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of errors in the finished files."""
+        return EXIT_CODES["error"] if any(c.worst == "error" for c in self.checks) else 0
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What should be looked at in the finished files, in words."""
+        return tuple(
+            finding.text()
+            for check in self.checks
+            for finding in check.findings
+            if finding.severity != "info"
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -57,7 +76,8 @@ class Film:
             for s in self.seams
             if not s.matched
         )
-        return (*seams, *(note for note in self.notes if note.startswith("warning: ")))
+        noted = (note for note in self.notes if note.startswith("warning: "))
+        return (*seams, *noted, *self.findings)
 
     def text(self) -> str:
         """A line for each output."""
@@ -73,6 +93,11 @@ class Film:
             "generated": self.generated,
             "took_s": round(self.took_s, 3),
             "notes": list(self.notes),
+            "findings": [
+                {"file": str(check.path), **finding.as_json()}
+                for check in self.checks
+                for finding in check.findings
+            ],
         }
 
 
@@ -230,6 +255,7 @@ def make(
     prepared = _parted(prepared, part)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.part = part
+    run.progress.listen(noting(prepared.project))
     run.wait_s = wait_s
     run.sights = sights
     guard(_written(prepared, part), run.records, force=force, inputs=_read(prepared))
@@ -238,6 +264,7 @@ def make(
     run.announce()
     cuts, decided = run.cuts()
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
+    checks = () if part else _checked(run, cuts, outputs)
     return Film(
         outputs=tuple(outputs),
         cut=cuts[0],
@@ -247,7 +274,14 @@ def make(
         generated=sum(step.state != "done" for step in prepared.plan.steps),
         took_s=time.monotonic() - began,
         notes=tuple(dict.fromkeys([*cuts[0].notes, *run.notes])),
+        checks=checks,
     )
+
+
+def _checked(run: Walk, cuts: Sequence[Cut], outputs: Sequence[Made]) -> tuple[Check, ...]:
+    from assembler.assemble.checks import checked
+
+    return checked(run, cuts, outputs)
 
 
 def refuse_code(prepared: Prepared, allowed: bool) -> None:

@@ -77,13 +77,14 @@ def jumps(views: Views) -> list[Jump]:
 def _path(views: Views) -> tuple[list[int], F32]:
     """Column of `offsets` for each frame, and the cost of each."""
     like = views.likeness
+    home = views.offsets.index(0)
     best = np.nanmax(np.where(np.isnan(like), -1, like), axis=1, initial=-1)
-    told = best >= _LIKE
+    # Where the planned picture isn't known, its neighbours tell nothing.
+    told = (best >= _LIKE) & ~np.isnan(like[:, home])
     noise = max(_FINEST, 3 * float(np.median(1 - best[told])) if told.any() else 0.0)
     apart = np.clip(best[:, None] - np.where(np.isnan(like), -1, like), 0, _MOST)
     cost: F32 = np.where(told[:, None], apart, 0).astype(np.float32) / np.float32(noise)
     frames, columns = cost.shape
-    home = views.offsets.index(0)
     jump = np.full(columns, _JUMP, np.float32)
     gone = len(views.planned_thumbs) - frames
     if gone and gone in views.offsets:  # the count says that it ends there

@@ -137,17 +137,17 @@ def check_file(reports: Path, out: Path) -> Path:
     return reports / f"{out.stem}-{name}.qc.json"
 
 
-def keep_check(reports: Path, check: Check, key: str) -> None:
-    """Remember a check of a file that was made from *key*."""
+def keep_check(reports: Path, check: Check) -> None:
+    """Remember the check of a file."""
     stat = check.path.stat()
-    data = {"version": VERSION, "key": key, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    data = {"version": VERSION, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     with publish(check_file(reports, check.path)) as part:
         text = json.dumps({**data, "check": check.as_json()}, ensure_ascii=False)
         part.write_text(text, encoding="utf-8")
 
 
-def known_check(reports: Path, out: Path, key: str | None = None) -> Check | None:
-    """The check of *out*, if the file hasn't changed since (and was checked against *key*)."""
+def known_check(reports: Path, out: Path) -> Check | None:
+    """The check of *out*, if the file hasn't changed since."""
     try:
         kept = json.loads(check_file(reports, out).read_text(encoding="utf-8"))
         stat = out.stat()
@@ -156,9 +156,7 @@ def known_check(reports: Path, out: Path, key: str | None = None) -> Check | Non
             stat.st_size,
             stat.st_mtime_ns,
         )
-        if not same or (key is not None and kept["key"] != key):
-            return None
-        return Check.from_json(kept["check"])
+        return Check.from_json(kept["check"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

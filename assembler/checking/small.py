@@ -66,7 +66,7 @@ def _averaged(frame: av.VideoFrame, number: int, size: tuple[int, int]) -> NDArr
 
 def luma(rgb: F32) -> F32:
     """Luma (h, w) of encoded R'G'B'."""
-    return np.asarray(rgb @ LUMA, np.float32)
+    return np.asarray(cv2.transform(rgb, LUMA[None, :]), np.float32)
 
 
 def pattern(grey: F32) -> F32:

@@ -260,7 +260,7 @@ def _loudness(heard: Heard, places: Places, expected: Expected | None) -> Iterat
         yield places.whole(
             "error" if heard.true_peak_dbtp > limit + 1.5 else "warning", "true-peak",
             f"true peak is {heard.true_peak_dbtp:.1f} dBTP, above the limit of {limit:g}",
-            _RENDER, of="mix",
+            "lossy codecs overshoot: lower the mix's true_peak_dbtp by as much.", of="mix",
         )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -162,16 +163,16 @@ def _small(frame: av.VideoFrame, video: VideoStream, size: tuple[int, int]) -> F
 def _note(
     views: Views, place: int, rgb: F32, grey: F32, last: Sequence[F32], *, whole: bool
 ) -> None:
-    views.luma[place] = grey.mean()
-    views.spread[place] = grey.std()
-    views.dark[place] = np.mean(grey < _DARK)
+    views.luma[place], views.spread[place] = (float(v[0, 0]) for v in cv2.meanStdDev(grey))
+    views.dark[place] = np.count_nonzero(grey < _DARK) / grey.size
     if last and whole:
-        views.change[place] = np.abs(grey - last[-1]).mean()
+        views.change[place] = cv2.norm(grey, last[-1], cv2.NORM_L1) / grey.size
     if len(last) == 2 and whole:
-        views.leap[place] = np.abs(grey - last[0]).mean()
-    views.fields[place] = fields(grey)
-    total = np.maximum(rgb.sum(axis=2), np.float32(0.05))
-    views.red[place] = fields(np.where(rgb[..., 0] / total >= 0.8, rgb[..., 0], 0).astype("f4"))
+        views.leap[place] = cv2.norm(grey, last[0], cv2.NORM_L1) / grey.size
+    coarse = fields(rgb)
+    views.fields[place] = luma(coarse)
+    total = np.maximum(coarse.sum(axis=2), np.float32(0.05))
+    views.red[place] = np.where(coarse[..., 0] >= 0.8 * total, coarse[..., 0], 0)
     views.thumbs[place] = thumb(grey)
 
 

@@ -122,6 +122,7 @@ def render(
             cancel=CANCEL,
         )
     show(style, made)
+    raise typer.Exit(made.exit_code)
 
 
 @app.command()
@@ -160,6 +161,7 @@ def stitch(
             cancel=CANCEL,
         )
     show(style, made)
+    raise typer.Exit(made.exit_code)
 
 
 @app.command()

@@ -203,6 +203,7 @@ def _streams(
 
 
 _BT709 = 1
+_BT601 = (5, 6)
 _RGB = 0
 _LIMITED, _FULL = 1, 2
 _MATRIX = {0: "RGB", 1: "bt709", 2: "nothing", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
@@ -277,8 +278,11 @@ def _tags(
     matrix, primaries, transfer, span = container.colour
     if video.pix_fmt.startswith("yuvj"):
         span = _FULL
+    wanted_matrix = _RGB if rgb else _BT709
+    if form.match_source and matrix in _BT601:  # it keeps the matrix that all its clips have
+        wanted_matrix = matrix
     checks = [
-        ("wrong-matrix", "matrix", _RGB if rgb else _BT709, matrix, _MATRIX),
+        ("wrong-matrix", "matrix", wanted_matrix, matrix, _MATRIX),
         ("wrong-primaries", "primaries", _BT709, primaries, _PRIMARIES),
         ("wrong-transfer", "transfer", _BT709, transfer, _TRANSFERS),
     ]

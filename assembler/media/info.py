@@ -64,6 +64,11 @@ class VideoStream:
     """Of the last frame, in `time_base`."""
     ordered: bool = True
     """Whether decoded frames carry their own stamps; else they are only counted from the start."""
+    leading: tuple[int, ...] = ()
+    """
+    Frames shown before a keyframe that are decoded after it (an open group), for each of
+    `keyframes`; none where it is empty.
+    """
 
     @property
     def frames(self) -> int:

@@ -46,7 +46,7 @@ _FIRST_FRAME_PACKETS = 600
 _ORDER_FRAMES = 48
 """Frames looked at where the order of time stamps is in doubt."""
 
-VERSION = 1
+VERSION = 2
 """Raised when `probe` finds something new, so that remembered answers aren't used."""
 
 _SECONDS_BASE = 60.0
@@ -252,6 +252,8 @@ class _Track:
     pts: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     """Time stamps of keyframes."""
+    leading: dict[int, int] = field(default_factory=dict)
+    """Frames that are shown before a keyframe but come after it, by its time stamp."""
     durations: dict[int, int] = field(default_factory=dict)
     """By time stamp, of the last few packets only."""
     first: int | None = None
@@ -320,6 +322,8 @@ def _note_packet(track: _Track, packet: Any) -> None:
         track.pts.append(pts)
         if packet.is_keyframe:
             track.keys.append(pts)
+        elif track.keys and pts < track.keys[-1]:
+            track.leading[track.keys[-1]] = track.leading.get(track.keys[-1], 0) + 1
         if len(track.durations) > 64:
             track.durations.pop(min(track.durations))
         track.durations[pts] = duration
@@ -482,6 +486,7 @@ def _described(
     rate, vfr = _rate(pts, time_base, stream)
     rotation, mirrored = _orientation(frame)
     keys = set(track.keys)
+    found = tuple(i for i, p in enumerate(pts) if p in keys)
     return VideoStream(
         index=stream.index,
         codec=stream.codec_context.name,
@@ -499,10 +504,11 @@ def _described(
         vfr=vfr,
         time_base=time_base,
         pts=pts,
-        keyframes=tuple(i for i, p in enumerate(pts) if p in keys),
+        keyframes=found,
         b_frames=track.reordered or bool(stream.codec_context.has_b_frames),
         last_duration=_last_duration(pts, track, rate, vfr, time_base),
         ordered=ordered and len(set(pts)) == len(pts),
+        leading=tuple(track.leading.get(pts[i], 0) for i in found) if track.leading else (),
     )
 
 

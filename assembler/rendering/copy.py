@@ -17,6 +17,7 @@ import numpy as np
 from assembler.errors import RenderError
 from assembler.rendering.headers import begins_closed
 from assembler.rendering.spans import Form, Shot
+from assembler.rendering.verify import MATRIX_CODES
 
 _PROVED_FRAMES = 6
 """Frames that are decoded and compared; packets of the rest are the same bytes after these."""
@@ -24,7 +25,8 @@ _PROVED_FRAMES = 6
 _MOST_DELAY = 16
 """Frames that a decoder can hold back at most (H.264 and HEVC)."""
 
-_TAGS = "colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1"
+
+_TAGS = "colour_primaries=1:transfer_characteristics=1"
 
 
 def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | None = None) -> None:
@@ -43,7 +45,7 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
         own = source.streams[video.index]
         stream: Any = target.add_stream_from_template(own, opaque=True)
         stream.time_base = 1 / form.rate
-        change = _tagger(shot, own, stream)
+        change = _tagger(shot, form, own, stream)
         first = video.pts[shot.first]
         if shot.first:
             source.seek(first, stream=own)
@@ -73,17 +75,18 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
             yield packet
 
 
-def _tagger(shot: Shot, own: Any, stream: Any) -> Any:
-    """What writes BT.709 into headers that don't say it; pictures stay as they are."""
+def _tagger(shot: Shot, form: Form, own: Any, stream: Any) -> Any:
+    """What writes the film's colours into headers that don't say them; pictures stay the same."""
     from av.bitstream import BitStreamFilterContext
 
     video = shot.source.info.video
     assert video is not None
     tags = video.colour
-    if (tags.matrix, tags.primaries, tags.transfer) == ("bt709", "bt709", "bt709"):
+    if (tags.matrix, tags.primaries, tags.transfer) == (form.matrix, "bt709", "bt709"):
         return lambda packet: [packet]
     name = "h264_metadata" if video.codec == "h264" else "hevc_metadata"
-    found = BitStreamFilterContext(f"{name}={_TAGS}:video_full_range_flag=0", own, stream)
+    said = f"{_TAGS}:matrix_coefficients={MATRIX_CODES[form.matrix]}:video_full_range_flag=0"
+    found = BitStreamFilterContext(f"{name}={said}", own, stream)
     return found.filter
 
 

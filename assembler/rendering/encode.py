@@ -33,6 +33,8 @@ _SUFFIXES = {
 """Containers with exact time stamps; other codecs go into Matroska."""
 
 _BLOCK = 1 << 20
+MATRICES = {"bt709": "bt709", "bt601": "smpte170m"}
+"""ffmpeg's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def encoder_args(form: Form) -> dict[str, Any]:
         "fps_mode": "passthrough",
         "color_primaries": "bt709",
         "color_trc": "bt709",
-        "colorspace": "rgb" if rgb else "bt709",
+        "colorspace": "rgb" if rgb else MATRICES[form.matrix],
         "color_range": "pc" if rgb else "tv",
         "map_metadata": -1,
         # Slices that several threads scale differ at their borders (zscale).

@@ -311,7 +311,7 @@ class _Builder:
                 "zscale",
                 matrixin="gbr",
                 rangein="full",
-                matrix="709",
+                matrix="170m" if self.form.matrix == "bt601" else "709",
                 range="limited",
                 chromal="left",
             )
@@ -320,6 +320,12 @@ class _Builder:
         return stream.overlay(words, x=x, y=y, format=form, alpha="straight", eof_action="pass")
 
     def delivered(self, stream: Node) -> Node:
+        stream = self.in_format(stream)
+        if self.form.matrix == "bt601":
+            stream = stream.filter("setparams", colorspace="smpte170m")
+        return stream
+
+    def in_format(self, stream: Node) -> Node:
         if self.work == self.form.pix_fmt:
             return finished(stream, self.form.pix_fmt)
         args: dict[str, Any] = {"chromal": "left"}

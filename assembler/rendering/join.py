@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
 from assembler.rendering.headers import parameter_sets
+from assembler.rendering.verify import MATRIX_CODES
 from assembler.spec.presets import AudioCodec, DeliveryPreset
 from assembler.timebase import round_half_up, samples_at
 
@@ -86,6 +87,8 @@ def join(
         tag = _REPEATING.get(picture.codec_context.name) if repeated else delivery.video.tag
         if tag and delivery.container in ("mp4", "mov"):
             picture.codec_context.codec_tag = tag
+        if delivery.video.matrix == "bt601":  # a copy's template may say what its source said
+            picture.codec_context.colorspace = MATRIX_CODES[delivery.video.matrix]
         voice = None
         if sound is not None:
             voice = _Sound(container, sound, cut, delivery.audio, begins)

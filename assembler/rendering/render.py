@@ -31,7 +31,12 @@ from assembler.rendering.encode import SpanJob, span_name
 from assembler.rendering.executor import Processes, Starter, Threads
 from assembler.rendering.hardware import is_hardware
 from assembler.rendering.join import FORMATS, Part, join
-from assembler.rendering.smart import as_source, encoded_notes, with_whole_heads
+from assembler.rendering.smart import (
+    as_source,
+    encoded_notes,
+    in_its_numbers,
+    with_whole_heads,
+)
 from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
 from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
@@ -140,11 +145,14 @@ def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
     """Every conversion and assumption, said once."""
     size = delivered_size(cut.size, delivery)
     found: dict[str, None] = {}
+    form = form_of(cut, as_source(cut, delivery))
+    if form.matrix == "bt601":
+        found["the film is in BT.601, as all its clips are"] = None
+    cut = in_its_numbers(cut, form.matrix)
     for clip in cut.clips:
         source = clip.source
         found |= dict.fromkeys(conform_notes(source.info, source.colour, size=size, rate=cut.rate))
         found |= dict.fromkeys(_held(clip, cut))
-    form = form_of(cut, delivery)
     if form.match_source:
         planned = with_whole_heads(cut, form.wanted)
         found |= dict.fromkeys(encoded_notes(planned, form.wanted))

@@ -8,14 +8,13 @@ Which frames can be copied from their source as they are, and why the others can
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
 from assembler.cut.model import Clip, Cut, Source
-from assembler.spec.presets import DeliveryPreset, VideoCodec
+from assembler.spec.presets import DeliveryPreset, Matrix, VideoCodec
 from assembler.timebase import FrameRange
 
 _HEVC = VideoCodec(
@@ -42,11 +41,17 @@ class Wanted:
     rate: Fraction
     pix_fmt: str
     encoder: str
+    matrix: Matrix = "bt709"
 
 
 def as_source(cut: Cut, delivery: DeliveryPreset) -> DeliveryPreset:
-    """*delivery* with the codec of the sources, when they agree on one that we can write."""
-    if not delivery.match_source or delivery.video.encoder == "libx265":
+    """*delivery* with codec and matrix of the sources, when they agree on what we can write."""
+    if not delivery.match_source:
+        return delivery
+    if _all_in_601(cut):
+        video = delivery.video.model_copy(update={"matrix": "bt601"})
+        delivery = delivery.model_copy(update={"video": video})
+    if delivery.video.encoder == "libx265":
         return delivery
     found = {(v.codec, v.pix_fmt) for c in cut.clips if (v := c.source.info.video) is not None}
     if len(found) != 1:
@@ -54,8 +59,38 @@ def as_source(cut: Cut, delivery: DeliveryPreset) -> DeliveryPreset:
     ((codec, pix_fmt),) = found
     if codec != "hevc" or pix_fmt not in _HEVC_FORMATS:
         return delivery
-    video = _HEVC.model_copy(update={"pix_fmt": pix_fmt, "gop_s": delivery.video.gop_s})
-    return delivery.model_copy(update={"video": video})
+    kept = {"pix_fmt": pix_fmt, "gop_s": delivery.video.gop_s, "matrix": delivery.video.matrix}
+    return delivery.model_copy(update={"video": _HEVC.model_copy(update=kept)})
+
+
+def _all_in_601(cut: Cut) -> bool:
+    """Whether all clips are in BT.601, and nothing else is mixed in that would have to be."""
+    plain = all(clip.source.change.plain and not clip.source.retime for clip in cut.clips)
+    return plain and not cut.layers and {_matrix(clip.source) for clip in cut.clips} == {"bt601"}
+
+
+def _matrix(source: Source) -> str | None:
+    from assembler.media.pixels import assumed
+
+    video = source.info.video
+    if video is None or source.info.still:
+        return None
+    return assumed(source.colour, video.width, video.height).matrix
+
+
+def in_its_numbers(cut: Cut, matrix: Matrix) -> Cut:
+    """
+    *cut* for a film in another *matrix* than BT.709, which all of its clips have.
+
+    Their numbers stay what they are throughout, so they are taken for BT.709 on the way.
+    """
+    if matrix == "bt709":
+        return cut
+    clips = tuple(
+        replace(c, source=replace(c.source, colour=replace(c.source.colour, matrix="bt709")))
+        for c in cut.clips
+    )
+    return replace(cut, clips=clips)
 
 
 def copy_fault(source: Source, wanted: Wanted) -> str | None:
@@ -128,15 +163,17 @@ def copied_ranges(
 def _from_keyframe(source: Source, first: int, stop: int) -> tuple[int, int] | None:
     video = source.info.video
     assert video is not None
-    keys = video.keyframes
+    leading = video.leading or (0,) * len(video.keyframes)
+    groups = list(zip(video.keyframes, leading, strict=True))
     stop = min(stop, video.frames)
-    at = bisect_left(keys, first)
-    if at == len(keys):
+    begin = next((key for key, led in groups if key >= first and not led), None)
+    if begin is None:
         return None
-    if video.b_frames and stop < video.frames:  # later frames may be needed: end with a whole GOP
-        before = bisect_right(keys, stop) - 1
-        stop = keys[before] if before > at else keys[at]
-    return (keys[at], stop) if stop > keys[at] else None
+    if video.b_frames and stop < video.frames:
+        # Later frames may be needed: end with a whole group, without those that the next one leads.
+        ends = (key - led for key, led in groups)
+        stop = max((end for end in ends if begin < end <= stop), default=begin)
+    return (begin, stop) if stop > begin else None
 
 
 def _untouched(whole: FrameRange, touched: Sequence[FrameRange]) -> Iterator[tuple[int, int]]:
@@ -155,12 +192,11 @@ def encoded_notes(cut: Cut, wanted: Wanted) -> Iterator[str]:
     for clip in cut.clips:
         name = clip.source.path.name
         fault = copy_fault(clip.source, wanted)
-        video = clip.source.info.video
         if fault:
             yield f"{name}: encoded anew: {fault}"
         elif not clip.correction.neutral and not clip.correction.release_frames:
             yield f"{name}: encoded anew: clip {clip.id} is corrected at its seam"
         elif clip.skipped:
             yield f"{name}: encoded anew: frames of clip {clip.id} are left out"
-        elif video and not any(clip.source_in <= k < clip.source_out for k in video.keyframes):
-            yield f"{name}: encoded anew: clip {clip.id} has no keyframe after its first frame"
+        elif not _from_keyframe(clip.source, clip.source_in, clip.source_out):
+            yield f"{name}: encoded anew: clip {clip.id} has no keyframe that a copy could begin at"

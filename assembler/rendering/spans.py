@@ -19,9 +19,15 @@ from itertools import pairwise
 from assembler.cut.model import Change, ChromaKey, Clip, Cut, Framing, Insert, PictureLayer, Source
 from assembler.match.decision import IDENTITY, NO_CORRECTION, ColourFix, Correction
 from assembler.planning.keys import content_key
-from assembler.rendering.smart import Wanted, as_source, copied_ranges, with_whole_heads
+from assembler.rendering.smart import (
+    Wanted,
+    as_source,
+    copied_ranges,
+    in_its_numbers,
+    with_whole_heads,
+)
 from assembler.spec.model import Fit
-from assembler.spec.presets import DeliveryPreset
+from assembler.spec.presets import DeliveryPreset, Matrix
 from assembler.timebase import FrameRange, round_half_up
 
 STAGE = 4
@@ -154,11 +160,13 @@ class Form:
     burn_in: bool
     match_source: bool = False
     """Whether frames that equal their source are copied."""
+    matrix: Matrix = "bt709"
+    """What its numbers mean, where they are those of its sources."""
 
     @property
     def wanted(self) -> Wanted:
         """What a source has to be to be copied."""
-        return Wanted(self.size, self.rate, self.pix_fmt, self.encoder)
+        return Wanted(self.size, self.rate, self.pix_fmt, self.encoder, self.matrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,7 @@ def form_of(cut: Cut, delivery: DeliveryPreset) -> Form:
         gop_frames=_gop(delivery, cut.rate),
         burn_in=delivery.burn_in,
         match_source=delivery.match_source and not delivery.burn_in,
+        matrix=delivery.video.matrix,
     )
 
 
@@ -228,6 +237,7 @@ def spans_of(
         part: The frames of the programme that are wanted; spans keep their places in the whole.
     """
     form = form_of(cut, as_source(cut, delivery))
+    cut = in_its_numbers(cut, form.matrix)
     if form.match_source:
         cut = with_whole_heads(cut, form.wanted)
     touched = [layer.record for layer in cut.layers] + [insert.record for insert in inserts]

@@ -26,6 +26,8 @@ _CODECS = {
 """What an encoder's stream is called where the names differ."""
 
 _BT709 = 1
+MATRIX_CODES = {"bt709": _BT709, "bt601": 6}
+"""ITU-T H.273."""
 _RGB = 0
 _LIMITED = 1
 
@@ -119,7 +121,8 @@ def _picture_faults(
     yield from _differs("pixel format", delivery.video.pix_fmt, found.pix_fmt)
     yield from _differs("size", delivered_size(cut.size, delivery), found.size)
     yield from _differs("number of frames", cut.frames, found.frames)
-    yield from _differs("matrix", _RGB if rgb else _BT709, int(context.colorspace))
+    matrix = _RGB if rgb else MATRIX_CODES[delivery.video.matrix]
+    yield from _differs("matrix", matrix, int(context.colorspace))
     yield from _differs("primaries", _BT709, int(context.color_primaries))
     yield from _differs("transfer", _BT709, int(context.color_trc))
     if not rgb:

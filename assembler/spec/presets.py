@@ -254,6 +254,9 @@ class ModelPreset(Spec):
         return None
 
 
+Matrix = Literal["bt709", "bt601"]
+
+
 class VideoCodec(Spec):
     """How the picture is encoded."""
 
@@ -266,6 +269,8 @@ class VideoCodec(Spec):
     """Four-character code in the container, where players insist on one (hvc1)."""
     gop_s: Annotated[Fraction, Field(gt=0, le=60)] | None = None
     """Longest time between two keyframes; None leaves it to the encoder and `options`."""
+    matrix: Matrix = "bt709"
+    """Another one only where frames are copied from sources that have it."""
 
 
 class AudioCodec(Spec):

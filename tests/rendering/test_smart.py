@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -64,7 +65,7 @@ def test_parameters_may_change_inside_a_file(sources, made: Made, tmp_path, span
     assert same(found[:40], planes_in(a.path)[:40])
     assert same(found[60:100], planes_in(other.path)[:40])
     assert rendered.notes == (
-        "a.mp4: encoded anew: clip a40 has no keyframe after its first frame",
+        "a.mp4: encoded anew: clip a40 has no keyframe that a copy could begin at",
     )
 
 
@@ -129,3 +130,49 @@ def test_what_is_copied_may_be_untagged(made: Made, tmp_path, spans):
     out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
     assert copied_in(cut) == [(0, 40)]
     assert same(planes_in(taken.path), planes_in(out))
+
+
+def test_a_film_of_bt601_clips_stays_in_bt601(sources, tmp_path, spans):
+    """As generators make them: copied where possible, encoded without conversion, and tagged so."""
+    a, b = (replace(s, colour=replace(s.colour, matrix="bt601")) for s in sources)
+    cut = cut_of(clip(a, 0, 40), clip(b, 40, 70, 10))
+    assert copied_in(cut) == [(0, 40)]
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    with av.open(str(rendered.path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_primaries, context.color_trc) == (6, 1, 1)
+    found, plain = decoded(rendered.path), planes_in(b.path)[10:40]
+    assert same(found[:40], planes_in(a.path)[:40])
+    assert np.abs(np.stack(found[40:]).astype(float) - np.stack(plain)).mean() < 0.5
+    assert "the film is in BT.601, as all its clips are" in rendered.notes
+
+
+def test_clips_of_two_matrices_make_a_bt709_film(sources, tmp_path, spans):
+    """Those that aren't in it are converted."""
+    a, b = sources
+    other = replace(a, colour=replace(a.colour, matrix="bt601"))
+    cut = cut_of(clip(other, 0, 20), clip(b, 20, 40))
+    assert copied_in(cut) == [(20, 40)]
+    assert render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).verified.frames == 40
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_open_groups_are_copied_without_the_frames_that_need_the_next(
+    made: Made, tmp_path, spans, encoder
+):
+    """A keyframe that frames before it lean on ends no copy and begins none."""
+    x265 = "open-gop=1:keyint=24:min-keyint=24:scenecut=0:bframes=3:log-level=none"
+    options = {"x265-params": x265}
+    if encoder == "libx264":
+        options = {"g": "24", "bf": "3", "x264-params": "open-gop=1:scenecut=0"}
+    taken = made("o.mp4", 72, encoder=encoder, options=options)
+    cut = cut_of(clip(taken, 0, 60), clip(taken, 60, 90, 30))
+    ((start, stop),) = copied_in(cut)
+    assert (start, 48 - 4 < stop < 48) == (0, True)
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    assert rendered.notes == (
+        "o.mp4: encoded anew: clip o60 has no keyframe that a copy could begin at",
+    )
+    found = decoded(rendered.path)
+    assert same(found[:stop], planes_in(taken.path)[:stop])
+    assert numbers_in(rendered.path) == [*range(60), *range(30, 60)]

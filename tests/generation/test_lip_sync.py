@@ -14,6 +14,7 @@ import pytest
 from assembler.assemble.generating import generate
 from assembler.assemble.masters import locate
 from assembler.generation.base import Take
+from assembler.generation.run import WaitingError
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.media.samples import write_wav
@@ -53,7 +54,7 @@ def server(
 ) -> Iterator[Platform]:
     name: str = request.param
     made, keys = SERVERS[name]
-    more: dict[str, Any] = {"size": SIZE} if name == "kling" else {}
+    more: dict[str, Any] = {"size": (160, 160)} if name == "kling" else {}
     with serving(made(tmp_path / "server", **more)) as running:
         monkeypatch.setenv(f"ASSEMBLER_{name.upper()}_URL", running.url)
         for key, value in keys.items():
@@ -61,7 +62,7 @@ def server(
         yield running
 
 
-def _made(folder: Path, media: Path, provider: str, segments: str) -> dict[str, Take]:
+def _made(folder: Path, media: Path, provider: str, segments: str, **more: Any) -> dict[str, Take]:
     for file in media.iterdir():
         shutil.copyfile(file, folder / file.name)
     timeline = folder / "film.yaml"
@@ -70,7 +71,7 @@ def _made(folder: Path, media: Path, provider: str, segments: str) -> dict[str, 
         f"defaults: {{provider: {provider}}}\nsegments:\n{segments}",
         encoding="utf-8",
     )
-    return dict(generate(timeline).takes)
+    return dict(generate(timeline, **more).takes)
 
 
 CLIP = "  - {id: anna, avatar: {model: lip-sync, video: anna.mp4, audio: talk.wav, in: 2s}%s}\n"
@@ -127,3 +128,12 @@ def test_clip_that_kling_has_made_is_named_by_its_id_there(
 def test_animatic_shows_the_video_and_speaks(tmp_path: Path, media: Path) -> None:
     take = _made(tmp_path, media, "animatic", CLIP % "")["anna.1"]
     _check(take, media / "anna.mp4", tmp_path)
+
+
+def test_people_get_the_video_and_the_recording(tmp_path: Path, media: Path) -> None:
+    with pytest.raises(WaitingError):
+        _made(tmp_path, media, "manual", CLIP % "", wait_s=0)
+    (sheet,) = (tmp_path / "manual/outbox").glob("*/sheet.md")
+    text = sheet.read_text(encoding="utf-8")
+    assert "the video, speaking the recording" in text
+    assert {path.name for path in sheet.parent.iterdir()} == {"sheet.md", "video.mp4", "speech.wav"}

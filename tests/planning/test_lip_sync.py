@@ -9,6 +9,7 @@ import pytest
 
 from assembler.errors import PlanError, SpecError
 from assembler.planning.model import Plan
+from assembler.planning.row import places
 from tests.planning.facts import audio, info, planned, video
 
 FILES = {
@@ -53,7 +54,8 @@ def test_it_may_be_shorter_than_its_video_and_not_longer(tmp_path: Path) -> None
 
 
 def test_clip_of_a_segment_is_made_first_and_not_shown_by_itself(tmp_path: Path) -> None:
-    plan = _plan(tmp_path, SPEAKS + TALK)
+    loaded, plan = planned(tmp_path, f"segments:\n{SPEAKS}{TALK}", FILES)
+    assert [id_ for id_, place in places(loaded.timeline).items() if place.in_row] == ["anna"]
     source, lips = plan.steps
     assert (source.link.id, lips.link.id, lips.after) == ("talk.1", "anna.1", ("talk.1",))
     assert (lips.link.video_of, lips.link.frames) == ("talk.1", source.link.frames)

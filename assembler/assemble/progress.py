@@ -34,7 +34,7 @@ class Progress:
         clock: Clock = time.monotonic,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self._show = show
+        self._shows = [show] if show else []
         self._say = say
         self._clock = clock
         self._began = clock()
@@ -42,6 +42,10 @@ class Progress:
         self._planned: dict[str, float] = {}
         self._done: dict[str, float] = {}
         self._stage = ""
+
+    def listen(self, show: Callable[[Reading], None]) -> None:
+        """Show readings here, too."""
+        self._shows.append(show)
 
     def say(self, text: str) -> None:
         """Tell what the user has to do while the run waits."""
@@ -60,8 +64,8 @@ class Progress:
             done = self._done.get(stage, 0.0) + work
             self._done[stage] = min(done, self._planned.get(stage, done))
             reading = self._reading()
-        if self._show:
-            self._show(reading)
+        for show in self._shows:
+            show(reading)
 
     def finish(self, stage: str) -> None:
         """Report a stage as done, whatever was counted."""

@@ -117,6 +117,20 @@
     told.textContent = job.words || `${what}${job.stage ? ` (${job.stage})` : ""}: ${Math.round(100 * job.share)} %${left}`;
   }
 
+  function showElsewhere(run) {
+    const bar = byId("live-progress");
+    if (!byId("live-stop").hidden) { return; }      // a job of our own is shown
+    bar.hidden = !run.stage;
+    if (!run.stage) {
+      say("The render that ran elsewhere has ended.");
+      byId("live-reload").hidden = false;
+      return;
+    }
+    bar.value = run.share;
+    const left = run.left_s === null ? "" : `, ${Math.ceil(run.left_s)} s left`;
+    say(`A render runs elsewhere (${run.stage}): ${Math.round(100 * run.share)} %${left}`);
+  }
+
   function finished(job) {
     showJob(job);
     if (job.state === "failed") { say(job.words, seamField(job.subject), true); }
@@ -288,6 +302,7 @@
   events.addEventListener("changed", (event) => {
     if (!state || JSON.parse(event.data).revision !== state.revision) { look(); }
   });
+  events.addEventListener("elsewhere", (event) => showElsewhere(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     say("The review has ended or can't be reached; changes made so far are in the timeline.", null, true);
   });

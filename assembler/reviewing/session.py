@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 from assembler.assemble.film import render
 from assembler.assemble.progress import Progress
+from assembler.assemble.running import running
 from assembler.assemble.takes import TakeFacts
 from assembler.assemble.walk import costs_money
 from assembler.errors import AssemblerError, UsageError
@@ -66,12 +68,16 @@ class Session:
 
     def follow(self) -> None:
         """Tell pages of what is changed elsewhere (an editor, a command), until it is closed."""
-        before = self._stamps()
+        before, elsewhere = self._stamps(), running(self.desk.project)
         while not self._ended.wait(FOLLOW_S):
-            now = self._stamps()
-            if now != before and self.events.heard:
+            if not self.events.heard:
+                continue
+            now, there = self._stamps(), running(self.desk.project)
+            if now != before:
                 self.events.tell("changed", {"revision": self.state()["revision"]})
-            before = now
+            if there != elsewhere:
+                self.events.tell("elsewhere", asdict(there) if there else {})
+            before, elsewhere = now, there
 
     def _stamps(self) -> list[object]:
         """What tells whether the timeline's files or what is kept of it were written."""

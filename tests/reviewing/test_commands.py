@@ -26,9 +26,8 @@ PATIENCE_S = 120.0
 def running(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
     """The command; it must not outlive the test."""
     argv = [sys.executable, "-m", "assembler", *map(str, args)]
-    group = subprocess.CREATE_NEW_PROCESS_GROUP if os.name == "nt" else 0
     with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, creationflags=group
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -39,7 +38,7 @@ def running(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code and what was still said, after Ctrl-C."""
-    process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE_S)
     return process.returncode, errors
 

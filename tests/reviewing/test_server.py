@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -149,6 +151,37 @@ def test_what_others_change_is_told(page: Page) -> None:
         text = page.film.read_text(encoding="utf-8").replace("A lake.", "A river.")
         page.film.write_text(text, encoding="utf-8")
         assert next(line for line in lines if line.startswith("event:")) == "event: changed"
+
+
+RENDER = """
+import sys
+from pathlib import Path
+from assembler.assemble.progress import Progress
+from assembler.assemble.running import noting
+from assembler.planning.project import Project
+
+progress = Progress()
+progress.listen(noting(Project(Path(sys.argv[1]))))
+progress.expect("render", 100)
+progress.advance("render", 40)
+sys.stdin.read()
+"""
+
+
+def test_a_render_in_another_process_is_told_until_it_ends(page: Page) -> None:
+    argv = [sys.executable, "-c", RENDER, str(page.film)]
+    told: list[dict[str, Any]] = []
+    with page.client.stream("GET", page.address + "events") as stream:
+        lines = stream.iter_lines()
+        with subprocess.Popen(argv, stdin=subprocess.PIPE) as render:
+            for line in lines:
+                if line == "event: elsewhere":
+                    told.append(json.loads(next(lines)[6:]))
+                    render.kill()
+                    if len(told) == 2:
+                        break
+    assert (told[0]["stage"], told[0]["share"], told[0]["pid"]) == ("render", 0.4, render.pid)
+    assert told[1] == {}
 
 
 def test_mistakes_are_shown_until_they_are_mended(page: Page) -> None:

@@ -150,7 +150,7 @@ def keep(timeline: Path | str, links: Sequence[str] = (), *, provider: str | Non
                 f"link {link} is being made anew, and paid for", Path(timeline).name,
                 "`assembler generate` fetches it; then choose.",
             )  # fmt: skip
-        if not step.to_make or step.change != "start":
+        if step.state == "done" or step.change != "start":
             raise UsageError(
                 f"link {link} has no older take to keep: {step.why}", Path(timeline).name
             )
@@ -170,7 +170,7 @@ def keep_older(
             (
                 step.link
                 for step in prepared.plan.steps
-                if step.to_make
+                if step.state != "done"
                 and step.change == "start"
                 and step.link.key not in paid
                 and (not links or step.link.id in links)

@@ -326,12 +326,12 @@ class Maker:
         if row.job:
             self.ledger.refused(row.client_id, what)
             fix = (
-                f"set that account's key again, or {self._asks_anew(link)} If it is the same "
-                f"account with a new key, say {self._settles(row)} with `--job {row.job}`."
+                f"go back to that account, or {self._asks_anew(link)} If it is the same one with "
+                f"a new key, say {self._settles(row)} with `--job {row.job}`."
             )
         else:
             fix = (
-                "set that account's key again, or see in its list of jobs whether one was made and "
+                "go back to that account, or see in its list of jobs whether one was made and "
                 f"say {self._settles(row)} with `--job ID`, or with `--none`."
             )
         raise GenerateError(self._said(row, what), link.where, fix)

@@ -16,7 +16,14 @@ import numpy as np
 import pytest
 
 from assembler.errors import BudgetError, GenerateError
-from assembler.generation.base import NotSubmittedError, ProviderError, Take
+from assembler.generation.base import (
+    CantTell,
+    Found,
+    NotSubmittedError,
+    ProviderError,
+    Sent,
+    Take,
+)
 from assembler.generation.providers.kling import Kling, _token
 from assembler.generation.run import LinksFailedError, generate, settle
 from assembler.media.frames import last_frames, read_frames
@@ -31,6 +38,7 @@ from tests.generation.providers.shops import (
     files_in,
     named,
     request_of,
+    run,
     shots,
     submitted,
 )
@@ -512,3 +520,33 @@ def test_task_that_ended_without_a_clip_is_not_paid_again(
     monkeypatch.setattr(server, "_task", shape)
     _run([_asked()], project_in(tmp_path), _provider(tmp_path))
     assert len(server.jobs) == 1
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_lost_lip_sync_is_looked_up_with_an_api_key_alone(
+    server: kling.Kling, tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch, key: bool
+) -> None:
+    """Its own page lists tasks by Kling's id: not to be shown there says nothing."""
+    if not key:
+        monkeypatch.delenv("KLING_API_KEY")
+        monkeypatch.setenv("KLING_ACCESS_KEY", server.access)
+        monkeypatch.setenv("KLING_SECRET_KEY", server.secret)
+    url = server.publish(files.video.read_bytes(), ".mp4")
+    one = asked("kling", "lip-sync", "lip-sync", length_s=3, options={"video_url": url})
+    request = request_of(one, files, "speech")
+    job = submitted(_provider(tmp_path), request)
+    provider = _provider(tmp_path)
+    found = run(provider, provider.find(Sent(request, since_s=0)))
+    assert found == Found(job) if key else isinstance(found, CantTell)
+
+
+def test_failed_task_says_whether_it_was_free(
+    server: kling.Kling, provider: Kling, tmp_path: Path
+) -> None:
+    """An empty list of what was billed means nothing; the next run may ask again."""
+    server.faults.add("submit", "policy")
+    project = project_in(tmp_path)
+    with pytest.raises(ProviderError, match="risk control"):
+        _run([_asked()], project, provider)
+    (row,) = _rows(project)
+    assert (row.state, row.in_vain, row.billed_usd) == ("failed", False, 0)

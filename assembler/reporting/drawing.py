@@ -15,6 +15,7 @@ from assembler.reporting.model import Chain
 WIDE, TALL = 1000.0, 100.0
 _STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _MOST_TICKS = 12
+_LEVELS = 3
 
 
 def line(
@@ -64,10 +65,21 @@ def _short(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def ticks(seconds: float, most: int = _MOST_TICKS) -> list[float]:
-    """Round places in time, no more than *most*."""
-    step = next((s for s in _STEPS_S if seconds / s <= most), _STEPS_S[-1])
-    return [n * step for n in range(int(seconds / step) + 1)]
+def ticks(seconds: float) -> list[float]:
+    """Round places in time, a dozen at most; none at the very end, where its words would be cut."""
+    return [at for at, level in ruler(seconds) if level == 0]
+
+
+def ruler(seconds: float) -> list[tuple[float, int]]:
+    """The same and finer ones for a closer look, with their level: 0 is always shown."""
+    found: dict[float, int] = {}
+    for level in range(_LEVELS):
+        most = _MOST_TICKS * 4**level
+        step = next((s for s in _STEPS_S if seconds / s <= most), _STEPS_S[-1])
+        for n in range(int(seconds / step) + 1):
+            if n * step < 0.97 * seconds:
+                found.setdefault(n * step, level)
+    return sorted(found.items())
 
 
 @dataclass(frozen=True, slots=True)

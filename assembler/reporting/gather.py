@@ -144,9 +144,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
         film=_film(first, page) if film else None,
         poster=poster_of(cut),
         missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
-        reuse=reuse_of(
-            links, film, _rendered(prepared, first.path), _spans_s(run, cut) if film else 0
-        ),
+        reuse=_reuse(run, cut, links, film),
         segments=segments_of(prepared, links, cut),
         joins=joins_of(cut.clips, seams),
         seams=seams,
@@ -263,6 +261,13 @@ def _delivery(prepared: Prepared, delivery: Delivery, film: Made | None) -> mode
     )
 
 
+def _reuse(run: Walk, cut: Cut, links: Sequence[model.Link], film: Made | None) -> model.Reuse:
+    if film is None:
+        return reuse_of(links, None, None, 0)
+    rendered = _rendered(run.prepared, run.prepared.deliveries[0].path)
+    return reuse_of(links, film, rendered, _spans_s(run, cut))
+
+
 def _spans_s(run: Walk, cut: Cut) -> float:
     """Seconds that the spans of the first delivery took to make."""
     delivery, folder = run.prepared.deliveries[0], run.prepared.project.spans
@@ -282,11 +287,16 @@ def _film(delivery: Delivery, page: Path) -> model.Film | None:
     kind = _PLAYED.get(delivery.path.suffix.lower())
     if kind is None or delivery.preset.video.encoder not in _PLAYED_CODECS:
         return None
+    return model.Film(address(delivery.path, page), kind)
+
+
+def address(path: Path, page: Path) -> str:
+    """How a page names a file."""
     try:
-        way = os.path.relpath(delivery.path, page.absolute().parent)
+        way = os.path.relpath(path, page.absolute().parent)
     except ValueError:  # another drive on Windows
-        return model.Film(delivery.path.as_uri(), kind)
-    return model.Film(quote(Path(way).as_posix()), kind)
+        return path.as_uri()
+    return quote(Path(way).as_posix())
 
 
 def _count(count: int, noun: str) -> str:

@@ -407,6 +407,8 @@ class Report:
     check: Check | None
     """None where the film hasn't been checked."""
     notes: tuple[str, ...] = ()
+    reel: str = ""
+    """Address of the seam reel relative to the page, where one was made."""
 
     @property
     def seconds(self) -> float:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from assembler.planning.explain import money
 from assembler.reporting import drawing
@@ -125,9 +125,12 @@ def _environment(live: str) -> Environment:
         "line": drawing.line,
         "wave": drawing.wave,
         "duck": drawing.hanging,
+        "count": _count,
+        "words": words,
     }
     environment.globals |= {
         "anchor": anchor,
+        "ruler": drawing.ruler,
         "ticks": drawing.ticks,
         "largest": _largest,
         "curve": drawing.curve,
@@ -162,6 +165,20 @@ def _seconds(seconds: float) -> str:
 def _share(value: float, whole: float) -> str:
     """A part of a whole in per cent, for CSS."""
     return f"{100 * value / whole:.4f}".rstrip("0").rstrip(".") if whole else "0"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def words(text: str) -> Markup:
+    """*text* for people, with what stands in backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
+    )
 
 
 def _size(count: int) -> str:

@@ -7,7 +7,7 @@ The report of a timeline, written to disk.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from assembler.assemble.outputs import Records, guard
 from assembler.assemble.progress import Progress
 from assembler.media.files import publish
 from assembler.planning.project import Project
-from assembler.reporting.gather import gather
+from assembler.reporting.gather import address, gather
 from assembler.reporting.model import Report
 from assembler.reporting.page import page
 from assembler.reporting.reel import Reel
@@ -97,23 +97,24 @@ def report(
     path = Path(out).absolute() if out else _beside(project, f"-{kind}.html")
     records = Records(project.reports)
     guard([path], records, force=force, inputs=[project.timeline])
+    shown = None
+    if reel is not False:
+        shown = write_reel(
+            timeline,
+            None if reel is True else reel,
+            draft=draft,
+            provider=provider,
+            force=force,
+            workers=workers,
+            progress=progress,
+            cancel=cancel,
+        )
     made = gather(timeline, path, draft=draft, provider=provider, workers=workers, cancel=cancel)
+    if shown:
+        made = replace(made, reel=address(shown.path, path))
     with publish(path) as part:
         part.write_text(page(made), encoding="utf-8")
     records.write(path, "", {})
-    if reel is False:
-        return Reported(path, made)
-    wanted = None if reel is True else reel
-    shown = write_reel(
-        timeline,
-        wanted,
-        draft=draft,
-        provider=provider,
-        force=force,
-        workers=workers,
-        progress=progress,
-        cancel=cancel,
-    )
     return Reported(path, made, shown)
 
 

@@ -53,9 +53,13 @@
     zoom.value = Math.min(Number(zoom.max), Math.max(0, value));
     const times = 2 ** Number(zoom.value);
     lanes.style.setProperty("--zoom", times);
+    lanes.dataset.zoom = times >= 12 ? 2 : times >= 3.5 ? 1 : 0;
     zoom.setAttribute("aria-valuetext", times === 1 ? "whole film" : `${times.toFixed(1)} times`);
     lanes.scrollLeft = part * ruler.clientWidth - at + names;
   };
+  // So many joins that they would lie on one another are looked at from nearer.
+  const crowd = 16 * all("a.join", lanes).length / (ruler.clientWidth || 1);
+  if (crowd > 1) setZoom(Math.log2(crowd), 0);
   zoom.addEventListener("input", () => setZoom(Number(zoom.value)));
   $("zoom-in").addEventListener("click", () => setZoom(Number(zoom.value) + 0.5));
   $("zoom-out").addEventListener("click", () => setZoom(Number(zoom.value) - 0.5));

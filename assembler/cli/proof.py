@@ -73,7 +73,8 @@ def with_reel(args: Sequence[str]) -> list[str]:
     found: list[str] = []
     for arg, following in zip_longest(args, args[1:], fillvalue=""):
         found.append(arg)
-        if arg == "--reel" and Path(following).suffix.lower() not in (".mp4", ".mov", ".m4v"):
+        none = not following or following.startswith("-")
+        if arg == "--reel" and (none or Path(following).suffix.lower() in (".yaml", ".yml")):
             found.append("")
     return found
 

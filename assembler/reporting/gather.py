@@ -38,9 +38,9 @@ from assembler.reporting.seams import joins_of, planned_joins, seams_of
 from assembler.reporting.sound import mix_of
 from assembler.spec.load import load
 
-_PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
-_PLAYED_CODECS = frozenset({"libx264", "libsvtav1", "libaom-av1", "libvpx-vp9", "copy"})
-"""Encoders whose files browsers play."""
+_PLAYED = frozenset({".mp4", ".m4v", ".mov", ".webm"})
+_PLAYED_ENCODERS = frozenset({"libx264", "libsvtav1", "libaom-av1", "libvpx-vp9"})
+"""Files and encoders that browsers play."""
 
 
 def gather(
@@ -141,7 +141,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
             _delivery(prepared, *both)
             for both in zip(prepared.deliveries, resolved.films, strict=True)
         ),
-        film=_film(first, page) if film else None,
+        film=_played(first, page) if film else "",
         poster=poster_of(cut),
         missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
         reuse=_reuse(run, cut, links, film),
@@ -199,7 +199,7 @@ def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
         rate=timeline.canvas.rate,
         frames=max((link.stop for link in links), default=0),
         deliveries=tuple(_delivery(prepared, d, None) for d in prepared.deliveries),
-        film=None,
+        film="",
         poster=None,
         missing=(),
         money=money_of(prepared),
@@ -282,12 +282,12 @@ def _rendered(prepared: Prepared, path: Path) -> int | None:
     return made if isinstance(made, int) else None
 
 
-def _film(delivery: Delivery, page: Path) -> model.Film | None:
-    """Where a browser finds the delivered file, if it can play it."""
-    kind = _PLAYED.get(delivery.path.suffix.lower())
-    if kind is None or delivery.preset.video.encoder not in _PLAYED_CODECS:
-        return None
-    return model.Film(address(delivery.path, page), kind)
+def _played(delivery: Delivery, page: Path) -> str:
+    """Where a browser finds the delivered file; nothing if it can't play it."""
+    kind = delivery.path.suffix.lower()
+    if kind not in _PLAYED or delivery.preset.video.encoder not in _PLAYED_ENCODERS:
+        return ""
+    return address(delivery.path, page)
 
 
 def address(path: Path, page: Path) -> str:

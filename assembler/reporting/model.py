@@ -61,16 +61,6 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """The file that the page plays."""
-
-    src: str
-    """Address relative to the page."""
-    kind: str
-    """MIME type."""
-
-
-@dataclass(frozen=True, slots=True)
 class ModelShare:
     """What one model has to do with the film."""
 
@@ -388,7 +378,8 @@ class Report:
     rate: Fraction
     frames: int
     deliveries: tuple[Delivery, ...]
-    film: Film | None
+    film: str
+    """Address of the file that the page plays, relative to it; empty where there is none."""
     poster: Picture | None
     missing: tuple[str, ...]
     """What isn't there yet, in sentences."""

@@ -125,6 +125,8 @@ def reel(
     kind = "draft-seams" if draft else "seams"
     named = project.root / "out" / f"{project.timeline.stem}-{kind}.mp4"
     path = Path(out).absolute() if out else named
+    if path.suffix.lower() != ".mp4":
+        raise UsageError(f"{path.name} is no MP4", fix="give the reel a name that ends in .mp4.")
     records = Records(project.reports)
     guard([path], records, force=force, inputs=[project.timeline])
     prepared = prepare(timeline, draft=draft, provider=provider, write=True)

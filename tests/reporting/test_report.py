@@ -211,7 +211,7 @@ def test_a_changed_timeline_is_told_as_out_of_date(film: Path) -> None:
     changed.unlink()
     assert found.state == "decided"
     assert found.deliveries[0].state == "out of date"
-    assert found.film is None
+    assert found.film == ""
     assert "out of date" in found.missing[0]
 
 

@@ -81,7 +81,7 @@ def report_of(
 ) -> model.Report:
     """The same, from a timeline that is prepared already."""
     takes = takes_there(prepared)
-    waiting = [step.link.id for step in prepared.plan.steps if step.link.id not in takes]
+    waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
     if waiting or _unfetched(prepared):
         return _planned(prepared, waiting)
     run = begin(prepared, workers, None, cancel, None)
@@ -89,13 +89,13 @@ def report_of(
 
 
 def takes_there(prepared: Prepared) -> dict[str, Take]:
-    """The chosen takes that are on disk, by link."""
-    found: dict[str, Take] = {}
-    for step in prepared.plan.steps:
-        take = existing(prepared.project, step.link, prepared.shelf.number(step.link))
-        if take is not None:
-            found[step.link.id] = take
-    return found
+    """The chosen takes that are on disk, by link; those of tracks' sound among them."""
+    links = [step.link for step in prepared.plan.all_steps]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = pool.map(
+            lambda link: existing(prepared.project, link, prepared.shelf.number(link)), links
+        )
+        return {link.id: take for link, take in zip(links, found, strict=True) if take is not None}
 
 
 @dataclass(frozen=True, slots=True)

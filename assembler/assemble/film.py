@@ -264,6 +264,8 @@ def make(
     run.announce()
     cuts, decided = run.cuts()
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
+    for stage in ("mix", "render"):
+        run.progress.finish(stage)
     checks = () if part else _checked(run, cuts, outputs)
     return Film(
         outputs=tuple(outputs),

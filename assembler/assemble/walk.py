@@ -232,8 +232,8 @@ class Walk:
         key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline, part)
         known = self.records.finished(delivery.path, key)
         if known:
-            self.progress.advance("mix", COST["mix"] * cut.frames)
-            self.progress.advance("render", COST["render"] * shown.frames)
+            self.progress.found("mix", COST["mix"] * cut.frames)
+            self.progress.found("render", COST["render"] * cut.frames)
             return replace(_made(known), path=delivery.path, rendered=0, up_to_date=True)
         sound = mixed(
             Wanted(cut, delivery.mix, delivery.preset.audio),
@@ -254,7 +254,8 @@ class Walk:
             captions=caption_track(shown, self.prepared.project.cache / "layers"),
             part=part,
             workers=self.workers,
-            on_frames=_steps(lambda n: self.progress.advance("render", COST["render"] * n)),
+            on_frames=self.counted(cut.frames - shown.frames),
+            on_bytes=lambda size: self.progress.rendered(size=size),
             cancel=self.cancel,
         )
         self.notes += [*sound.notes, *rendered.notes]
@@ -274,6 +275,22 @@ class Walk:
         if part is None:
             write_beside(cut, delivery.path, self.prepared, self.records)
         return made
+
+    def counted(self, left_out: int) -> Callable[[int], None]:
+        """What is told of frames: first of those that are there, then of all so far."""
+        told: int | None = None
+
+        def on_frames(done: int) -> None:
+            nonlocal told
+            if told is None:
+                self.progress.rendered()
+                self.progress.found("render", COST["render"] * (done + left_out))
+            else:
+                self.progress.rendered(done - told)
+                self.progress.advance("render", COST["render"] * (done - told))
+            told = done
+
+        return on_frames
 
     def delivered(self, cut: Cut, delivery: Delivery) -> Made | None:
         """What was delivered, if it is there and nothing has changed."""

@@ -46,6 +46,10 @@ Draft = Annotated[
 ProviderName = Annotated[
     str | None, typer.Option(help="Use this provider for everything that is generated.")
 ]
+ProgressAs = Annotated[
+    output.ProgressForm,
+    typer.Option("--progress", help="A bar, or JSON lines on standard error for programs."),
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Work at a time; the cores by default.")]
 
 BudgetUsd = Annotated[

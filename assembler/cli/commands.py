@@ -16,6 +16,7 @@ from assembler.cli.app import (
     Json,
     KeepLater,
     NoWait,
+    ProgressAs,
     ProviderName,
     Quiet,
     Timeline,
@@ -80,6 +81,7 @@ def render(
     yes: Yes = False,
     force: Force = False,
     workers: Workers = None,
+    progress_as: ProgressAs = "bar",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -102,7 +104,7 @@ def render(
         return
     from assembler.assemble.film import render as work
 
-    style = Style(json, quiet, verbose)
+    style = Style(json, quiet, verbose, progress_as)
     with output.progress(style) as progress:
         made = work(
             timeline,
@@ -139,6 +141,7 @@ def stitch(
     ] = None,
     force: Force = False,
     workers: Workers = None,
+    progress_as: ProgressAs = "bar",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -146,7 +149,7 @@ def stitch(
     """Join files without a timeline, so that the joins don't show."""
     from assembler.assemble.stitch import stitch as work
 
-    style = Style(json, quiet, verbose)
+    style = Style(json, quiet, verbose, progress_as)
     with output.progress(style) as progress:
         made = work(
             clips,

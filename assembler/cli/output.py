@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from assembler.assemble.progress import Progress, Reading
 from assembler.errors import AssemblerError, SpecError
 
 _LINE_EVERY_S = 10.0
+_DATA_EVERY_S = 0.5
+
+ProgressForm = Literal["bar", "json", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Style:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    progress: ProgressForm = "bar"
 
 
 def result(style: Style, text: str, data: dict[str, Any]) -> None:
@@ -67,7 +71,9 @@ def note(style: Style, text: str) -> None:
 @contextmanager
 def progress(style: Style) -> Iterator[Progress | None]:
     """A bar with ETA on a terminal, a line now and then elsewhere, nothing when quiet."""
-    if style.quiet or style.json:
+    if style.progress == "json":
+        yield Progress(_Data().show, say=_said_as_data)
+    elif style.progress == "none" or style.quiet or style.json:
         yield None
     elif sys.stderr.isatty():
         with _bar() as shown:
@@ -86,15 +92,20 @@ def _bar() -> Iterator[Progress]:
         TextColumn("{task.description:<9}"),
         BarColumn(bar_width=None),
         TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[speed]}"),
         TextColumn("{task.fields[left]}"),
     )
     bar = Bar(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=1.0, left="")
+    task = bar.add_task("", total=1.0, left="", speed="")
 
     def show(reading: Reading) -> None:
         bar.start()  # not before there is something to show: a question may come first
         bar.update(
-            task, completed=reading.done, description=reading.stage, left=_left(reading.left_s)
+            task,
+            completed=reading.done,
+            description=reading.stage,
+            left=_left(reading.left_s),
+            speed=_speed(reading),
         )
 
     try:
@@ -108,6 +119,35 @@ def _left(seconds: float | None) -> str:
         return ""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d} left"
+
+
+def _speed(reading: Reading) -> str:
+    """Frames a second and size so far."""
+    fast = "" if reading.frames_per_s is None else f"{reading.frames_per_s:.1f} frames/s"
+    size = f"{reading.bytes / 1e6:.1f} MB" if reading.bytes else ""
+    return ", ".join(part for part in (fast, size) if part)
+
+
+def _said_as_data(text: str) -> None:
+    print(json.dumps({"say": text}, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201
+
+
+class _Data:
+    """Progress for programs: a JSON object a line, a few times a second and at each stage."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def show(self, reading: Reading) -> None:
+        """Print the reading if it is time, and the last one always."""
+        now = time.monotonic()
+        with self._lock:
+            if reading.stage == self._stage and now < self._next and reading.done < 1:
+                return
+            self._stage, self._next = reading.stage, now + _DATA_EVERY_S
+            print(json.dumps(reading.data()), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _Lines:
@@ -125,5 +165,5 @@ class _Lines:
             if reading.stage == self._stage and now < self._next:
                 return
             self._stage, self._next = reading.stage, now + _LINE_EVERY_S
-        left = _left(reading.left_s)
-        print(f"{reading.stage}: {reading.done:4.0%} {left}".rstrip(), file=sys.stderr)  # noqa: T201
+        more = ", ".join(part for part in (_left(reading.left_s), _speed(reading)) if part)
+        print(f"{reading.stage}: {reading.done:4.0%} {more}".rstrip(), file=sys.stderr)  # noqa: T201

@@ -14,7 +14,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -85,6 +85,7 @@ def render(
     workers: int | None = None,
     executor: Starter | None = None,
     on_frames: Callable[[int], None] | None = None,
+    on_bytes: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Rendered:
     """
@@ -101,7 +102,8 @@ def render(
         part: Frames of the programme that the file shows; None for all.
         workers: Spans made at a time; None fits cores and memory.
         executor: Starts what makes them; None takes what suits the work on this machine.
-        on_frames: Told how many of `cut.frames` are finished.
+        on_frames: Told how many frames are finished: at first those that are there.
+        on_bytes: Told the size of every span that is made.
         cancel: Stops all work when set.
 
     Raises:
@@ -120,8 +122,9 @@ def render(
         found = verify(out, shown, delivery, sound=sound is not None)
         return Rendered(out, shown.frames, len(planned), (), len(planned), False, notes, found)
     made = make(
-        planned, spans, workers=workers, executor=executor, on_frames=on_frames, cancel=cancel
-    )
+        planned, spans, workers=workers, executor=executor, on_frames=on_frames,
+        on_bytes=on_bytes, cancel=cancel,
+    )  # fmt: skip
     jobs = [SpanJob(span, spans) for span in planned]
     for job in jobs:
         job.used()
@@ -248,6 +251,7 @@ def make(
     workers: int | None = None,
     executor: Starter | None = None,
     on_frames: Callable[[int], None] | None = None,
+    on_bytes: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> tuple[Span, ...]:
     """Make the spans that aren't in *folder*; those that had to be made."""
@@ -259,7 +263,8 @@ def make(
     progress = _Progress(total - sum(job.span.length for job in missing), on_frames)
     if missing:
         workers = workers or fitting_workers(missing[0].span.form)
-        _run_all(missing, workers, executor or starter_for(missing, workers), progress, cancel)
+        start = executor or starter_for(missing, workers)
+        _run_all(missing, workers, start, progress, on_bytes, cancel)
     return tuple(job.span for job in missing)
 
 
@@ -278,13 +283,21 @@ def _run_all(
     workers: int,
     start: Starter,
     progress: _Progress,
+    on_bytes: Callable[[int], None] | None,
     cancel: threading.Event | None,
 ) -> None:
     """Run the longest first; the first failure stops all."""
     stop = _Stop(cancel)
+
+    def weigh(future: Future[Path]) -> None:
+        if on_bytes is not None and not future.cancelled() and not future.exception():
+            on_bytes(future.result().stat().st_size)
+
     with start(workers, stop) as executor:
         ordered = sorted(jobs, key=lambda job: -job.span.length)
         futures = [executor.submit(job, progress.of(job)) for job in ordered]
+        for future in futures:
+            future.add_done_callback(weigh)
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:

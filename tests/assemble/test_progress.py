@@ -60,3 +60,31 @@ def test_finish_counts_what_a_stage_did_not_need() -> None:
     progress.expect("render", 50)
     progress.finish("generate")
     assert seen[-1].done == 0.5
+
+
+def test_what_was_there_says_nothing_about_the_speed() -> None:
+    """Half is there; a quarter of the rest took ten seconds."""
+    seen: list[Reading] = []
+    clock = Clock()
+    progress = Progress(seen.append, clock)
+    progress.expect("render", 200)
+    progress.found("render", 100)
+    clock.now = 10.0
+    progress.advance("render", 25)
+    assert (seen[-1].done, seen[-1].left_s) == (0.625, 30.0)
+
+
+def test_frames_a_second_and_size_are_those_of_this_run() -> None:
+    """From when rendering began."""
+    seen: list[Reading] = []
+    clock = Clock()
+    progress = Progress(seen.append, clock)
+    progress.expect("render", 100)
+    clock.now = 5.0
+    progress.rendered()
+    clock.now = 9.0
+    progress.rendered(48, 1000)
+    progress.advance("render", 48)
+    assert seen[-1].data() == {
+        "stage": "render", "done": 0.48, "left_s": 9.8, "frames_per_s": 12.0, "bytes": 1000,
+    }  # fmt: skip

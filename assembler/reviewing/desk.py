@@ -21,7 +21,7 @@ from assembler.assemble import choosing
 from assembler.assemble.choosing import Chosen
 from assembler.assemble.prepare import step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
-from assembler.assemble.takes import TakeFacts, takes
+from assembler.assemble.takes import TakeFacts, takes_of
 from assembler.errors import UsageError
 from assembler.planning.explain import money
 from assembler.planning.ledger import Ledger, chosen_takes
@@ -87,15 +87,14 @@ class Desk:
         except OSError:
             return False
         shelf = seen.prepared.shelf
-        missing = any(step.state != "done" for step in seen.prepared.plan.steps)
+        missing = any(step.state != "done" for step in seen.prepared.plan.all_steps)
         return texts and not missing and chosen_takes(self.project.ledger) == shelf.chosen
 
     def takes(self) -> Mapping[str, tuple[TakeFacts, ...]]:
         """Takes of every link; of drafts there is nothing to choose."""
         if self.draft:
             return {}
-        found = takes(self.project.timeline, provider=self.provider)
-        return {one.link: one.takes for one in found.links}
+        return {one.link: one.takes for one in takes_of(self.view().prepared)}
 
     def compare(self, link: str) -> RankedTakes:
         """Takes of a link, the one that fits best first."""
@@ -124,14 +123,12 @@ class Desk:
             place = _place(seen, seam)
             keep, start = place.keep + cut + end, place.start + cut + begin
             if not 1 <= keep <= place.most:
-                what = (
-                    f"{seam}: of the clip before 1 to {place.most} frames can be kept, not {keep}"
-                )
+                what = f"{seam}: the clip before can be kept until frame 1 to {place.most}"
                 raise UsageError(what)
             if not 0 <= start <= place.last:
-                what = f"{seam}: the clip after can begin at frame 0 to {place.last}, not {start}"
+                what = f"{seam}: the clip after can start from frame 0 to {place.last}"
                 raise UsageError(what)
-            words = f"{seam}: keeps {keep} frames, begins at frame {start}"
+            words = f"{seam}: until frame {keep}, from frame {start}"
             return self._say(seen, place, {"keep_until": keep, "start_from": start}, words)
 
     def colour(self, seam: str, word: str | None, *, revision: str) -> Done:
@@ -222,9 +219,6 @@ class Desk:
 
     @contextmanager
     def _choosing(self, revision: str, words: str) -> Iterator[str]:
-        if self.draft:
-            what = "a draft's clips have one take each"
-            raise UsageError(what, fix="look at the film itself: leave --draft out.")
         with self._writing(revision):
             before = chosen_takes(self.project.ledger)
             yield words
@@ -291,6 +285,9 @@ class Desk:
     @contextmanager
     def _writing(self, revision: str) -> Iterator[View]:
         """The view that a person has looked at, nobody else writing."""
+        if self.draft:
+            what = "a draft's clips stand for others, so that nothing is changed by them"
+            raise UsageError(what, fix="review the film itself: leave --draft out.")
         with self._lock, one_writer(self.project):
             seen = self.view()
             if seen.revision != revision:
@@ -347,9 +344,10 @@ def _check_said(
         before = place.seam.partition(">")[0]
         clips = seen.cut.clips if seen.cut else ()
         segment = next((clip.segment for clip in clips if clip.id == before), before)
-        what = f"{before} can't be kept for {wanted[0]} frames: segment {segment} ends at"
-        fix = "make it longer by its `duration` or `out` first."
-        raise UsageError(f"{what} {place.keep}", fix=fix)
+        raise UsageError(
+            f"{before} can't be kept until frame {wanted[0]}: its segment ends at {place.keep}",
+            fix=f"make {segment} longer by its `duration` or `out` first.",
+        )
 
 
 def _expected(seen: View, place: Place, words: Mapping[str, Value]) -> dict[str, Any]:

@@ -106,6 +106,9 @@ class Jobs:
             state: Literal["failed", "stopped"] = "stopped" if cancel.is_set() else "failed"
             words = "" if cancel.is_set() else str(error)
             self._set(replace(self._job or job, state=state, words=words))
+        finally:
+            if self._job and self._job.state == "running":  # a mistake of ours
+                self._set(replace(self._job, state="failed", words="it broke off"))
 
     def _set(self, job: Job) -> None:
         self._job = job

@@ -59,7 +59,7 @@
     if (first.revision === null) { first.revision = next.revision; }
     byId("live-reload").hidden = next.revision === first.revision;
     if (next.error) { say(next.error, null, true); return; }
-    if (!before) { say("Ready: changes go into the timeline file, and can be undone."); }
+    if (!before) { say(next.draft ? "This is the draft: its clips stand for others, so that they aren't changed here." : "Ready: changes go into the timeline file, and can be undone."); }
     const undo = byId("live-undo");
     undo.disabled = !next.undo;
     undo.title = next.undo || "";
@@ -78,7 +78,8 @@
     field.querySelector("[data-out=keep]").textContent = seam.keep;
     field.querySelector("[data-out=start]").textContent = seam.start;
     field.querySelector("[data-act=colour]").value = seam.colour || "";
-    field.querySelector("[data-act=reset]").disabled = Object.keys(seam.said).length === 0;
+    field.querySelector("[data-act=reset]").disabled = state.draft || Object.keys(seam.said).length === 0;
+    field.querySelector("[data-act=colour]").disabled = state.draft;
     const can = {
       end: (by) => seam.keep + by >= 1 && seam.keep + by <= seam.most,
       begin: (by) => seam.start + by >= 0 && seam.start + by <= seam.last,
@@ -86,7 +87,7 @@
     can.cut = (by) => can.end(by) && can.begin(by);
     for (const button of field.querySelectorAll("[data-by]")) {
       // Not `disabled`: a button that has the focus must not lose it.
-      button.setAttribute("aria-disabled", String(!can[button.dataset.act](Number(button.dataset.by))));
+      button.setAttribute("aria-disabled", String(state.draft || !can[button.dataset.act](Number(button.dataset.by))));
     }
   }
 
@@ -99,7 +100,7 @@
 
   function showTake(button, link) {
     const take = link && link.takes.find((one) => String(one.number) === button.dataset.number);
-    button.disabled = !take || take.chosen || !take.clip;
+    button.disabled = state.draft || !take || take.chosen || !take.clip;
     button.textContent = take && take.chosen ? "in use" : "Use this";
   }
 

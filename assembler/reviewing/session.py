@@ -150,7 +150,7 @@ class Session:
                 "reroll": money(step.link.price_usd),
                 "takes": [self._take(take) for take in takes.get(step.link.id, ())],
             }
-            for step in view.prepared.plan.steps
+            for step in view.prepared.plan.all_steps
         }
 
     def _take(self, take: TakeFacts) -> dict[str, Any]:

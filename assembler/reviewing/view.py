@@ -150,7 +150,7 @@ class View:
         """What would be paid for all that isn't there."""
         plan = self.prepared.plan
         total = totals(plan)
-        most = plan.price_usd + costs_more_usd(plan.steps)
+        most = plan.price_usd + costs_more_usd(plan.all_steps)
         words = to_pay(plan)
         if most != plan.price_usd:
             words += f"; at most ${most:.2f} where tails have to be trimmed"
@@ -161,7 +161,7 @@ def _complete(prepared: Prepared, takes: Mapping[str, Take]) -> bool:
     """Whether every clip is there."""
     there = {clip.segment for clip in prepared.plan.files}
     files = [s for s in prepared.loaded.timeline.segments if s.kind in ("file", "url")]
-    links = {step.link.id for step in prepared.plan.steps}
+    links = {step.link.id for step in prepared.plan.all_steps}
     return links == takes.keys() and all(segment.id in there for segment in files)
 
 

@@ -94,15 +94,15 @@ def test_a_nudge_by_mouse_survives_a_reload_and_is_undone(page: Any, film: Path)
     before = film.read_bytes()
     field = page.locator(FIELD)
     field.get_by_role("button", name="walk.1 ends one frame earlier").click()
-    wait_told(page, "keeps 24 frames")
+    wait_told(page, "until frame 24")
     field.get_by_role("button", name="walk.2 begins one frame later").click()
-    wait_told(page, "begins at frame 2")
+    wait_told(page, "from frame 2")
     assert b"    seams: {2: {keep_until: 24, start_from: 2}}\n" in film.read_bytes()
     page.reload()
     ready(page)
     outs = [field.locator(f"[data-out={name}]").inner_text() for name in ("keep", "start")]
     assert outs == ["24", "2"]
-    for words in ("begins at frame 2", "begins at frame 1"):
+    for words in ("from frame 2", "from frame 1"):
         page.locator("#live-undo").click()
         wait_told(page, words)
     assert film.read_bytes() == before
@@ -113,9 +113,9 @@ def test_a_seam_is_changed_by_keyboard(page: Any, film: Path) -> None:
     earlier = page.locator(f"{FIELD} [data-act=end][data-by='-1']")
     earlier.focus()
     page.keyboard.press("Enter")
-    wait_told(page, "keeps 24 frames")
+    wait_told(page, "until frame 24")
     page.keyboard.press("Space")
-    wait_told(page, "keeps 23 frames")
+    wait_told(page, "until frame 23")
     page.locator(f"{FIELD} select").focus()
     page.keyboard.press("End")
     wait_told(page, "colour off")
@@ -126,7 +126,7 @@ def test_what_the_clips_do_not_have_is_said(page: Any, film: Path) -> None:
     before = film.read_bytes()
     page.locator("[data-seam='shot>walk.1']").first.click()
     page.locator("[data-live-seam='shot>walk.1'] [data-act=end][data-by='1']").click()
-    wait_told(page, "segment shot ends at 24")
+    wait_told(page, "its segment ends at 24")
     assert film.read_bytes() == before
 
 

@@ -50,9 +50,9 @@ def test_other_seams_of_the_chain_stay(desk: Desk) -> None:
 def test_frames_that_are_not_there_are_refused(desk: Desk, film: Path) -> None:
     before = film.read_bytes()
     seen = desk.view()
-    with pytest.raises(UsageError, match="begin at frame 0 to 24, not -4"):
+    with pytest.raises(UsageError, match="start from frame 0 to 24"):
         desk.nudge(SEAM, revision=seen.revision, cut=-5)
-    with pytest.raises(UsageError, match="for 29 frames: segment shot ends at 24"):
+    with pytest.raises(UsageError, match="until frame 29: its segment ends at 24"):
         desk.nudge("shot>walk.1", revision=seen.revision, end=5)
     with pytest.raises(UsageError, match="there is no seam"):
         desk.nudge("walk.3>end.1", revision=seen.revision, end=-1)
@@ -83,7 +83,7 @@ def test_undo_gives_the_very_bytes_also_after_a_restart(desk: Desk, film: Path) 
     desk.reset(SEAM, revision=desk.view().revision)
     again = Desk(film)
     told = [again.undo().words for _ in range(3)]
-    assert told[-1] == f"taken back: {SEAM}: keeps 22 frames, begins at frame 1"
+    assert told[-1] == f"taken back: {SEAM}: until frame 22, from frame 1"
     assert film.read_bytes() == before
     with pytest.raises(UsageError, match="nothing to take back"):
         again.undo()
@@ -179,3 +179,14 @@ def test_a_preview_shows_the_part_around_a_seam(desk: Desk) -> None:
     assert (info.video.frames, info.video.width, info.video.height) == (72, 160, 90)
     assert info.audio
     assert (shown.at_s, shown.seconds) == (1.5, 3.0)
+
+
+def test_a_draft_is_looked_at_only(film: Path) -> None:
+    """Its clips stand for others: frames that are counted in them mean nothing in the film."""
+    before = film.read_bytes()
+    desk = Desk(film, draft=True)
+    with pytest.raises(UsageError, match="a draft's clips stand for others"):
+        desk.nudge(SEAM, revision=desk.view().revision, end=-1)
+    with pytest.raises(UsageError, match="a draft's clips stand for others"):
+        desk.reroll("walk.2", revision=desk.view().revision)
+    assert film.read_bytes() == before

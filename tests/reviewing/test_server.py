@@ -104,7 +104,7 @@ def test_a_nudge_goes_into_the_timeline_and_back(page: Page) -> None:
     answer = page.nudge(end=-3).json()
     assert b"seams: {2: {keep_until: 22, start_from: 1}}" in page.film.read_bytes()
     assert answer["state"]["seams"][SEAM]["keep"] == 22
-    assert answer["state"]["undo"] == f"{SEAM}: keeps 22 frames, begins at frame 1"
+    assert answer["state"]["undo"] == f"{SEAM}: until frame 22, from frame 1"
     undone = page.post("undo", {}).json()
     assert page.film.read_bytes() == before
     assert undone["state"]["undo"] is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.seams import seam_of, sights_of
-from assembler.assemble.walk import Made, Walk, begin
+from assembler.assemble.walk import Made, Walk, begin, with_sounds
 from assembler.checking.model import known_check
 from assembler.cut.build import handoffs
 from assembler.cut.model import Cut
@@ -31,7 +32,7 @@ from assembler.rendering.spans import spans_of
 from assembler.reporting import model
 from assembler.reporting.blocks import lanes_of, marks_of
 from assembler.reporting.chains import chains_of
-from assembler.reporting.links import links_of, planned_links, segments_of
+from assembler.reporting.links import links_of, planned_links, segments_of, sounds_of
 from assembler.reporting.money import models_of, money_of, reuse_of
 from assembler.reporting.pictures import first_pictures, poster_of, sight_of
 from assembler.reporting.seams import joins_of, planned_joins, seams_of
@@ -85,7 +86,8 @@ def report_of(
     if waiting or _unfetched(prepared):
         return _planned(prepared, waiting)
     run = begin(prepared, workers, None, cancel, None)
-    return _resolved(run, resolve(run, takes), page)
+    found = resolve(run, takes)
+    return _resolved(run, found, page)
 
 
 def takes_there(prepared: Prepared) -> dict[str, Take]:
@@ -117,7 +119,9 @@ class Resolved:
 
 def resolve(run: Walk, takes: Mapping[str, Take]) -> Resolved:
     """Decide what isn't decided yet, and see which films are up to date."""
-    prepared = run.prepared
+    run.sounds = {step.link.id: takes[step.link.id] for step in run.prepared.plan.sounds}
+    run.prepared = prepared = with_sounds(run.prepared, run.sounds)
+    takes = {step.link.id: takes[step.link.id] for step in prepared.plan.steps}
     run.notes += run.tails(takes)
     decided = run.seams(takes)
     run.sync(takes)
@@ -146,6 +150,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
         missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
         reuse=_reuse(run, cut, links, film),
         segments=segments_of(prepared, links, cut),
+        sounds=sounds_of(prepared, cut),
         joins=joins_of(cut.clips, seams),
         seams=seams,
         lanes=lanes_of(cut),
@@ -207,6 +212,7 @@ def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
         reuse=reuse_of(links, None, None, 0),
         segments=segments_of(prepared, links, None),
         links=links,
+        sounds=sounds_of(prepared, None),
         joins=planned_joins(links),
         seams=(),
         lanes=(),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,24 @@ def planned_links(prepared: Prepared) -> tuple[Link, ...]:
             step = steps.get(id_)
             found.append(_generated(prepared, plain, step, takes.get(id_)) if step else plain)
             at += frames
+    return tuple(found)
+
+
+def sounds_of(prepared: Prepared, cut: Cut | None) -> tuple[Link, ...]:
+    """Sound of tracks that is generated, in the order of its tracks."""
+    steps = prepared.plan.sounds
+    takes = {row.link: row for row in takes_of(prepared, steps)}
+    records = {sound.id: sound.record for sound in cut.sounds} if cut else {}
+    found = []
+    for step in steps:
+        start, stop = records.get(step.link.segment, (0, 0))
+        rate = cut.rate / cut.hz if cut else Fraction(0)
+        plain = Link(
+            id=step.link.id, segment=step.link.segment, generated=True, start=int(start * rate),
+            stop=int(stop * rate), state="there", why="", made_by="", prompt="", source_in=0,
+            skipped=0, picture=None,
+        )  # fmt: skip
+        found.append(_generated(prepared, plain, step, takes.get(step.link.id)))
     return tuple(found)
 
 

@@ -388,6 +388,8 @@ class Report:
     reuse: Reuse
     segments: tuple[Segment, ...]
     links: tuple[Link, ...]
+    sounds: tuple[Link, ...]
+    """Sound of tracks that is generated."""
     joins: tuple[Join, ...]
     seams: tuple[Seam, ...]
     """In playing order."""

@@ -131,7 +131,7 @@ def reel(
     guard([path], records, force=force, inputs=[project.timeline])
     prepared = prepare(timeline, draft=draft, provider=provider, write=True)
     takes = takes_there(prepared)
-    waiting = [step.link.id for step in prepared.plan.steps if step.link.id not in takes]
+    waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
     if waiting:
         raise UsageError(
             f"{len(waiting)} clips have to be generated before there are joins to look at",

@@ -15,7 +15,7 @@ from assembler.planning.chain import Lengths, Span, Yield
 from assembler.planning.footage import Footage
 from assembler.planning.limits import image_problems, video_problems
 from assembler.planning.problems import Problems
-from assembler.spec.model import Resolution, Segment, Timeline
+from assembler.spec.model import Segment, Timeline
 from assembler.spec.presets import FrameCount, GenerationKind, ModelPreset, Price
 from assembler.spec.presets import Lengths as SpecLengths
 
@@ -351,8 +351,8 @@ class _Resolver:
     def resolution(self, model: ModelPreset) -> str:
         wanted = self.segment.resolution or self.defaults.resolution
         if self.footage:
-            own: Resolution = f"{min(self.footage.size)}p"  # type: ignore[assignment]  # or none
-            return own if own in model.sizes else model.default_resolution
+            short = f"{min(self.footage.size)}p"
+            return next((name for name in model.sizes if name == short), model.default_resolution)
         if model.id == DRAFT and (self.inputs.draft or wanted not in model.sizes):
             return self._preview_resolution(model)
         if wanted is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from math import floor
 from typing import Any
 
 from assembler.assemble.sights import picture_data
@@ -33,11 +34,13 @@ def poster_of(cut: Cut) -> Picture | None:
 
 
 def _first(clip: Clip, cut: Cut, longest: int) -> Picture | None:
+    bent = clip.source.retime
+    first = floor(bent.at(clip.source_in)) if bent else clip.source_in
     try:
         frames = read_frames(
             clip.source.info,
-            start=clip.source_in,
-            stop=clip.source_in + 1,
+            start=first,
+            stop=first + 1,
             rate=None if clip.source.still else cut.rate,
             colour=clip.source.colour,
             max_size=(longest, longest),

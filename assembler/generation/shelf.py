@@ -64,8 +64,8 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
 def told_of(row: Submission) -> str:
     """What became of a job that was made in vain, and of its price."""
     if row.billed_usd is not None:
-        return f"its job has failed and {money(row.billed_usd)} was billed"
-    return f"its job has failed, and {row.provider} doesn't say that it was free"
+        return f"the job has failed and {money(row.billed_usd)} was billed"
+    return f"the job has failed, and {row.provider} doesn't say that it was free"
 
 
 def _older(

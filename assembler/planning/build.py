@@ -111,6 +111,9 @@ def _change(link: Link, shelf: Shelf) -> tuple[Change, str]:
     older, number = shelf.older.get(link.id), shelf.number(link)
     if shelf.on_disk.get(link.key):
         return "new", f"take {number} was asked for"
+    if vain := shelf.in_vain.get(link.key):
+        lost = ", ".join(f"of take {n} {told}" for n, told in sorted(vain.items()))
+        return "new", f"take {number} was asked for, and is paid too; {lost}"
     if older is None:
         return "new", "new: no take yet"
     if older.asked_key == link.asked_key:

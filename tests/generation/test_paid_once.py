@@ -75,6 +75,8 @@ def test_another_take_is_asked_for_after_a_job_in_vain(tmp_path: Path, clip: Pat
     _fails(plan, project, provider)
     with Ledger(project.ledger) as ledger:
         ledger.choose(plan.link("dawn.1").key, ledger.next_number(plan.link("dawn.1").key))
+    why = with_states(plan, shelf_of(plan, project)).steps[0].why
+    assert why.startswith("take 2 was asked for, and is paid too; of take 1 the job has failed")
     provider.fail.clear()
     take = generate(plan, project, providers={"rented": provider})["dawn.1"]
     assert (take.number, len(provider.submitted)) == (2, 2)

@@ -153,7 +153,7 @@ def test_failed_link_stops_only_what_hangs_on_it(tmp_path: Path, clip: Path) -> 
     plan, project = plan_of(links), project_in(tmp_path)
     with pytest.raises(GenerateError) as caught:
         generate(plan, project, providers={"rented": provider})
-    assert caught.value.fix.startswith("change the prompt. Its job has failed, and rented doesn't")
+    assert caught.value.fix.startswith("change the prompt. The job has failed, and rented doesn't")
     assert shelf_of(plan, project).on_disk.keys() == {plan.link("street.1").key}
     assert len(provider.submitted) == 2
 

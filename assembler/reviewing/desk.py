@@ -19,15 +19,13 @@ from typing import Any
 
 from assembler.assemble import choosing
 from assembler.assemble.choosing import Chosen
-from assembler.assemble.prepare import step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.assemble.takes import TakeFacts, takes_of
 from assembler.errors import UsageError
-from assembler.planning.explain import money
 from assembler.planning.ledger import Ledger, chosen_takes
 from assembler.planning.project import Project
 from assembler.reviewing.edits import CantEditError, Value, set_seam
-from assembler.reviewing.files import changed, one_writer, write_text
+from assembler.reviewing.files import changed, file_of, one_writer, write_text
 from assembler.reviewing.history import Choice, History, Step, TextChange
 from assembler.reviewing.view import Place, View
 from assembler.spec.model import SeamOverride, Segment
@@ -232,10 +230,6 @@ class Desk:
                 self.history.add(Step(words, choices=tuple(moved)))
             self._view = None
 
-    def reroll_price(self, link: str) -> str:
-        """What a new take of a link would cost, in words."""
-        return money(step_of(self.view().prepared.plan, link).link.price_usd)
-
     # -- taking back -----------------------------------------------------------------------
 
     def undo(self) -> Done:
@@ -261,7 +255,7 @@ class Desk:
             return Done(f"taken back: {step.words}")
 
     def _undone(self, change: TextChange) -> tuple[Path, bytes, bytes]:
-        path = self.project.root / change.file
+        path = file_of(self.project, change.file)
         text = path.read_bytes()
         old = change.undone(text)
         if old is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from assembler.errors import AssemblerError
+from assembler.errors import AssemblerError, UsageError
 from assembler.media.files import publish, try_lock
 from assembler.planning.project import Project
 from assembler.reviewing.history import TextChange, sha256
@@ -78,7 +78,27 @@ def write_text(project: Project, path: Path, before: bytes, after: bytes) -> Tex
     with publish(real) as part:
         part.write_bytes(after)
         shutil.copymode(real, part)
-    return TextChange.of(path.relative_to(project.root).as_posix(), before, after)
+    return TextChange.of(_name_of(project, path), before, after)
+
+
+def _name_of(project: Project, path: Path) -> str:
+    if path == project.timeline:
+        return path.name
+    return path.resolve().relative_to(project.root.resolve()).as_posix()
+
+
+def file_of(project: Project, name: str) -> Path:
+    """
+    The file that a change names.
+
+    Raises:
+        UsageError: If it lies outside of the project.
+    """
+    path = project.root / name
+    inside = path.resolve().is_relative_to(project.root.resolve())
+    if path != project.timeline and not inside:
+        raise UsageError(f"{name} lies outside of the project", fix="it isn't touched.")
+    return path
 
 
 def changed(path: Path) -> ChangedError:

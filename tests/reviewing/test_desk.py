@@ -14,6 +14,7 @@ from assembler.errors import UsageError
 from assembler.media.probe import probe
 from assembler.reviewing.desk import Desk
 from assembler.reviewing.files import ChangedError, one_writer
+from assembler.reviewing.history import Step, TextChange
 from assembler.reviewing.preview import preview
 
 SEAM = "walk.1>walk.2"
@@ -190,3 +191,14 @@ def test_a_draft_is_looked_at_only(film: Path) -> None:
     with pytest.raises(UsageError, match="a draft's clips stand for others"):
         desk.reroll("walk.2", revision=desk.view().revision)
     assert film.read_bytes() == before
+
+
+def test_a_history_from_elsewhere_leads_nowhere(desk: Desk, film: Path, tmp_path: Path) -> None:
+    """A project that was sent to us may name any file in what it remembers."""
+    outside = tmp_path / "notes.txt"
+    outside.write_bytes(b"after")
+    change = TextChange.of("../notes.txt", b"before", b"after")
+    desk.history.add(Step("a trick", (change,)))
+    with pytest.raises(UsageError, match="lies outside of the project"):
+        desk.undo()
+    assert outside.read_bytes() == b"after"

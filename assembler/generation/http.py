@@ -301,8 +301,9 @@ class Api:
         **body: Any,
     ) -> Answer:
         own = self._sign(path)
-        for value in own.values():
-            self._credentials[value.rpartition(" ")[2]] = None  # after Bearer, Basic, Key
+        for token in (value.rpartition(" ")[2] for value in own.values()):  # after Bearer, Basic
+            if token:
+                self._credentials[token] = None
         while len(self._credentials) > _CREDENTIALS:
             del self._credentials[next(iter(self._credentials))]
         signed = {**own, **(headers or {})}

@@ -42,6 +42,8 @@ _WORDS: Mapping[Meaning, str] = {
     "negative": "negative prompt",
     "guidance": "guidance",
 }
+FEATURE = "feature"
+"""What a video is that isn't changed, but looked at for another clip."""
 _SHOT_WORDS = 512
 _SHAPES = {"16:9": Fraction(16, 9), "9:16": Fraction(9, 16), "1:1": Fraction(1)}
 
@@ -144,24 +146,26 @@ def call(where: str, takes: str, **fixed: Any) -> Call:
 def call_for(provider: str, calls: Mapping[str, Call], link: Link) -> Call:
     """
     The call for a link: that of its model, kind and resolution, else of model and kind, else of the
-    model.
+    model. A video that is only looked at (`options: {video: feature}`) has a kind of its own here.
 
     Raises:
         NotSubmittedError: If the platform has none.
     """
-    for name in (
-        f"{link.model} {link.kind} {link.resolution}",
-        f"{link.model} {link.kind}",
-        link.model,
-    ):
+    kind = FEATURE if _only_looked_at(link) else link.kind
+    names = [f"{link.model} {kind} {link.resolution}", f"{link.model} {kind}"]
+    for name in names if kind == FEATURE else [*names, link.model]:
         if name in calls:
             return calls[name]
     raise NotSubmittedError(
-        f"{provider} makes no {link.kind} with {link.model}",
+        f"{provider} makes no {kind} with {link.model}",
         link.where,
         "take another model or provider.",
         "parameter",
     )
+
+
+def _only_looked_at(link: Link) -> bool:
+    return link.kind == "edit" and link.options.get("video") == FEATURE
 
 
 def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) -> dict[str, Any]:
@@ -191,6 +195,8 @@ def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) ->
             )
     _check_shots(provider, ask)
     for name, value in ask.link.options.items():
+        if name == "video" and _only_looked_at(ask.link):
+            continue  # it has chosen the call
         if name not in call.takes:
             known = ", ".join(call.takes)
             raise _refused(f"{where} has no field {name!r}", ask, f"`options` may give {known}.")

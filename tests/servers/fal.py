@@ -98,6 +98,11 @@ for _tier in ("standard", "pro"):
         f"o3/{_tier}/video-to-video/edit": (
             {"video_url": address, "prompt": _PROMPT}, {**_EDIT, "shot_type": choice("customize")},
         ),
+        f"o3/{_tier}/video-to-video/reference": (
+            {"video_url": address, "prompt": _PROMPT},
+            {**_EDIT, "shot_type": choice("customize"), "duration": seconds(3, 15),
+             "aspect_ratio": _SHAPE},
+        ),
         f"v1.6/{_tier}/text-to-video": ({"prompt": _PROMPT}, {**_OLD, "aspect_ratio": _SHAPE}),
         f"v1.6/{_tier}/elements": (
             {"prompt": _PROMPT, "input_image_urls": many(address, 1, 4)},
@@ -119,6 +124,10 @@ for _path in ("o1/", "o1/standard/"):
              "duration": seconds(3, 10)},
         ),
         f"{_path}video-to-video/edit": ({"video_url": address, "prompt": _PROMPT}, _EDIT),
+        f"{_path}video-to-video/reference": (
+            {"video_url": address, "prompt": _PROMPT},
+            {**_EDIT, "duration": seconds(3, 10), "aspect_ratio": _SHAPE},
+        ),
     }  # fmt: skip
 for _path in ("v2.5-turbo/pro", "v2.1/master", "v2/master"):
     ENDPOINTS[f"{_path}/text-to-video"] = ({"prompt": _PROMPT}, {**_OLD, "aspect_ratio": _SHAPE})

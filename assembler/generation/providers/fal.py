@@ -127,6 +127,10 @@ _CALLS: Mapping[str, Call] = {
         "generate_audio",
     ),
     "kling-3.0-omni edit": call("o3/{tier}/video-to-video/edit", _EDIT),
+    "kling-3.0-omni feature": call(
+        "o3/{tier}/video-to-video/reference", f"{_EDIT} shot_type duration aspect_ratio"
+    ),
+    "kling-o1 feature": call("o1/{o1}video-to-video/reference", f"{_EDIT} duration aspect_ratio"),
     "kling-o1 image": call(
         "o1/{o1}image-to-video", "prompt* start_image_url* end_image_url duration"
     ),

@@ -95,6 +95,11 @@ _CALLS: Mapping[str, Call] = {
         "prompt=scene* referenceVideo* referenceImages keepOriginalSound mode",
         videoReferenceType="base",
     ),
+    "kling-3.0-omni feature": call(
+        "model_kling-v3-omni-video",
+        "prompt=scene* referenceVideo* referenceImages keepOriginalSound mode",
+        videoReferenceType="feature",
+    ),
     "kling-o1 image": call("model_kling-o1-i2v", "prompt* image* lastFrameImage duration=text"),
     "kling-o1 reference": call(
         "model_kling-o1-r2v", "prompt* images duration=text aspectRatio elements"

@@ -74,6 +74,8 @@ class LinkTakes:
     why: str
     """What the plan says of it."""
     takes: tuple[TakeFacts, ...]
+    heard_only: bool = False
+    """Whether they are sound, which has no neighbours to fit between."""
 
     def text(self) -> str:
         """A line for the link and one for each take."""
@@ -156,7 +158,7 @@ def show(timeline: Path | str, link: str, *, provider: str | None = None) -> Sho
         UsageError: If there is no such link.
     """
     found = takes(timeline, link, provider=provider).links[0]
-    several = sum(take.state == "there" for take in found.takes) > 1
+    several = sum(take.state == "there" for take in found.takes) > 1 and not found.heard_only
     return Shown(found, rank_takes(timeline, found.link) if several else None)
 
 
@@ -171,7 +173,8 @@ def _of_link(prepared: Prepared, step: Step, rows: Sequence[Submission]) -> Link
         for row in rows[-1:]
         if row.state == "failed" and row.number not in there
     ]
-    return LinkTakes(link.id, step.why, tuple(sorted(found, key=lambda take: take.number)))
+    in_order = tuple(sorted(found, key=lambda take: take.number))
+    return LinkTakes(link.id, step.why, in_order, link.heard_only)
 
 
 def _there(prepared: Prepared, link: Link, number: int) -> TakeFacts:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assembler.assemble.choosing import reroll
 from assembler.assemble.costs import costs
 from assembler.assemble.film import render
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import check, plan
-from assembler.assemble.takes import takes
+from assembler.assemble.takes import show, takes
 from assembler.errors import GenerateError, PlanError, SpecError
 from assembler.generation.run import settle
 from assembler.media.probe import probe
@@ -149,6 +150,15 @@ def test_what_cannot_be_made_is_refused_before_money(tmp_path: Path, track: str,
     with pytest.raises((PlanError, SpecError)) as caught:
         check(_timeline(tmp_path, track))
     assert said in str(caught.value)
+
+
+def test_another_take_is_made_and_used(server: kling.Kling, tmp_path: Path) -> None:
+    timeline = _timeline(tmp_path, HELLO)
+    generate(timeline)
+    reroll(timeline, "hello")
+    assert generate(timeline).takes["hello.1"].number == 2
+    shown = show(timeline, "hello")
+    assert ([take.number for take in shown.takes.takes], shown.ranked) == ([1, 2], None)
 
 
 def test_two_tracks_alike_are_two_takes(tmp_path: Path) -> None:

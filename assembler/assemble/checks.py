@@ -11,7 +11,7 @@ from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.sound import Wanted, mixed
 from assembler.assemble.walk import Made, Walk, begin
 from assembler.checking.expected import Expected
-from assembler.checking.model import Check, keep_check, known_check
+from assembler.checking.model import Check, keep_check, known_check, memory_file
 from assembler.cut.model import Cut, Insert
 from assembler.errors import MediaError, UsageError
 from assembler.planning.project import Project
@@ -77,7 +77,8 @@ def checked(run: Walk, cuts: Sequence[Cut], outputs: Sequence[Made]) -> tuple[Ch
 
         sound = Wanted(cut, delivery.mix, delivery.preset.audio).path(run.prepared.project.mix)
         expected = expected_of(run, cut, delivery, run.inserts(cut, delivery), sound)
-        check = check_file(made.path, expected, quick=True, cancel=run.cancel)
+        memory = memory_file(reports, made.path)
+        check = check_file(made.path, expected, quick=True, memory=memory, cancel=run.cancel)
         keep_check(reports, check)
         found.append(check)
     return tuple(found)

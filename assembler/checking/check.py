@@ -20,6 +20,7 @@ import numpy as np
 from assembler.checking.container import Container, container_findings, read_container
 from assembler.checking.expected import Expected
 from assembler.checking.listening import Heard, listen
+from assembler.checking.memory import groups_of, recall, remember
 from assembler.checking.model import SEVERITIES, Check, Finding
 from assembler.checking.picture import cuts, odd, picture_findings
 from assembler.checking.places import Places
@@ -27,7 +28,7 @@ from assembler.checking.planned import planned_findings
 from assembler.checking.reference import programme
 from assembler.checking.small import small_size
 from assembler.checking.sound import lag_of, sound_findings
-from assembler.checking.viewing import Views, view
+from assembler.checking.viewing import Views, blank, view
 from assembler.checking.words import caption_findings
 from assembler.errors import MediaError
 from assembler.media.info import MediaInfo
@@ -47,6 +48,7 @@ def check(
     expected: Expected | None = None,
     *,
     quick: bool = False,
+    memory: Path | None = None,
     cancel: threading.Event | None = None,
 ) -> Check:
     """
@@ -57,6 +59,8 @@ def check(
         expected: The programme that it should be; without one it is measured by itself.
         quick: Hold only the beginnings of clips, and what looks odd, against the sources; every
             frame is looked at all the same.
+        memory: File in which a quick check keeps what it has seen; what is the same, byte for
+            byte, isn't decoded by the next one.
         cancel: Stops the work when set.
 
     Raises:
@@ -72,7 +76,7 @@ def check(
     findings = list(container_findings(info, container, places, expected))
     with ThreadPoolExecutor(1, "listen") as pool:
         hearing = pool.submit(_hear, info, expected, cancel)
-        views = _see(info, expected, quick, cancel)
+        views = _see(info, expected, quick, memory, cancel)
         heard = hearing.result()
     if views is not None:
         findings += picture_findings(views, places)
@@ -95,23 +99,51 @@ def _unreadable(error: MediaError) -> Finding:
     kind = "empty-file" if "0 bytes" in error.what else "unreadable"
     if "moov" in error.what or "cut off" in error.what:
         kind = "truncated"
-    return Finding("error", kind, f"it can't be opened: it {error.what}", error.fix)
+    return Finding("error", kind, f"can't be opened: {error.what}", error.fix)
 
 
 def _see(
-    info: MediaInfo, expected: Expected | None, quick: bool, cancel: threading.Event | None
+    info: MediaInfo,
+    expected: Expected | None,
+    quick: bool,
+    memory: Path | None,
+    cancel: threading.Event | None,
 ) -> Views | None:
     if info.video is None or info.still:
         return None
     if expected is None:
         return view(info, small_size(*info.video.display_size), cancel=cancel)
-    size = small_size(*expected.size)
+    size, planned = small_size(*expected.size), expected.cut.frames
+    if not quick:
+        pictures = programme(expected, size)
+        return view(info, size, reference=pictures, planned=planned, cancel=cancel)
     heads = [
         FrameRange(clip.record.start, min(clip.record.start + _HEAD, clip.record.stop))
         for clip in expected.cut.clips
     ]
-    pictures = programme(expected, size, heads if quick else None)
-    return view(info, size, reference=pictures, planned=expected.cut.frames, cancel=cancel)
+    groups = groups_of(info) if memory else []
+    views = blank(info.video.frames)
+    missing = recall(memory, views, groups, size) if memory else None
+    if missing == [FrameRange(0, info.video.frames)]:
+        missing = None
+    views = view(
+        info, size, reference=programme(expected, size, heads), planned=planned,
+        ranges=None if missing is None else _together(missing, heads), into=views, cancel=cancel,
+    )  # fmt: skip
+    if memory:
+        remember(memory, views, groups, size)
+    return views
+
+
+def _together(*ranges: Sequence[FrameRange]) -> list[FrameRange]:
+    """All frames of some lists of ranges, ascending and apart."""
+    joined: list[FrameRange] = []
+    for one in sorted(r for some in ranges for r in some):
+        if joined and one.start <= joined[-1].stop:
+            last = joined.pop()
+            one = FrameRange(last.start, max(last.stop, one.stop))
+        joined.append(one)
+    return joined
 
 
 def _looked_at(

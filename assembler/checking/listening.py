@@ -41,7 +41,7 @@ _CLICK_PART = 0.4
 """… nor when it is smaller than this part of the sound around it."""
 _SPREAD_S = 0.025
 """A lossy codec spreads what is sudden over a block, before and after."""
-_CLICK_CREST = 7.0
+_CREST = 7.0
 """… nor when it stands out less from other departures around it."""
 
 
@@ -207,14 +207,14 @@ class _Clicks:
             loud = around[:whole].reshape(-1, part).max(axis=1)
             near = _widest(loud, round(_SPREAD_S / 0.005) if mix is not None else 1)
             usual = float(np.median(peaks))
-            floor = _CLICK if mix is not None else 0.1
-            share = _CLICK_PART if mix is not None else 0.7
-            crest = _CLICK_CREST if mix is not None else 12
-            hits = peaks > np.maximum(np.maximum(floor, share * near), crest * usual)
+            if mix is None:
+                hits = peaks > np.maximum(np.maximum(0.1, near), 15 * usual)
+            else:
+                hits = peaks > np.maximum(np.maximum(_CLICK, _CLICK_PART * near), _CREST * usual)
             hits &= sharper[:whole].reshape(-1, part).any(axis=1)
             for n in np.flatnonzero(hits):
                 inside = int(np.argmax(departure[n * part : (n + 1) * part]))
-                time_s = (self._at + n * part + inside) / self._hz
+                time_s = float(self._at + n * part + inside) / self._hz
                 if not self.found or time_s - self.found[-1][0] > 0.02:
                     self.found.append((time_s, float(peaks[n])))
         self._at += len(block)
@@ -241,9 +241,9 @@ class _Clicks:
         if len(block) < 3:
             return np.zeros(0, np.float32), np.zeros(0, np.float32)
         corner = np.abs(np.diff(block, 2, axis=0)).max(axis=1) / 2
-        smooth = np.abs(block[1:-1]).max(axis=1)
-        loud = corner.copy()
-        top = np.argsort(corner)[-3:]
-        for n in top:  # a corner has two sides: what is left is what is usual there
-            loud[max(0, n - 2) : n + 3] = 0
-        return corner, np.maximum(loud, 0.05 * smooth)
+        # A click is a few samples; what goes on for longer is a sound with corners of its own.
+        wide = np.ones((round(self._hz * 0.004) | 1, 1), np.float32)
+        energy = cv2.filter2D(corner[:, None] ** 2, -1, wide)[:, 0]
+        few = cv2.filter2D(corner[:, None] ** 2, -1, np.ones((7, 1), np.float32))[:, 0]
+        lasting = np.sqrt(np.maximum(energy - few, 0) / max(1, len(wide) - 7))
+        return corner, np.asarray(8 * lasting, np.float32)

@@ -133,8 +133,17 @@ class Check:
 
 def check_file(reports: Path, out: Path) -> Path:
     """Where the check of the delivered file *out* is kept; *reports* is `Project.reports`."""
+    return reports / f"{_stem(out)}.qc.json"
+
+
+def memory_file(reports: Path, out: Path) -> Path:
+    """Where it is kept what was seen of *out*."""
+    return reports / f"{_stem(out)}.views.npz"
+
+
+def _stem(out: Path) -> str:
     name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
-    return reports / f"{out.stem}-{name}.qc.json"
+    return f"{out.stem}-{name}"
 
 
 def keep_check(reports: Path, check: Check) -> None:

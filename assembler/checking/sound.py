@@ -34,6 +34,10 @@ _FAR_LU = 1.5
 _PEAK_DB = 0.4
 """True peak may pass its limit by so much: lossy codecs and meters differ."""
 _LONG_SILENCE_S = 2.0
+_HOLES = 3
+"""More silences than that are how it sounds."""
+_CLICKS = 8
+"""Without a mix to compare with, more clicks than that are how it sounds."""
 _RENDER = "render it again; another program has changed the sound since."
 _LOOK = "listen to it."
 
@@ -277,8 +281,8 @@ def _clipping(heard: Heard, places: Places) -> Iterator[Finding]:
 
 
 def _clicks(heard: Heard, places: Places) -> Iterator[Finding]:
-    if len(heard.clicks) > 40:
-        return  # a rhythm, not clicks
+    if len(heard.clicks) > (_CLICKS if heard.planned is None else 40):
+        return
     for time_s, size in heard.clicks:
         frame = int(Fraction(time_s).limit_denominator(10**6) * places.rate)
         yield places.heard(
@@ -305,9 +309,10 @@ def _alone(heard: Heard, places: Places) -> Iterator[Finding]:
             length_s=heard.seconds,
         )  # fmt: skip
         return
-    for start, stop in runs(silent):
+    holes = list(runs(silent))
+    for start, stop in holes:
         seconds = (stop - start) * _STEP_S
-        inside = start > 0 and stop < count
+        inside = start > 0 and stop < count and len(holes) <= _HOLES
         abrupt = inside and min(level[start - 1].max(), level[stop].max()) > 30 * _SILENT
         if seconds >= _LONG_SILENCE_S or abrupt:
             yield places.heard(

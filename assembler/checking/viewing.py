@@ -93,7 +93,9 @@ class Views:
         return bool(self.offsets)
 
 
-def _blank(frames: int) -> Views:
+def blank(frames: int) -> Views:
+    """Nothing seen yet of so many frames."""
+
     def row() -> F32:
         return np.full(frames, np.nan, np.float32)
 
@@ -112,6 +114,7 @@ def view(
     reference: Iterator[Shown | None] | None = None,
     planned: int = 0,
     ranges: Sequence[FrameRange] | None = None,
+    into: Views | None = None,
     cancel: threading.Event | None = None,
 ) -> Views:
     """
@@ -123,6 +126,7 @@ def view(
         reference: The programme's pictures in that size, in order.
         planned: How many those are.
         ranges: Frames that are looked at, ascending and apart; not given, all are.
+        into: What is known of the others.
         cancel: Stops the work when set.
 
     Raises:
@@ -130,7 +134,7 @@ def view(
     """
     video = info.video
     assert video is not None
-    views = _blank(video.frames)
+    views = into if into is not None else blank(video.frames)
     beside = _Beside(views, reference, planned) if reference is not None else None
     last: deque[F32] = deque(maxlen=2)
     expected = 0

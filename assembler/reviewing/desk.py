@@ -31,7 +31,13 @@ from assembler.reviewing.view import Place, View
 from assembler.spec.model import SeamOverride, Segment
 from assembler.spec.problems import at
 
-COLOURS = ("hold", "release", "glide", "off")
+CORRECTIONS: Mapping[str, tuple[str, ...]] = {
+    "colour": ("hold", "release", "glide", "off"),
+    "geometry": ("on", "off"),
+    "sharpness": ("on", "off"),
+    "patch": ("auto", "off"),
+}
+"""What can be said of a seam's corrections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +135,28 @@ class Desk:
             words = f"{seam}: until frame {keep}, from frame {start}"
             return self._say(seen, place, {"keep_until": keep, "start_from": start}, words)
 
-    def colour(self, seam: str, word: str | None, *, revision: str) -> Done:
+    def correct(self, seam: str, kind: str, word: str | None, *, revision: str) -> Done:
         """
-        Hold, release, glide or turn off a seam's correction of colours; None leaves it to the
-        engine again.
+        Say how a seam is corrected, or turn a kind of correction off.
+
+        Args:
+            seam: Its id.
+            kind: One of `CORRECTIONS`.
+            word: What the timeline can say of it; None leaves it to the engine again.
+            revision: Of the view that was looked at.
 
         Raises:
             ChangedError: If something has changed since.
-            UsageError: If there is no such seam or word.
+            UsageError: If there is no such seam, kind or word.
         """
-        if word is not None and word not in COLOURS:
-            raise UsageError(f"there is no colour {word!r}", fix=f"say {', '.join(COLOURS)}.")
+        allowed = CORRECTIONS.get(kind, ())
+        if word is not None and word not in allowed:
+            known = ", ".join(allowed) or f"one of {', '.join(CORRECTIONS)}"
+            raise UsageError(f"there is no `{kind}: {word}` of a seam", fix=f"say {known}.")
         with self._writing(revision) as seen:
             place = _place(seen, seam)
-            words = f"{seam}: colour {word or 'as the engine decides'}"
-            return self._say(seen, place, {"colour": word}, words)
+            words = f"{seam}: {kind} {word or 'as the engine decides'}"
+            return self._say(seen, place, {kind: word}, words)
 
     def reset(self, seam: str, *, revision: str) -> Done:
         """

@@ -77,9 +77,11 @@
     if (!seam) { return; }
     field.querySelector("[data-out=keep]").textContent = seam.keep;
     field.querySelector("[data-out=start]").textContent = seam.start;
-    field.querySelector("[data-act=colour]").value = seam.colour || "";
+    for (const select of field.querySelectorAll("select")) {
+      select.value = seam.said[select.dataset.kind] || "";
+      select.disabled = state.draft;
+    }
     field.querySelector("[data-act=reset]").disabled = state.draft || Object.keys(seam.said).length === 0;
-    field.querySelector("[data-act=colour]").disabled = state.draft;
     const can = {
       end: (by) => seam.keep + by >= 1 && seam.keep + by <= seam.most,
       begin: (by) => seam.start + by >= 0 && seam.start + by <= seam.last,
@@ -166,6 +168,7 @@
     byId("live-ask-h").textContent = head;
     byId("live-ask-words").textContent = words;
     byId("live-ask-yes").textContent = yes;
+    byId("live-ask-yes").disabled = false;
     byId("live-ask-keep-label").hidden = !keep;
     byId("live-ask-keep").checked = false;
     byId("live-ask-yes").onclick = () => { box.close(); then(byId("live-ask-keep").checked); };
@@ -209,10 +212,10 @@
   }
 
   document.addEventListener("change", (event) => {
-    const select = event.target.closest("select[data-act=colour]");
+    const select = event.target.closest("select[data-act=correct]");
     if (!select || !state) { return; }
     const field = select.closest("[data-live-seam]");
-    act("colour", {revision: revision(), seam: field.dataset.liveSeam, word: select.value || null}, field)
+    act("correct", {revision: revision(), seam: field.dataset.liveSeam, kind: select.dataset.kind, word: select.value || null}, field)
       .then((done) => { showSeam(field, state.seams[field.dataset.liveSeam]); again(done, field); });
   });
 
@@ -304,10 +307,14 @@
     if (!state || JSON.parse(event.data).revision !== state.revision) { look(); }
   });
   events.addEventListener("elsewhere", (event) => showElsewhere(JSON.parse(event.data)));
+  let lost = false;
   events.addEventListener("error", () => {
+    lost = true;
     say("The review has ended or can't be reached; changes made so far are in the timeline.", null, true);
   });
-  events.addEventListener("open", () => { if (state) { look(); } });
+  events.addEventListener("open", () => {
+    if (lost) { lost = false; say("The review is there again."); look(); }
+  });
 
   look().then(() => { if (state && !state.error) { byId("live-make").disabled = Boolean(state.job && state.job.state === "running" && state.job.kind === "render"); } });
 })();

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from html import escape
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import uvicorn
 from anyio import to_thread
@@ -57,11 +57,12 @@ class Nudge(Asked):
     begin: Frames = 0
 
 
-class Colour(Asked):
-    """Another word on a seam's colours; null for the engine's own."""
+class Correct(Asked):
+    """Another word on one of a seam's corrections; null for the engine's own."""
 
     revision: Name
     seam: Name
+    kind: Literal["colour", "geometry", "sharpness", "patch"]
     word: Name | None
 
 
@@ -117,8 +118,8 @@ def application(session: Session, token: str, port: int) -> Guard:
         done = desk.nudge(a.seam, revision=a.revision, cut=a.cut, end=a.end, begin=a.begin)
         return done.data()
 
-    def colour(a: Colour) -> Answer:
-        return desk.colour(a.seam, a.word, revision=a.revision).data()
+    def correct(a: Correct) -> Answer:
+        return desk.correct(a.seam, a.kind, a.word, revision=a.revision).data()
 
     def reset(a: Reset) -> Answer:
         return desk.reset(a.seam, revision=a.revision).data()
@@ -184,7 +185,7 @@ def application(session: Session, token: str, port: int) -> Guard:
         Route(f"/{token}/events", events),
         Route(f"/{token}/media/{{id}}", media),
         verb(Nudge, nudge),
-        verb(Colour, colour),
+        verb(Correct, correct),
         verb(Reset, reset),
         verb(Choose, choose),
         verb(Reroll, reroll),

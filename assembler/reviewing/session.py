@@ -23,7 +23,7 @@ from assembler.assemble.running import running
 from assembler.assemble.takes import TakeFacts
 from assembler.assemble.walk import costs_money
 from assembler.errors import AssemblerError, UsageError
-from assembler.planning.explain import money
+from assembler.planning.explain import money, to_pay
 from assembler.planning.ledger import submissions_made
 from assembler.planning.model import Plan
 from assembler.reporting.gather import report_of
@@ -226,7 +226,9 @@ class Session:
         budget = self._committed_usd() + price.usd
 
         def confirm(plan: Plan) -> bool:
-            return plan.price_usd <= price.usd
+            if plan.price_usd > price.usd:
+                raise PriceError(f"the price has changed: {to_pay(plan)}", fix="look at it again.")
+            return True
 
         def work(progress: Progress, cancel: threading.Event) -> Mapping[str, Any]:
             made = render(
@@ -271,7 +273,6 @@ def _seam(view: View, id_: str) -> dict[str, Any]:
         "most": place.most,
         "last": place.last,
         "frame": place.frame,
-        "colour": said.get("colour"),
         "said": said,
     }
 

@@ -116,7 +116,7 @@ def test_a_seam_is_changed_by_keyboard(page: Any, film: Path) -> None:
     wait_told(page, "until frame 24")
     page.keyboard.press("Space")
     wait_told(page, "until frame 23")
-    page.locator(f"{FIELD} select").focus()
+    page.locator(f"{FIELD} select[data-kind=colour]").focus()
     page.keyboard.press("End")
     wait_told(page, "colour off")
     assert b"{2: {keep_until: 23, start_from: 1, colour: off}}" in film.read_bytes()

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assembler.errors import OutputExistsError
+from assembler.errors import OutputExistsError, SpecError, UsageError
+from assembler.reviewing.review import review
 from assembler.reviewing.watch import watch
 
 PATIENCE_S = 120.0
@@ -74,10 +76,15 @@ def test_review_prints_its_address_and_ends_by_ctrl_c(film: Path) -> None:
 
 def test_a_timeline_with_mistakes_is_not_reviewed(film: Path) -> None:
     film.write_text("assembler: 1\nsegments: []\n", encoding="utf-8")
-    with running("review", film, "--no-open") as process:
-        _, errors = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 3
-    assert "tiny.yaml:2:" in errors
+    with pytest.raises(SpecError, match="must have at least 1 entry"):
+        review(film, opened=pytest.fail)
+
+
+def test_a_port_that_is_taken_is_named(film: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} can't be used"):
+            review(film, opened=pytest.fail, port=port)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C can't be sent to one process there")

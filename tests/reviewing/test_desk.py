@@ -62,25 +62,33 @@ def test_frames_that_are_not_there_are_refused(desk: Desk, film: Path) -> None:
 
 def test_colour_is_said_and_left_to_the_engine_again(desk: Desk, film: Path) -> None:
     before = film.read_bytes()
-    desk.colour(SEAM, "off", revision=desk.view().revision)
+    desk.correct(SEAM, "colour", "off", revision=desk.view().revision)
     assert b"    seams: {2: {colour: off}}\n" in film.read_bytes()
     decided = desk.view(measured=True).decisions[SEAM]
     assert decided.correction.colour is None
-    desk.colour(SEAM, None, revision=desk.view().revision)
+    desk.correct(SEAM, "colour", None, revision=desk.view().revision)
     assert film.read_bytes() == before
+
+
+def test_each_correction_can_be_turned_off(desk: Desk, film: Path) -> None:
+    for kind in ("geometry", "sharpness", "patch"):
+        desk.correct(SEAM, kind, "off", revision=desk.view().revision)
+    assert b"{2: {geometry: off, sharpness: off, patch: off}}" in film.read_bytes()
+    with pytest.raises(UsageError, match="there is no `patch: hold` of a seam"):
+        desk.correct(SEAM, "patch", "hold", revision=desk.view().revision)
 
 
 def test_what_is_said_of_all_seams_is_not_taken_from_one(desk: Desk, film: Path) -> None:
     text = film.read_text(encoding="utf-8")
     film.write_text(text.replace("continue: shot\n", "continue: shot\n    seam: {colour: off}\n"))
     with pytest.raises(UsageError, match="`colour` is said of all seams of walk"):
-        desk.colour(SEAM, None, revision=desk.view().revision)
+        desk.correct(SEAM, "colour", None, revision=desk.view().revision)
 
 
 def test_undo_gives_the_very_bytes_also_after_a_restart(desk: Desk, film: Path) -> None:
     before = film.read_bytes()
     nudged(desk, end=-3)
-    desk.colour("walk.2>walk.3", "hold", revision=desk.view().revision)
+    desk.correct("walk.2>walk.3", "colour", "hold", revision=desk.view().revision)
     desk.reset(SEAM, revision=desk.view().revision)
     again = Desk(film)
     told = [again.undo().words for _ in range(3)]
@@ -135,17 +143,17 @@ def test_links_to_files_and_their_rights_are_kept(desk: Desk, film: Path) -> Non
 
 
 def test_another_take_is_chosen_and_taken_back(desk: Desk, film: Path) -> None:
-    desk.reroll("walk.2", revision=desk.view().revision)
+    desk.reroll("end.1", revision=desk.view().revision)
     assert desk.view().cut is None
     assert desk.view().price().usd == 0
     generate(film)
     first = desk.view()
-    assert [t.chosen for t in desk.takes()["walk.2"]] == [False, True]
+    assert [t.chosen for t in desk.takes()["end.1"]] == [False, True]
     with pytest.raises(ChangedError):
-        desk.choose("walk.2", 1, revision="0" * 16)
-    desk.choose("walk.2", 1, revision=first.revision)
-    assert [t.chosen for t in desk.takes()["walk.2"]] == [True, False]
-    assert [t.number for t in desk.compare("walk.2").takes]
+        desk.choose("end.1", 1, revision="0" * 16)
+    desk.choose("end.1", 1, revision=first.revision)
+    assert [t.chosen for t in desk.takes()["end.1"]] == [True, False]
+    assert [t.number for t in desk.compare("end.1").takes]
     desk.undo()
     assert desk.view().revision == first.revision
 

@@ -114,7 +114,7 @@ def test_a_second_page_with_an_old_state_changes_nothing(page: Page) -> None:
     old = page.state()["revision"]
     page.nudge(end=-1)
     mine = page.film.read_bytes()
-    answer = page.post("colour", {"revision": old, "seam": SEAM, "word": "off"})
+    answer = page.post("correct", {"revision": old, "seam": SEAM, "kind": "colour", "word": "off"})
     assert (answer.status_code, answer.json()["error"]) == (
         409, "tiny.yaml was changed on disk meanwhile",
     )  # fmt: skip

@@ -263,6 +263,7 @@ def make(
     run.may_pay = True
     run.announce()
     cuts, decided = run.cuts()
+    run.render_together(cuts)
     outputs = [run.deliver(*both) for both in zip(cuts, prepared.deliveries, strict=True)]
     for stage in ("mix", "render"):
         run.progress.finish(stage)

@@ -35,6 +35,7 @@ from assembler.mixing.bus import mix_key
 from assembler.planning.explain import to_pay
 from assembler.planning.keys import content_key
 from assembler.planning.model import Plan
+from assembler.rendering.render import make as make_spans
 from assembler.rendering.render import render as render_cut
 from assembler.rendering.spans import delivered_size, spans_of
 from assembler.spec.model import Budget, Timeline
@@ -108,6 +109,10 @@ class Walk:
     """Mixes of all deliveries."""
     part: Part | None = None
     """What is rendered of the programme; None for all."""
+    together: bool = False
+    """Whether the spans of all deliveries were made at once."""
+    fresh: frozenset[str] = frozenset()
+    """Keys of spans that were made so."""
 
     def announce(self, *, clips_only: bool = False) -> None:
         """How much work each stage will be, in programme frames."""
@@ -224,10 +229,46 @@ class Walk:
         size = delivered_size(cut.size, delivery.preset)
         return framed(cut, size, delivery.reframe, self.prepared.project.cache)
 
+    def render_together(self, cuts: Sequence[Cut]) -> None:
+        """Make the spans of several deliveries at once, so that they share what is decoded."""
+        both = list(zip(cuts, self.prepared.deliveries, strict=True))
+        todo = [(c, d) for c, d in both if self._finished(c, d) is None]
+        if len(todo) < 2:
+            return
+        planned = [
+            span
+            for cut, delivery in todo
+            for span in spans_of(
+                cut, delivery.preset, self.inserts(cut, delivery), self._frames(cut)
+            )
+        ]
+        left_out = sum(cut.frames for cut, _ in todo) - sum(span.length for span in planned)
+        made = make_spans(
+            planned,
+            self.prepared.project.spans,
+            workers=self.workers,
+            on_frames=self.counted(left_out),
+            on_bytes=lambda size: self.progress.rendered(size=size),
+            cancel=self.cancel,
+        )
+        self.fresh = frozenset(span.key for span in made)
+        self.together = True
+
+    def _frames(self, cut: Cut) -> FrameRange | None:
+        """Frames of the part that is rendered; None for all."""
+        return self.part.frames(cut) if self.part else None
+
+    def _finished(self, cut: Cut, delivery: Delivery) -> Mapping[str, Any] | None:
+        """Our note about a delivery that is there, when nothing has changed."""
+        timeline = self.prepared.loaded.timeline
+        inserts = self.inserts(cut, delivery)
+        key = _delivery_key(cut, delivery, inserts, timeline, self._frames(cut))
+        return self.records.finished(delivery.path, key)
+
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""
         inserts = self.inserts(cut, delivery)
-        part = self.part.frames(cut) if self.part else None
+        part = self._frames(cut)
         shown = part_of(cut, part) if part else cut
         key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline, part)
         known = self.records.finished(delivery.path, key)
@@ -254,7 +295,7 @@ class Walk:
             captions=caption_track(shown, self.prepared.project.cache / "layers"),
             part=part,
             workers=self.workers,
-            on_frames=self.counted(cut.frames - shown.frames),
+            on_frames=None if self.together else self.counted(cut.frames - shown.frames),
             on_bytes=lambda size: self.progress.rendered(size=size),
             cancel=self.cancel,
         )
@@ -268,7 +309,7 @@ class Walk:
             lufs=sound.lufs,
             true_peak_dbtp=sound.true_peak_dbtp,
             spans=rendered.spans,
-            rendered=len(rendered.made),
+            rendered=len(rendered.made) + len(self.fresh.intersection(rendered.keys)),
             up_to_date=False,
         )
         self.records.write(delivery.path, key, asdict(made))
@@ -294,9 +335,7 @@ class Walk:
 
     def delivered(self, cut: Cut, delivery: Delivery) -> Made | None:
         """What was delivered, if it is there and nothing has changed."""
-        inserts = self.inserts(cut, delivery)
-        key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline)
-        known = self.records.finished(delivery.path, key)
+        known = self._finished(cut, delivery)
         return _made(known) if known else None
 
     def inserts(self, cut: Cut, delivery: Delivery) -> tuple[Insert, ...]:

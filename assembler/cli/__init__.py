@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
+    gc.set_threshold(100_000, 50, 50)  # starting up makes many objects that all stay
     from assembler.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

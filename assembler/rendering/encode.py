@@ -14,17 +14,20 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assembler.errors import RenderError
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish
 from assembler.rendering.hardware import encoder_frames, input_of, is_hardware
-from assembler.rendering.spans import Form, Span
+from assembler.rendering.spans import Form, Span, shots_of
+
+if TYPE_CHECKING:
+    from assembler.rendering.graph import Inputs, Materials
 
 _SUFFIXES = {
     "libx264": ".mp4", "libx265": ".mp4", "libsvtav1": ".mp4", "libaom-av1": ".mp4",
@@ -43,6 +46,8 @@ class SpanJob:
 
     span: Span
     folder: Path
+    beside: tuple[SpanJob, ...] = ()
+    """The same frames for other deliveries: made at once, from the same decoded pictures."""
 
     @property
     def path(self) -> Path:
@@ -92,46 +97,52 @@ class SpanJob:
         cancel: threading.Event | None = None,
     ) -> Path:
         """
-        Make the file.
+        Make the file, and those of the jobs beside it.
 
         Raises:
             RenderError: If ffmpeg fails, the work is cancelled, or frames are missing.
         """
+        jobs = (self, *self.beside)
         began = time.monotonic()
-        with publish(self.path) as part:
-            note = self._write(part, on_frames, cancel)
-            delay = _checked_delay(part, self.span)
-            entry = {
-                "bytes": part.stat().st_size,
-                "crc32": checksum(part),
-                "frames": self.span.length,
-                "delay": delay,
-                "note": note,
-                "took_s": round(time.monotonic() - began, 3),
-            }
-        with publish(self.record) as part:
-            part.write_text(json.dumps(entry), encoding="utf-8")
+        with ExitStack() as files:
+            parts = [files.enter_context(publish(job.path)) for job in jobs]
+            note = self._write(parts, on_frames, cancel)
+            took_s = round((time.monotonic() - began) / len(jobs), 3)
+            told = {"note": note, "took_s": took_s}
+            entries = [job._entry(part) | told for job, part in zip(jobs, parts, strict=True)]
+        for job, entry in zip(jobs, entries, strict=True):
+            with publish(job.record) as part:
+                part.write_text(json.dumps(entry), encoding="utf-8")
         return self.path
+
+    def _entry(self, part: Path) -> dict[str, object]:
+        """What is written down of a finished file."""
+        return {
+            "bytes": part.stat().st_size,
+            "crc32": checksum(part),
+            "frames": self.span.length,
+            "delay": _checked_delay(part, self.span),
+        }
 
     def _write(
         self,
-        part: Path,
+        parts: Sequence[Path],
         on_frames: Callable[[int], None] | None,
         cancel: threading.Event | None,
     ) -> str:
         """Copy where that is planned and possible, else encode; why it was not possible."""
         shot = self.span.copied
         if shot is None:
-            self._encode(part, on_frames, cancel)
+            self._encode(parts, on_frames, cancel)
             return ""
         from assembler.rendering.copy import copy_frames
 
         try:
-            copy_frames(shot, self.span.form, part, cancel)
+            copy_frames(shot, self.span.form, parts[0], cancel)
         except RenderError as exc:
             if cancel is not None and cancel.is_set():
                 raise
-            self._encode(part, on_frames, cancel)
+            self._encode(parts, on_frames, cancel)
             return f"{shot.source.path.name}: encoded anew: {exc.what}"
         if on_frames is not None:
             on_frames(self.span.length)
@@ -139,33 +150,74 @@ class SpanJob:
 
     def _encode(
         self,
-        part: Path,
+        parts: Sequence[Path],
         on_frames: Callable[[int], None] | None,
         cancel: threading.Event | None,
     ) -> None:
         import ffmpeg  # with the graph's own imports: a finished film needs none of them
 
-        from assembler.rendering.graph import graph_of
+        from assembler.rendering.graph import Inputs
         from assembler.rendering.inserts import prepared
         from assembler.rendering.raw import frames_of
 
-        with prepared(self.span, cancel) as materials:
-            stream, form = graph_of(self.span, materials), self.span.form
-            head: list[str] = []
-            if form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
-                stream = stream.filter("copy")
-            if is_hardware(form.encoder):
-                head, *_ = input_of(form.encoder, form.pix_fmt)
-                stream = encoder_frames(stream, form.encoder, form.pix_fmt)
-            output = ffmpeg.output(stream, str(part), **encoder_args(form))
-            piped = materials.piped
+        inputs = Inputs()
+        with ExitStack() as made:
+            outputs, head, piped = [], list[str](), None
+            for job, part in zip((self, *self.beside), parts, strict=True):
+                materials = made.enter_context(prepared(job.span, cancel))
+                output, needs = _output(job.span, materials, inputs, part)
+                outputs.append(output)
+                head = needs or head
+                piped = materials.piped
             run(
-                [*head, *ffmpeg.get_args(output)],
+                [*head, *ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))],
                 on_frames=on_frames,
                 cancel=cancel,
                 stdin=frames_of(piped, self.span.form, cancel) if piped else None,
                 where=span_name(self.span),
             )
+
+
+def _output(span: Span, materials: Materials, inputs: Inputs, part: Path) -> tuple[Any, list[str]]:
+    """A span's frames into a file, and global arguments that its encoder needs."""
+    import ffmpeg
+
+    from assembler.rendering.graph import graph_of
+
+    stream, form = graph_of(span, materials, inputs), span.form
+    head: list[str] = []
+    if form.encoder == "dnxhd":  # it reads past rows that crop left unaligned
+        stream = stream.filter("copy")
+    if is_hardware(form.encoder):
+        head, *_ = input_of(form.encoder, form.pix_fmt)
+        stream = encoder_frames(stream, form.encoder, form.pix_fmt)
+    return ffmpeg.output(stream, str(part), **encoder_args(form)), head
+
+
+def sharing(jobs: Iterable[SpanJob]) -> Iterator[SpanJob]:
+    """
+    *jobs* with those that show the same pictures in other deliveries put beside each other.
+
+    Pictures that are made in arrays are made in the size that is delivered: such spans share where
+    they have the same size and working format.
+    """
+    groups: dict[object, list[SpanJob]] = {}
+    for job in jobs:
+        groups.setdefault(_pictures(job.span) or job.span.key, []).append(job)
+    for first, *others in groups.values():
+        yield replace(first, beside=tuple(others))
+
+
+def _pictures(span: Span) -> object:
+    """What two spans that can be made together have in common; None for those that can't be."""
+    if span.copied or is_hardware(span.form.encoder):
+        return None
+    from assembler.rendering.graph import working_format
+
+    shots = [*shots_of(span), *(overlay.shot for overlay in span.overlays)]
+    if any(shot.in_arrays for shot in shots):
+        return span.frames, tuple(shots), span.form.size, working_format(span.form.pix_fmt)
+    return span.frames, tuple(replace(shot, framing=()) for shot in shots)
 
 
 def span_name(span: Span) -> str:

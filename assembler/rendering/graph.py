@@ -59,6 +59,25 @@ class Materials:
     """Timecode and names to burn in, a clip with transparency."""
 
 
+class _Branch:
+    """
+    An input that another graph reads, too.
+
+    Equal filters on it would be taken for one by ffmpeg-python, so each branch begins differently.
+    """
+
+    def __init__(self, node: Node, number: int) -> None:
+        self._node = node
+        self._way = f"PTS+0*{number}"
+
+    def __getitem__(self, label: str) -> Node:
+        return self._node[label].filter("setpts", self._way)
+
+    def filter(self, *args: Any, **options: Any) -> Node:
+        """As of the input's only stream."""
+        return self._node.filter("setpts", self._way).filter(*args, **options)
+
+
 def working_format(pix_fmt: str) -> str:
     """The pixel format that a span is composed in before it becomes *pix_fmt*."""
     if pix_fmt in WORKING:
@@ -67,9 +86,23 @@ def working_format(pix_fmt: str) -> str:
     return "yuv444p10le" if deep else "yuv444p"
 
 
-def graph_of(span: Span, materials: Materials) -> Node:
-    """The frames of *span*, numbered from 0 at the programme's rate."""
-    builder = _Builder(span, materials)
+@dataclass(slots=True)
+class Inputs:
+    """Files that several graphs of one ffmpeg read."""
+
+    nodes: dict[tuple[object, ...], Node] = field(default_factory=dict)
+    """By their place in the graph, name and arguments."""
+    branches: int = 0
+
+
+def graph_of(span: Span, materials: Materials, shared: Inputs | None = None) -> Node:
+    """
+    The frames of *span*, numbered from 0 at the programme's rate.
+
+    Graphs of the same frames for several deliveries have their inputs in *shared*, and so each file
+    is decoded once.
+    """
+    builder = _Builder(span, materials, shared or Inputs())
     parts = [builder.piece(piece) for piece in span.pieces]
     stream = parts[0]
     if len(parts) > 1:
@@ -86,7 +119,8 @@ def graph_of(span: Span, materials: Materials) -> Node:
 class _Builder:
     """What all parts of one graph share."""
 
-    def __init__(self, span: Span, materials: Materials) -> None:
+    def __init__(self, span: Span, materials: Materials, shared: Inputs) -> None:
+        self.shared = shared
         self.form = span.form
         self.materials = materials
         self.work = working_format(span.form.pix_fmt)
@@ -100,7 +134,15 @@ class _Builder:
         frame until its last user has come to it; a longer queue makes each one different.
         """
         self.inputs += 1
-        return ffmpeg.input(name, thread_queue_size=16 + self.inputs, **args)
+        key = (self.inputs, name, *sorted(args.items(), key=str))
+        nodes = self.shared.nodes
+        if key in nodes:
+            self.shared.branches += 1
+            return _Branch(nodes[key], self.shared.branches)
+        # Raw frames are large: few of them wait.
+        size = (1 if "f" in args else 16) + len(nodes) + 1
+        nodes[key] = ffmpeg.input(name, thread_queue_size=size, **args)
+        return nodes[key]
 
     def piece(self, piece: Piece) -> Node:
         match piece:

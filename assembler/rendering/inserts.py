@@ -27,7 +27,7 @@ from assembler.media.ffmpeg import run
 from assembler.media.stills import write_png
 from assembler.rendering.graph import Materials, raw_format, working_format
 from assembler.rendering.raw import frames_of
-from assembler.rendering.spans import Form, Overlay, Passage, Shot, Span
+from assembler.rendering.spans import Form, Overlay, Passage, Shot, Span, shots_of
 from assembler.timebase import Timecode
 
 _STRIP_PART = 18
@@ -61,17 +61,6 @@ def materials_of(
         folder = Path(name)
         made = _made_shots([shot] if shot.in_arrays else [], form, folder, cancel)
         yield Materials(inserts=made, tables=_tables([shot], folder))
-
-
-def shots_of(span: Span) -> Iterator[Shot]:
-    """All shots of a span, those within transitions too."""
-    for piece in span.pieces:
-        match piece:
-            case Shot():
-                yield piece
-            case Passage():
-                yield piece.before
-                yield piece.after
 
 
 def _made_shots(

@@ -9,6 +9,7 @@ What is on disk under its key is used again. A kill loses the spans in flight, n
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tempfile
@@ -18,6 +19,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from assembler.cut.model import Clip, Cut, Insert
@@ -27,7 +29,7 @@ from assembler.media.conform import notes as conform_notes
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish, sha256_of
 from assembler.planning.keys import content_key
-from assembler.rendering.encode import SpanJob, span_name
+from assembler.rendering.encode import SpanJob, sharing, span_name
 from assembler.rendering.executor import Processes, Starter, Threads
 from assembler.rendering.hardware import is_hardware
 from assembler.rendering.join import FORMATS, Part, join
@@ -48,6 +50,7 @@ JOIN = 2
 _MUCH_PIXELS = 300 * 1920 * 1080
 """About ten seconds of encoding; less isn't worth the start of processes."""
 
+_LARGE_PIXELS = 2560 * 1440
 MOST_ON_CHIP = 2
 """Encodings at a time in a graphics chip; drivers allow few, and one keeps it busy."""
 
@@ -70,6 +73,8 @@ class Rendered:
     """False when the file was there already, and nothing had changed."""
     notes: tuple[str, ...]
     verified: Verified
+    keys: tuple[str, ...] = ()
+    """Of all its spans."""
 
 
 def render(
@@ -138,10 +143,9 @@ def render(
     _remember(record, stamp, out)
     notes += tuple(dict.fromkeys(note for job in jobs if (note := job.note())))
     names = tuple(span_name(span) for span in made)
-    reused = len(planned) - len(made)
-    return Rendered(
-        out, shown.frames, len(planned), names, reused, True, notes, replace(found, path=out)
-    )
+    found, reused = replace(found, path=out), len(planned) - len(made)
+    keys = tuple(span.key for span in planned)
+    return Rendered(out, shown.frames, len(planned), names, reused, True, notes, found, keys)
 
 
 def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
@@ -254,17 +258,22 @@ def make(
     on_bytes: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> tuple[Span, ...]:
-    """Make the spans that aren't in *folder*; those that had to be made."""
+    """
+    Make the spans that aren't in *folder*; those that had to be made.
+
+    Where several deliveries show the same pictures, these are decoded once for all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     jobs = {span.key: SpanJob(span, folder) for span in planned}
     missing = [job for job in jobs.values() if not job.sound()]
     total = sum(span.length for span in planned)
     progress = _Progress(total - sum(job.span.length for job in missing), on_frames)
+    together = list(sharing(missing))
     if missing:
         workers = workers or fitting_workers(missing[0].span.form)
-        start = executor or starter_for(missing, workers)
-        _run_all(missing, workers, start, progress, on_bytes, cancel)
+        start = executor or starter_for(together, workers)
+        _run_all(together, workers, start, progress, on_bytes, cancel)
     return tuple(job.span for job in missing)
 
 
@@ -289,15 +298,15 @@ def _run_all(
     """Run the longest first; the first failure stops all."""
     stop = _Stop(cancel)
 
-    def weigh(future: Future[Path]) -> None:
+    def weigh(job: SpanJob, future: Future[Path]) -> None:
         if on_bytes is not None and not future.cancelled() and not future.exception():
-            on_bytes(future.result().stat().st_size)
+            on_bytes(sum(one.path.stat().st_size for one in (job, *job.beside)))
 
     with start(workers, stop) as executor:
         ordered = sorted(jobs, key=lambda job: -job.span.length)
         futures = [executor.submit(job, progress.of(job)) for job in ordered]
-        for future in futures:
-            future.add_done_callback(weigh)
+        for job, future in zip(ordered, futures, strict=True):
+            future.add_done_callback(partial(weigh, job))
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
@@ -311,8 +320,11 @@ def _run_all(
 
 def starter_for(jobs: Sequence[SpanJob], workers: int) -> Starter:
     """Processes where the work is worth starting them, threads else."""
-    width, height = jobs[0].span.form.size
-    pixels = width * height * sum(job.span.length for job in jobs)
+    pixels = sum(
+        math.prod(one.span.form.size) * one.span.length
+        for job in jobs
+        for one in (job, *job.beside)
+    )
     several = min(workers, len(jobs)) > 1
     return Processes if several and pixels > _MUCH_PIXELS else Threads
 
@@ -341,9 +353,11 @@ class _Progress:
     def of(self, job: SpanJob) -> Callable[[int], None]:
         """What one job reports to."""
 
+        keys = [one.span.key for one in (job, *job.beside)]
+
         def report(frames: int) -> None:
             with self.lock:
-                self.counts[job.span.key] = min(frames, job.span.length)
+                self.counts |= dict.fromkeys(keys, min(frames, job.span.length))
                 total = sum(self.counts.values())
             if self.tell is not None:
                 self.tell(total)
@@ -358,5 +372,10 @@ def fitting_workers(form: Form) -> int:
     deep = 2 if "10" in form.pix_fmt or "12" in form.pix_fmt else 1
     frame = form.size[0] * form.size[1] * 3 * deep
     by_memory = psutil.virtual_memory().available // 2 // (frame * _ENCODER_FRAMES)
-    most = MOST_ON_CHIP if is_hardware(form.encoder) else os.cpu_count() or 1
+    most = os.cpu_count() or 1
+    if is_hardware(form.encoder):
+        most = MOST_ON_CHIP
+    elif math.prod(form.size) > _LARGE_PIXELS:
+        # Each holds gigabytes, and the threads of one keep several cores busy.
+        most = math.ceil(most / int(dict(form.options).get("threads", 1)))
     return max(1, min(most, int(by_memory)))

@@ -192,6 +192,17 @@ class Span:
         return self.frames.frames
 
 
+def shots_of(span: Span) -> Iterator[Shot]:
+    """All shots of a span, those within transitions too."""
+    for piece in span.pieces:
+        match piece:
+            case Shot():
+                yield piece
+            case Passage():
+                yield piece.before
+                yield piece.after
+
+
 def delivered_size(canvas: tuple[int, int], delivery: DeliveryPreset) -> tuple[int, int]:
     """Width and height of the final file, even."""
     if delivery.size is not None:

@@ -11,13 +11,16 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import av
+import numpy as np
 import psutil
 import pytest
 
 from assembler.errors import RenderError
-from assembler.rendering.encode import SpanJob
+from assembler.match.decision import Correction
+from assembler.rendering.encode import SpanJob, sharing
 from assembler.rendering.executor import Processes, Threads
-from assembler.rendering.render import render, starter_for
+from assembler.rendering.render import make, render, starter_for
 from assembler.rendering.spans import spans_of
 from assembler.spec.presets import delivery_preset
 from tests.rendering.conftest import clip, cut_of
@@ -125,3 +128,54 @@ def test_little_work_starts_no_processes(sources, tmp_path):
     assert starter_for([job] * 3, 2) is Threads
     assert starter_for([job] * 20_000, 2) is Processes
     assert starter_for([job] * 20_000, 1) is Threads
+
+
+def test_deliveries_of_the_same_pictures_are_made_from_one_decoding(sources, tmp_path):
+    """The files are those that each delivery would get by itself."""
+    a, b = sources
+    cut = cut_of(clip(a, 0, 30, 5), clip(b, 30, 60))
+    small = LOSSLESS.model_copy(update={"size": (160, 96)})
+    square = delivery_preset("web-720p").model_copy(update={"size": (96, 96)})
+    forms = (LOSSLESS, small, square)
+    planned = [span for form in forms for span in spans_of(cut, form)]
+    jobs = list(sharing(SpanJob(span, tmp_path / "together") for span in planned))
+    assert [len(job.beside) for job in jobs] == [2, 2]
+    assert len(make(planned, tmp_path / "together", workers=2)) == 6
+    make(planned, tmp_path / "alone", workers=2, executor=Alone)
+    for span in planned:
+        both = [SpanJob(span, tmp_path / where) for where in ("together", "alone")]
+        assert all(job.sound() for job in both)
+        pair = [frames_in(job.path) for job in both]
+        assert len(pair[0]) == span.length
+        assert all(map(np.array_equal, *pair))
+
+
+class Alone(Threads):
+    """Makes every span by itself."""
+
+    def submit(self, job, report):
+        for one in (replace(job, beside=()), *job.beside):
+            found = super().submit(one, report)
+        return found
+
+
+def frames_in(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray() for frame in container.decode(video=0)]
+
+
+def test_corrected_spans_share_where_their_pictures_are_the_same(sources, tmp_path):
+    """Arrays are made in the delivered size, so another size is made by itself."""
+    fix = Correction(affine=(1.01, 0.0, 0.001, 0.0, 1.01, 0.001))
+    cut = cut_of(clip(sources[0], 0, 30, correction=fix))
+    forms = (
+        LOSSLESS,
+        delivery_preset("match-source"),
+        LOSSLESS.model_copy(update={"size": (160, 96)}),
+    )
+    planned = [span for form in forms for span in spans_of(cut, form)]
+    jobs = list(sharing(SpanJob(span, tmp_path) for span in planned))
+    assert [len(job.beside) for job in jobs] == [1, 0]
+    make(planned, tmp_path, workers=1)
+    lossless, copied = (frames_in(SpanJob(s, tmp_path).path) for s in planned[:2])
+    assert np.abs(np.stack(lossless).astype(int) - np.stack(copied)).mean() < 1

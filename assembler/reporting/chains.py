@@ -18,7 +18,8 @@ def chains_of(prepared: Prepared, pictures: Mapping[str, Picture]) -> tuple[Chai
     plan = prepared.plan
     segments = dict.fromkeys(step.link.segment for step in plan.steps)
     chains = [chain for name in segments for chain in chains_in(plan.links_of(name))]
-    return tuple(_chain(prepared, chain, pictures) for chain in chains if len(chain) > 1)
+    found = (_chain(prepared, chain, pictures) for chain in chains if len(chain) > 1)
+    return tuple(chain for chain in found if chain.points or chain.pictures)
 
 
 def _chain(prepared: Prepared, links: Sequence[Link], pictures: Mapping[str, Picture]) -> Chain:

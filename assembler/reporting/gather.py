@@ -34,7 +34,7 @@ from assembler.reporting.blocks import lanes_of, marks_of
 from assembler.reporting.chains import chains_of
 from assembler.reporting.links import links_of, planned_links, segments_of, sounds_of
 from assembler.reporting.money import models_of, money_of, reuse_of
-from assembler.reporting.pictures import first_pictures, poster_of, sight_of
+from assembler.reporting.pictures import POSTER_PX, Look, look_at, picture_of, pictures_of, sight_of
 from assembler.reporting.seams import joins_of, planned_joins, seams_of
 from assembler.reporting.sound import mix_of
 from assembler.spec.load import load
@@ -84,7 +84,7 @@ def report_of(
     takes = takes_there(prepared)
     waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
     if waiting or _unfetched(prepared):
-        return _planned(prepared, waiting)
+        return _planned(prepared, takes, waiting, workers or os.cpu_count() or 1)
     run = begin(prepared, workers, None, cancel, None)
     found = resolve(run, takes)
     return _resolved(run, found, page)
@@ -134,7 +134,8 @@ def resolve(run: Walk, takes: Mapping[str, Take]) -> Resolved:
 def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
     prepared, cut = run.prepared, resolved.cut
     first, film = prepared.deliveries[0], resolved.films[0]
-    pictures = first_pictures(cut, run.workers)
+    looks = [look_at(clip, cut.rate) for clip in cut.clips]
+    pictures = pictures_of(looks, run.workers)
     links = links_of(prepared, cut, pictures)
     seams = seams_of(prepared, cut, resolved.decisions, resolved.sides, _sights(run, resolved))
     return replace(
@@ -146,7 +147,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
             for both in zip(prepared.deliveries, resolved.films, strict=True)
         ),
         film=_played(first, page) if film else "",
-        poster=poster_of(cut),
+        poster=picture_of(looks[0], POSTER_PX),
         missing=tuple(_not_rendered(resolved.films, prepared.deliveries)),
         reuse=_reuse(run, cut, links, film),
         segments=segments_of(prepared, links, cut),
@@ -179,7 +180,9 @@ def _sights(run: Walk, resolved: Resolved) -> dict[str, model.Sight]:
     return {seam.id: sight_of(seen[seam.id], seam.a.id, seam.b.id) for seam in seams}
 
 
-def _planned(prepared: Prepared, waiting: Sequence[str]) -> model.Report:
+def _planned(
+    prepared: Prepared, takes: Mapping[str, Take], waiting: Sequence[str], workers: int
+) -> model.Report:
     missing = []
     if waiting:
         few = ", ".join(waiting[:8]) + (f" and {len(waiting) - 8} more" if len(waiting) > 8 else "")
@@ -189,7 +192,26 @@ def _planned(prepared: Prepared, waiting: Sequence[str]) -> model.Report:
         )
     if names := _unfetched(prepared):
         missing.append(f"Not fetched yet: {', '.join(names)}. `assembler fetch` gets them.")
-    return replace(_common(prepared, planned_links(prepared)), missing=tuple(missing))
+    rate = prepared.loaded.timeline.canvas.rate
+    there = [Look(id_, take.info, take.colour, 0) for id_, take in takes.items() if take.info.video]
+    there += [
+        Look(
+            c.segment,
+            c.info,
+            c.colour,
+            0 if c.retime else c.in_frame,
+            None if c.info.still else rate,
+        )
+        for c in prepared.plan.files
+    ]
+    pictures = pictures_of(there, workers)
+    links = planned_links(prepared, pictures)
+    return replace(
+        _common(prepared, links),
+        missing=tuple(missing),
+        chains=chains_of(prepared, pictures),
+        notes=prepared.plan.notes,
+    )
 
 
 def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
@@ -213,14 +235,13 @@ def _common(prepared: Prepared, links: tuple[model.Link, ...]) -> model.Report:
         segments=segments_of(prepared, links, None),
         links=links,
         sounds=sounds_of(prepared, None),
-        joins=planned_joins(links),
+        joins=planned_joins(prepared, links),
         seams=(),
         lanes=(),
         marks=(),
-        chains=chains_of(prepared, {}),
+        chains=(),
         mix=None,
         check=None,
-        notes=prepared.plan.notes,
     )
 
 

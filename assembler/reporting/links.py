@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from assembler.spec.model import Segment as SpecSegment
 from assembler.spec.model import taken_up
 
 
-def links_of(prepared: Prepared, cut: Cut, pictures: dict[str, Picture]) -> tuple[Link, ...]:
+def links_of(prepared: Prepared, cut: Cut, pictures: Mapping[str, Picture]) -> tuple[Link, ...]:
     """Every clip of the picture track, in playing order."""
     steps = {step.link.id: step for step in prepared.plan.steps}
     takes = {row.link: row for row in takes_of(prepared)}
@@ -63,7 +63,7 @@ def _generated(prepared: Prepared, link: Link, step: Step, takes: LinkTakes | No
     return replace(link, state=step.state, why=step.why, made_by=by, prompt=prompt, takes=rows)
 
 
-def planned_links(prepared: Prepared) -> tuple[Link, ...]:
+def planned_links(prepared: Prepared, pictures: Mapping[str, Picture]) -> tuple[Link, ...]:
     """The clips as they are planned, one after the other, where some of them aren't there."""
     takes = {row.link: row for row in takes_of(prepared)}
     steps = {step.link.id: step for step in prepared.plan.steps}
@@ -84,7 +84,7 @@ def planned_links(prepared: Prepared) -> tuple[Link, ...]:
             plain = Link(
                 id=id_, segment=segment.id, generated=id_ in steps, start=at, stop=at + frames,
                 state="there", why="", made_by=name, prompt="", source_in=0, skipped=0,
-                picture=None,
+                picture=pictures.get(id_),
             )  # fmt: skip
             step = steps.get(id_)
             found.append(_generated(prepared, plain, step, takes.get(id_)) if step else plain)

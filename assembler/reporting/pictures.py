@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
 from math import floor
 from typing import Any
 
 from assembler.assemble.sights import picture_data
-from assembler.cut.model import Clip, Cut
+from assembler.cut.model import Clip
 from assembler.errors import MediaError
 from assembler.media.frames import read_frames
+from assembler.media.info import Colour, MediaInfo
 from assembler.reporting.model import Curve, Frame, Picture, Sight
 
 THUMB_PX = 192
@@ -20,39 +23,53 @@ POSTER_PX = 960
 QUALITY = 68
 
 
-def first_pictures(cut: Cut, workers: int) -> dict[str, Picture]:
-    """The first picture of every clip, by its id; clips that can't be read have none."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A frame to be shown."""
+
+    id: str
+    """Of its clip."""
+    info: MediaInfo
+    colour: Colour
+    frame: int
+    """Counted at `rate`; of the source's own frames without one."""
+    rate: Fraction | None = None
+
+
+def pictures_of(looks: Sequence[Look], workers: int) -> dict[str, Picture]:
+    """Pictures of clips by their ids; clips that can't be read have none."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        found = pool.map(lambda clip: _first(clip, cut, THUMB_PX), cut.clips)
-    both = zip(cut.clips, found, strict=True)
-    return {clip.id: picture for clip, picture in both if picture is not None}
+        found = pool.map(picture_of, looks)
+        return {one.id: p for one, p in zip(looks, found, strict=True) if p is not None}
 
 
-def poster_of(cut: Cut) -> Picture | None:
-    """The film's first picture, larger."""
-    return _first(cut.clips[0], cut, POSTER_PX) if cut.clips else None
-
-
-def _first(clip: Clip, cut: Cut, longest: int) -> Picture | None:
-    bent = clip.source.retime
-    first = floor(bent.at(clip.source_in)) if bent else clip.source_in
+def picture_of(look: Look, longest: int = THUMB_PX) -> Picture | None:
+    """One of them, no larger than *longest* on either side."""
     try:
         frames = read_frames(
-            clip.source.info,
-            start=first,
-            stop=first + 1,
-            rate=None if clip.source.still else cut.rate,
-            colour=clip.source.colour,
+            look.info,
+            start=look.frame,
+            stop=look.frame + 1,
+            rate=look.rate,
+            colour=look.colour,
             max_size=(longest, longest),
         )
         rgb = next(frames, None)
     except MediaError:
         return None
     return (
-        None
+        rgb
         if rgb is None
-        else Picture(**picture_data(rgb, QUALITY), alt=f"First frame of {clip.id}")
+        else Picture(**picture_data(rgb, QUALITY), alt=f"First frame of {look.id}")
     )
+
+
+def look_at(clip: Clip, rate: Fraction) -> Look:
+    """The first frame that is shown of a clip."""
+    source, first = clip.source, clip.source_in
+    if source.retime is not None:
+        first = floor(source.retime.at(first))
+    return Look(clip.id, source.info, source.colour, first, None if source.still else rate)
 
 
 def sight_of(seen: Mapping[str, Any], before: str, after: str) -> Sight:

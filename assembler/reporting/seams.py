@@ -14,8 +14,10 @@ from assembler.cut.model import Clip, Cut
 from assembler.cut.pieces import HandoffSides
 from assembler.match.decision import SeamDecision
 from assembler.match.takes import seam_cost
+from assembler.planning.model import Handoff, Plan
+from assembler.planning.row import Joint, places
 from assembler.reporting.links import place_of
-from assembler.reporting.model import Grade, Join, Link, Seam, Sight
+from assembler.reporting.model import Grade, Join, JoinKind, Link, Seam, Sight
 from assembler.spec.model import SeamOverride
 
 GOOD = 2.0
@@ -179,6 +181,19 @@ def _join(a: Clip, b: Clip, seams: Mapping[str, Seam]) -> Join:
     return Join(id_, "cut", b.record.start, "cut", None)
 
 
-def planned_joins(links: Sequence[Link]) -> tuple[Join, ...]:
-    """Joins of clips that aren't there yet."""
-    return tuple(Join(f"{a.id}>{b.id}", "cut", b.start, "join", None) for a, b in pairwise(links))
+def planned_joins(prepared: Prepared, links: Sequence[Link]) -> tuple[Join, ...]:
+    """Joins of clips that aren't all there yet."""
+    rows = places(prepared.loaded.timeline)
+    return tuple(_planned(a, b, rows[b.segment].joint, prepared.plan) for a, b in pairwise(links))
+
+
+def _planned(a: Link, b: Link, joint: Joint, plan: Plan) -> Join:
+    id_, link = f"{a.id}>{b.id}", plan.links_by_id.get(b.id)
+    if a.segment == b.segment:
+        handed = link is not None and isinstance(link.start, Handoff)
+        kind: JoinKind = "seam" if handed else "cut"
+        return Join(id_, kind, b.start, kind, None)
+    if joint.kind == "transition":
+        return Join(id_, "transition", b.start, joint.name, None, joint.before, joint.after)
+    kind = "seam" if joint.kind == "handoff" else "cut"
+    return Join(id_, kind, b.start, kind, None)

@@ -54,6 +54,7 @@ def test_a_film_that_is_not_generated_is_told_as_planned(project: Path) -> None:
     assert found.frames == 96
     assert "3 clips are not generated yet: walk.1, walk.2, end.1." in found.missing[0]
     assert [link.state for link in found.links] == ["there", "ready", "waiting", "ready"]
+    assert [join.kind for join in found.joins] == ["seam", "seam", "cut"]
     assert not (project.parent / ".assembler" / "takes").exists()
     text = page_of(found)
     assert "Not final." in text

@@ -61,6 +61,8 @@ def review(
         allow_code=allow_code,
         cancel=CANCEL,
     )
+    CANCEL.clear()  # it isn't broken off by Ctrl-C, that is how it ends
+    output.note(style, "the review has ended; what was changed is in the timeline")
 
 
 @app.command()
@@ -97,3 +99,5 @@ def watch(
             output.failure(style, made.error)
         else:
             output.result(style, made.text(), made.data())
+    CANCEL.clear()  # as above
+    output.note(style, "the watch has ended")

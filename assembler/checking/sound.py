@@ -28,9 +28,8 @@ _SEARCH_S = 0.5
 """Sound is looked for so far from its place."""
 _LATE_S = 0.004
 _VERY_LATE_S = 0.012
-_LOUD_LU = 0.8
-_FAR_LU = 1.5
-"""Lossy codecs take the top of noise away, which is some tenths."""
+_LOUD_LU = 0.5
+_FAR_LU = 1.0
 _PEAK_DB = 0.4
 """True peak may pass its limit by so much: lossy codecs and meters differ."""
 _LONG_SILENCE_S = 2.0
@@ -247,6 +246,10 @@ def _loudness(heard: Heard, places: Places, expected: Expected | None) -> Iterat
     measured = heard.integrated_lufs
     if wanted is not None and math.isfinite(measured) and heard.seconds >= 1:
         apart = measured - wanted
+        # Lossy codecs take the top of noise away, and its loudness; what is below 4 kHz stays.
+        gain = _gain_db(heard)
+        if gain is not None and abs(gain) < abs(apart):
+            apart = gain
         if abs(apart) > _LOUD_LU:
             yield places.whole(
                 "error" if abs(apart) > _FAR_LU else "warning", "loudness",
@@ -266,6 +269,16 @@ def _loudness(heard: Heard, places: Places, expected: Expected | None) -> Iterat
             f"true peak is {heard.true_peak_dbtp:.1f} dBTP, above the limit of {limit:g}",
             "lossy codecs overshoot: lower the mix's true_peak_dbtp by as much.", of="mix",
         )  # fmt: skip
+
+
+def _gain_db(heard: Heard) -> float | None:
+    """By how much the file is louder than the mix below 4 kHz; None when that can't be told."""
+    steps = _steps(heard)
+    if steps is None:
+        return None
+    own, planned = (np.sqrt((side**2).sum(axis=1)) for side in (steps.own, steps.planned))
+    told = (planned > 4 * _QUIET) & (own > _QUIET)
+    return float(np.median(20 * np.log10(own[told] / planned[told]))) if told.any() else None
 
 
 def _clipping(heard: Heard, places: Places) -> Iterator[Finding]:

@@ -119,7 +119,8 @@ def write_sounds(media: Path) -> None:
     rng = np.random.default_rng(5)
     seconds = 2 * SHOT / RATE
     t = np.arange(int(48000 * seconds)) / 48000
-    speech = rng.normal(0, 0.15, 96000) * (np.sin(2 * np.pi * 3 * t[:96000]) > 0)
+    noise = np.convolve(rng.normal(0, 0.5, 96000), np.ones(12) / 12, "same")
+    speech = noise * (np.sin(2 * np.pi * 3 * t[:96000]) > 0)
     chord = sum(np.sin(2 * np.pi * f * t * (1 + 0.01 * t)) for f in (220, 277, 330)) * 0.08
     left, right = chord, chord * 0.6 + 0.02 * np.sin(2 * np.pi * 110 * t)
     with WavWriter(media / "voice.wav", 48000, 1, 16) as out:

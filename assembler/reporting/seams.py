@@ -110,7 +110,7 @@ def _did(decision: SeamDecision) -> Iterator[str]:
     if decision.repeat_frames:
         yield f"{_frames(decision.repeat_frames, 'repeated')} dropped"
     if decision.held_tail:
-        yield f"{_frames(decision.held_tail, 'held')} at the end of the first clip dropped"
+        yield f"{_frames(decision.held_tail, 'held')} dropped from the end of the first clip"
     if decision.skipped:
         yield f"{_frames(len(decision.skipped), 'stalled')} left out"
     fix = decision.correction

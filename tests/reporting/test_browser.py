@@ -104,9 +104,10 @@ def test_timeline_goes_by_mouse(opened: Opened) -> None:
     page = opened.page
     page.locator('a.join[data-seam="shot>walk.1"]').click()
     assert _current(page) == "shot>walk.1"
-    box = page.locator("#ruler .track").bounding_box()
+    ruler = page.locator("#ruler .track")
+    box = ruler.bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
+    ruler.click(position={"x": box["width"] / 2, "y": 5})
     left = page.evaluate("parseFloat(document.getElementById('playhead').style.left)")
     assert left == pytest.approx(50, abs=1)
     page.locator("#zoom").fill("2")

@@ -153,11 +153,14 @@ def test_page_needs_nothing_but_itself(report: Report) -> None:
 
 def test_ids_are_unique_and_every_jump_has_its_place(report: Report) -> None:
     """Links within the page lead somewhere; everything has its data attribute."""
-    finding = Finding("warning", "click", "A click.", "", 1.0, 24, segment="walk")
-    read = _Page(page_of(_with(report, check=Check(Path("x.mp4"), (finding,)))))
+    whole = Finding("error", "loudness", "It is too quiet.")
+    placed = Finding("warning", "click", "A click.", "", 1.0, 24, segment="walk")
+    read = _Page(page_of(_with(report, check=Check(Path("x.mp4"), (whole, placed)))))
     ids = read.values("id")
     assert len(ids) == len(set(ids))
     assert {href[1:] for href in read.values("href") if href.startswith("#")} <= set(ids)
+    marks = [attrs["href"] for _, attrs in read.tags if attrs.get("class") == "finding warning"]
+    assert marks == ["#finding-2"]
     assert {"shot>walk.1", "walk.1>walk.2"} <= set(read.values("data-seam"))
     assert {"shot", "walk", "end"} <= set(read.values("data-segment"))
     assert {"shot", "walk.1", "walk.2", "end.1"} <= set(read.values("data-link"))

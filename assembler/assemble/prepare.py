@@ -391,8 +391,10 @@ class _Presets:
                 if seam.preset:
                     loc = ("segments", n, "seams", str(link), "preset")
                     wanted[f"{segment.id}.{link}"] = seam.preset, loc
-        found = {id_: self._find(seam_preset, *both) for id_, both in wanted.items()}
-        return {id_: preset for id_, preset in found.items() if preset}
+        found: dict[str, SeamPreset | None] = {}
+        for name, loc in wanted.values():
+            found[name] = found.get(name) or self._find(seam_preset, name, loc)
+        return {id_: preset for id_, (name, _) in wanted.items() if (preset := found[name])}
 
     def words(self, deliveries: Sequence[Delivery]) -> None:
         """Titles and captions that couldn't be set are found before anything is made."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
+from assembler.assemble.progress import Progress
 from assembler.assemble.seams import seam_of, sights_of
 from assembler.assemble.walk import Made, Walk, begin, with_sounds
 from assembler.checking.model import known_check
@@ -51,6 +52,7 @@ def gather(
     draft: bool = False,
     provider: str | None = None,
     workers: int | None = None,
+    progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> model.Report:
     """
@@ -62,6 +64,7 @@ def gather(
         draft: Report on the draft.
         provider: The timeline as generated with this one alone.
         workers: Work at a time; the number of cores when not given.
+        progress: Told of seams that aren't decided yet.
         cancel: Stops the work in order when set.
 
     Raises:
@@ -70,7 +73,7 @@ def gather(
     loaded = load(timeline)
     project = Project(loaded.timeline.path)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
-    return report_of(prepared, page, workers=workers, cancel=cancel)
+    return report_of(prepared, page, workers=workers, progress=progress, cancel=cancel)
 
 
 def report_of(
@@ -78,6 +81,7 @@ def report_of(
     page: Path,
     *,
     workers: int | None = None,
+    progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> model.Report:
     """The same, from a timeline that is prepared already."""
@@ -85,7 +89,7 @@ def report_of(
     waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
     if waiting or _unfetched(prepared):
         return _planned(prepared, takes, waiting, workers or os.cpu_count() or 1)
-    run = begin(prepared, workers, None, cancel, None)
+    run = begin(prepared, workers, progress, cancel, None)
     found = resolve(run, takes)
     return _resolved(run, found, page)
 

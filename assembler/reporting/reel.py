@@ -10,7 +10,7 @@ is rendered, and before anybody pays for a larger one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -205,7 +205,7 @@ def _write(run: Walk, cut: Cut, moments: Sequence[Moment], path: Path) -> int:
     return len(made)
 
 
-def _told(progress: Progress) -> Any:
+def _told(progress: Progress) -> Callable[[int], None]:
     told = 0
 
     def on_frames(done: int) -> None:

@@ -86,7 +86,7 @@ def report(
         provider: The timeline as generated with this one alone.
         force: Overwrite files that aren't ours.
         workers: Work at a time; the number of cores when not given.
-        progress: Told of what is rendered for the reel.
+        progress: Told of seams that aren't decided yet, and of the reel.
         cancel: Stops the work in order when it is set.
 
     Raises:
@@ -109,7 +109,15 @@ def report(
             progress=progress,
             cancel=cancel,
         )
-    made = gather(timeline, path, draft=draft, provider=provider, workers=workers, cancel=cancel)
+    made = gather(
+        timeline,
+        path,
+        draft=draft,
+        provider=provider,
+        workers=workers,
+        progress=progress,
+        cancel=cancel,
+    )
     if shown:
         made = replace(made, reel=address(shown.path, path))
     with publish(path) as part:

@@ -167,6 +167,13 @@ class _Ranking:
         if end is not None and end < video.frames - 1:
             stop = min(stop, video.first_at(end + 1, rate))
         name = clip.link if isinstance(clip, Take) else clip.segment
+        link = self.prepared.plan.links_by_id.get(name)
+        planned = link.retime if link else clip.retime if isinstance(clip, FileClip) else None
+        if planned and end is not None:
+            bent = planned.on(video.frames_at(rate))
+            first, stop = bent.first, bent.first + bent.shown
+            fit = self._fit(name)
+            return Side(name, clip.key, clip.info, clip.colour, fit, first, stop, bent)
         return Side(name, clip.key, clip.info, clip.colour, self._fit(name), 0, stop)
 
     def _fit(self, name: str) -> Fit:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from assembler.media.files import publish
 from assembler.media.frames import fit_within, read_frames
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.keys import content_key
+from assembler.planning.retime import Retime
 from assembler.spec.model import Fit, SeamOverride
 from assembler.spec.presets import SeamPreset
 
@@ -58,6 +60,8 @@ class Side:
     """First frame that may be used."""
     stop: int
     """First frame that may not be used."""
+    retime: Retime | None = None
+    """How its time is bent; frames are then those that come out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,16 @@ def seam_data(decision: SeamDecision, took_s: float) -> dict[str, Any]:
 def seam_of(sides: HandoffSides, preset: SeamPreset) -> Seam:
     """The seam between two pieces of a cut."""
     a, b = (
-        Side(p.id, p.source.key, p.source.info, p.source.colour, p.fit, p.first, p.stop)
+        Side(
+            p.id,
+            p.source.key,
+            p.source.info,
+            p.source.colour,
+            p.fit,
+            p.first,
+            p.stop,
+            p.source.retime,
+        )
         for p in (sides.a, sides.b)
     )
     return Seam(a, b, preset, sides.override, _home(sides))
@@ -225,7 +238,10 @@ def _key(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: F
     """Hash of everything that decides the decision."""
     return content_key(
         stage=engine.VERSION,
-        sides=[[s.key, s.first, s.stop, s.fit, asdict(s.colour)] for s in (seam.a, seam.b)],
+        sides=[
+            [s.key, s.first, s.stop, s.fit, asdict(s.colour), *([s.retime] if s.retime else ())]
+            for s in (seam.a, seam.b)
+        ],
         shape=str(Fraction(*size)),
         rate=str(rate),
         preset=seam.preset.model_dump(mode="json"),
@@ -315,6 +331,16 @@ def _coloured(frames: Frames, matrix: ColourMatrix) -> Frames:
 
 
 def _read(side: Side, start: int, stop: int, rate: Fraction, size: tuple[int, int]) -> Frames:
+    if side.retime is None:
+        return _read_plain(side, start, stop, rate, size)
+    places = [floor(side.retime.at(n)) for n in range(start, stop)]
+    first = min(places)
+    there = _read_plain(side, first, max(places) + 1, rate, size)
+    return there[[place - first for place in places]]
+
+
+def _read_plain(side: Side, start: int, stop: int, rate: Fraction, size: tuple[int, int]) -> Frames:
+    """Frames as the clip has them."""
     frames = read_frames(
         side.info,
         start=start,

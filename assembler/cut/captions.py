@@ -74,7 +74,7 @@ class Planned:
 
 def _length(piece: Piece, run: Run) -> int:
     if piece.link is not None:
-        return piece.link.wanted_frames - piece.link.head_frames - piece.link.tail_frames
+        return piece.link.shown_frames
     if run.target is not None:
         return run.target
     return piece.stop - piece.first - (piece.repeat if piece.join == "handoff" else 0)

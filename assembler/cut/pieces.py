@@ -194,7 +194,7 @@ def _link_runs(place: Place, material: Material, fit: Fit, rate: Fraction) -> It
         if handed:
             pieces[-1] = _ended(pieces[-1], piece, rate)
         pieces.append(piece)
-        target += link.wanted_frames - link.head_frames - link.tail_frames
+        target += link.shown_frames
     yield Run(tuple(pieces), target)
 
 
@@ -215,6 +215,10 @@ def _link_piece(
         raise GenerateError(f"link {link.id} has no take", link.where, "render or generate first")
     video = take.info.video
     frames = video.frames_at(rate)
+    retime = link.retime.on(frames) if link.retime else None
+    first, stop = min(link.head_frames, frames - 1), frames
+    if retime:
+        first, stop, frames = retime.first, retime.first + retime.shown, retime.frames
     return Piece(
         id=link.id,
         segment=segment.id,
@@ -223,13 +227,14 @@ def _link_piece(
             take.path,
             take.info,
             _colour(segment, take),
+            retime=retime,
             change=material.change(place),
         ),
         fit=fit,
-        first=min(link.head_frames, frames - 1),
-        stop=frames,
+        first=first,
+        stop=stop,
         frames=frames,
-        repeat=video.first_at(1, rate),
+        repeat=0 if retime else video.first_at(1, rate),
         join=join,
         link=link,
         handed=take.handed,
@@ -266,6 +271,8 @@ def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
 def _ended(piece: Piece, following: Piece, rate: Fraction) -> Piece:
     """*piece* stopped at the frame on which *following* starts."""
     video = piece.source.info.video
+    if piece.source.retime:
+        return piece  # it ends on the frame that is handed on, wherever that lies in its clip
     last = None if video is None else _handed_on(piece, following, video)
     if video is None or last is None or last >= video.frames - 1:
         return piece
@@ -317,9 +324,14 @@ def handoffs(loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> tuple
             f"{a.id}>{b.id}",
             a,
             b,
-            own_override(b, material.places[b.segment].segment, loaded.timeline),
+            _kept_whole(a, own_override(b, material.places[b.segment].segment, loaded.timeline)),
         )
         for chain in chains
         for a, b in pairwise(chain)
         if b.join == "handoff"
     )
+
+
+def _kept_whole(a: Piece, override: SeamOverride) -> SeamOverride:
+    """The author decides where time that he bends has its end: nothing is trimmed there."""
+    return override.model_copy(update={"keep_until": a.stop}) if a.source.retime else override

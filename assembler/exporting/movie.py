@@ -142,7 +142,7 @@ class _Reel:
     def at(self, frame: int) -> Floats:
         """float32 (h, w, 3), R'G'B' in [0, 1]."""
         retime = self._source.retime
-        position = max(0, round(retime.at(frame)) if retime else frame)
+        position = max(0, int(retime.at(frame)) if retime else frame)
         if self._source.still:
             position = 0
         if self._shown is None or self._shown[0] != position:

@@ -246,8 +246,11 @@ def _frame(link: Link, clip: _Clip, planned: int) -> tuple[int, str]:
         at = link.start_at_s
         frame = clip.video.shown_at(at.numerator, Fraction(at.denominator))
         return frame, "" if frame == planned else "the timeline says so"
-    # An author's file ends where he cut it; an avatar goes on after its last word.
+    # An author's file ends where he cut it, bent time where he bent it to; an avatar goes on after
+    # its last word.
     if link.drift_de is None or clip.link is None or clip.link.kind in _SPEAKING:
+        return planned, ""
+    if clip.link.retime:
         return planned, ""
     tail = _looked_at(clip, planned, round(WINDOW_S * clip.video.rate))
     n, why = handoff_frame(tail)

@@ -33,6 +33,7 @@ from assembler.planning.model import (
     Step,
 )
 from assembler.planning.problems import Loaded, Problems
+from assembler.planning.retime import Retime
 from assembler.planning.row import Place, places
 from assembler.planning.settings import Inputs, Settings, settings_of
 from assembler.planning.sounds import sound_links
@@ -198,6 +199,7 @@ class _Builder:
             return
         self.files.append(clip)
         self._check_transitions(place, clip.out_frame - clip.in_frame)
+        self._check_end(place, clip.retime)
         self.ends[segment.id] = self._end_of_file(clip)
 
     def _end_of_file(self, clip: FileClip) -> _End:
@@ -206,6 +208,9 @@ class _Builder:
         if clip.info.still:
             sha = self.hashes[clip.path]
             return _End(ImageFile(clip.path, sha), (), (sha, None))
+        if clip.retime:
+            frame = video.shown_at(int(clip.retime.last), self.rate)
+            return _End(Handoff(clip.segment, frame), (), (clip.key, frame))
         whole = clip.out_frame == video.frames_at(self.rate)
         frame = None if whole else video.shown_at(clip.out_frame - 1, self.rate)
         return _End(Handoff(clip.segment, frame), (), (clip.key, frame))
@@ -226,7 +231,40 @@ class _Builder:
         if shapes and len(self.problems) == before:
             self._check_transitions(place, sum(s.shown_frames for s in shapes))
             self._check_seams(place, len(shapes))
+            self._check_end(place, shapes[-1].retime)
             self._add_links(place, settings, shapes, start)
+
+    def _check_end(self, place: Place, retime: Retime | None) -> None:
+        """Where another goes on from bent time, its last frame must be there to start on."""
+        if retime is None:
+            return
+        after = [
+            (n, s)
+            for n, s in enumerate(self.inputs.timeline.segments)
+            if s.continue_ == place.segment.id
+        ]
+        if not after:
+            return
+        if not retime.ends_on_frame:
+            self.problems.add(
+                f"segment {place.segment.id}: its last frame is a mix of two, and "
+                f"{after[0][1].id!r} can't go on from it",
+                "write `frames: nearest`, or freeze the last frame",
+                "segments",
+                place.index,
+                "speed",
+            )
+        for n, segment in after:
+            said = segment.seams.get(1), segment.seam, self.inputs.timeline.seam
+            if segment.join and segment.join.kind != "handoff":
+                continue
+            if any(s is not None and s.keep_until is not None for s in said):
+                what = (
+                    f"segment {segment.id}: `keep_until` would cut {place.segment.id!r}, whose "
+                    "time is bent"
+                )
+                fix = f"take it out, and let `duration` say where {place.segment.id!r} ends"
+                self.problems.add(what, fix, "segments", n, "seam" if segment.seam else "continue")
 
     def _check_seams(self, place: Place, links: int) -> None:
         """What is said of single seams must be about links of its models, not of a stand-in's."""
@@ -282,7 +320,8 @@ class _Builder:
             self.steps.append(Step(link, "waiting", "", after))
             frame = shape.handoff_frame
             start = _End(Handoff(link.id, frame), (link.id,), (self._take(link), frame))
-        known = self._image(image) if image else start
+        backwards = segment.reverse  # and so the image isn't where it ends
+        known = self._image(image) if image and not backwards else start
         if known:
             self.ends[segment.id] = known
 
@@ -336,6 +375,7 @@ class _Builder:
             wanted_frames=shape.wanted_frames,
             head_frames=shape.head_frames,
             tail_frames=shape.tail_frames,
+            retime=shape.retime,
         )
         link = guarded(link, segment, self.inputs.timeline)
         key, asked = self._keys(link, start, end, segment)

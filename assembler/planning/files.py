@@ -11,7 +11,7 @@ from assembler.planning import keys
 from assembler.planning.clips import colour_of
 from assembler.planning.model import FileClip
 from assembler.planning.problems import Problems
-from assembler.planning.retime import Retime, bends_time, retimed
+from assembler.planning.retime import Retime, retimed
 from assembler.planning.row import Place
 
 
@@ -35,13 +35,13 @@ def file_clip(
         return None
     if not _fits_kind(place, info, problems):
         return None
-    retime = _bent(place, info, rate, problems) if bends_time(segment) else None
+    retime = _bent(place, info, rate, problems) if segment.bends else None
     if info.still:
         used = _still(place, rate, problems)
     elif retime:
         used = (retime.first, retime.first + retime.shown)
     else:
-        used = None if bends_time(segment) else _used(place, info, rate, problems)
+        used = None if segment.bends else _used(place, info, rate, problems)
     if used is None:
         return None
     if not info.still:
@@ -63,7 +63,7 @@ def _fits_kind(place: Place, info: MediaInfo, problems: Problems) -> bool:
     elif segment.move:
         what = f"segment {segment.id}: `move` is for still pictures, {info.path.name} is a video"
         problems.add(what, "take it out, or use `crop`", *_at(place, "move"))
-    if info.video and info.video.alpha and (segment.effects or bends_time(segment)):
+    if info.video and info.video.alpha and (segment.effects or segment.bends):
         key = "effects" if segment.effects else "speed"
         what = f"segment {segment.id}: the transparency of {info.path.name} would be lost"
         fix = "take out `effects`, `speed`, `reverse` and `freeze`, or give a file without it"
@@ -85,8 +85,8 @@ def _bent(place: Place, info: MediaInfo, rate: Fraction, problems: Problems) -> 
         problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "out" if stop else "in"))
         return None
     found = retimed(segment, first=first, stop=stop, length=length, has=has, rate=rate)
-    last = found.at(found.first + found.shown - 1)
-    if not 0 <= last < has:
+    if not found.reaches:
+        last = found.reach(found.first + found.shown - 1)
         most = retimed(segment, first=first, stop=stop, length=None, has=has, rate=rate).shown
         what = (
             f"its {found.shown} frames reach frame {round(last)} of {name}, which has {has} "

@@ -7,6 +7,8 @@ Decided here and nowhere else:
 - Shots stay whole. What fits into one generation becomes one multi-shot link; more becomes several,
   each split at a shot's own cut, so nothing is handed over between them. A model without multi-shot
   is refused.
+- Time is bent within one link: only what the bend shows is generated, and links can't be bent
+  together.
 - A recording longer than its avatar model allows becomes a chain; each link hears the recording
   from its repeated frame on.
 """
@@ -21,6 +23,7 @@ from assembler.planning.chain import Span, Yield, chain, pieces
 from assembler.planning.model import LinkShot
 from assembler.planning.problems import Problems
 from assembler.planning.prompts import TimedBeat, group, joined, prompt_of
+from assembler.planning.retime import Need, Retime, bent, needed
 from assembler.planning.row import Place
 from assembler.planning.settings import BY_HAND, DRAFT, Inputs, Settings
 from assembler.timebase import frames_in
@@ -46,10 +49,14 @@ class LinkShape:
     at a segment's end, which is cut to the author's length, and for every link of an avatar, whose
     clips go on after the last word.
     """
+    retime: Retime | None = None
+    """How its time is bent; `wanted_frames` are then those of the clip."""
 
     @property
     def shown_frames(self) -> int:
         """Frames within the segment."""
+        if self.retime:
+            return self.retime.shown
         return self.wanted_frames - self.head_frames - self.tail_frames
 
 
@@ -105,11 +112,13 @@ class _Shaper:
         if frames < 1:
             self.refuse("its duration is less than a frame", "give it a duration", "duration")
             return ()
+        prompt = joined(self.segment.prompt, *(shot.prompt for shot in shots))
+        if self.segment.bends:
+            return self.bent(frames, prompt)
         lengths = self.lengths(frames + self.head + self.tail)
         if not lengths:
             return ()
         beats = self.beats(frames)
-        prompt = joined(self.segment.prompt, *(shot.prompt for shot in shots))
         prompts = []
         start = Fraction(-self.head) / self.rate
         for length_s in lengths:
@@ -234,6 +243,68 @@ class _Shaper:
     def handoff(self, yields: Yield, out: int) -> int:
         """Own frame that is the last before programme frame *out* of a link."""
         return int((out - 1) * yields.model_rate / self.rate)
+
+    # Bent time
+
+    def bent(self, frames: int, prompt: str) -> tuple[LinkShape, ...]:
+        """One link as long as what is shown of it."""
+        need = self.needed(frames)
+        lengths = self.lengths(need.frames)
+        if not lengths:
+            return ()
+        if len(lengths) > 1:
+            self.refuse_bent(frames, need)
+            return ()
+        (length,) = map(Fraction, lengths)
+        segment, yields = self.segment, self.yields(0)
+        has = yields.visible(length)
+        spare = has - need.frames if self.head and segment.end_image and not segment.reverse else 0
+        retime = bent(segment, begin=need.begin + spare, shown=frames, has=has, rate=self.rate)
+        beats = [self.bent_beat(beat, retime) for beat in self.beats(frames)]
+        return (
+            LinkShape(
+                length,
+                prompt_of(prompt, beats, Fraction(0), length),
+                False,
+                need.frames + spare,
+                handoff_frame=self.handoff(yields, int(retime.last) + 1),
+                retime=retime,
+            ),
+        )
+
+    def needed(self, frames: int) -> Need:
+        handed_on = self.place.following.kind == "handoff" or any(
+            s.continue_ == self.segment.id for s in self.inputs.timeline.segments
+        )
+        return needed(
+            self.segment,
+            shown=frames,
+            head=self.head,
+            tail=self.tail,
+            rate=self.rate,
+            handed_on=handed_on,
+        )
+
+    def bent_beat(self, beat: TimedBeat, retime: Retime) -> TimedBeat:
+        """A beat where in the clip it is; the first frame's is in force from its start."""
+        frame = int(beat.at_s * self.rate)
+        at_s = retime.at(retime.first + frame) / self.rate if frame else Fraction(0)
+        return TimedBeat(at_s, beat.prompt)
+
+    def refuse_bent(self, frames: int, need: Need) -> None:
+        longest = self.settings.first.longest_s
+        has = self.yields(0).visible(longest) if longest else 0
+        low, high = 0, frames
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.needed(middle).frames <= has else (low, middle)
+        shows = f"it shows {float(need.frames / self.rate):.4g} s of a clip"
+        self.refuse(
+            f"{shows}, and {self.model.id} makes {longest} s in one piece",
+            f"show {low}f ({float(low / self.rate):.3f} s) at most, and bend the rest in a segment "
+            "of its own",
+            "duration" if self.segment.duration else "shots",
+        )
 
     # Several shots
 
@@ -550,10 +621,13 @@ class _Shaper:
             return
         total = sum((s.length_s for s in shapes), Fraction(0))
         handles = (self.head + self.tail) / self.rate
+        fix = f"make the segment {_written(total - handles, self.rate)} long"
+        if shape.retime:
+            fix = f"show all {float(total):g} s of the clip: change `duration` or `speed`"
         self.refuse(
             f"{self.model.id} would reach the end image {float(surplus / self.rate):.3g} s after "
             "the segment's end",
-            f"make the segment {_written(total - handles, self.rate)} long",
+            fix,
             key,
         )
 

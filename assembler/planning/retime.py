@@ -14,6 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil, floor
 from typing import Literal
 
 from assembler.spec.model import Segment
@@ -38,8 +39,10 @@ class Stretch:
     """Of the speed per frame."""
 
     def at(self, frame: int) -> Fraction:
-        """Position at a frame shown."""
+        """Position at a frame shown; before the first stretch its speed stands."""
         n = frame - self.start
+        if n < 0:
+            return self.position + self.speed * n
         return self.position + self.speed * n + self.change * n * n / 2
 
 
@@ -59,19 +62,52 @@ class Retime:
     way: Frames = "nearest"
 
     def at(self, frame: int) -> Fraction:
-        """Position in the source of a frame, counted with the handle before."""
+        """
+        Position in the source of a frame, counted with the handle before.
+
+        Where the source has no frame any more (it may stand still behind its end, and a clip may
+        come shorter than it was planned), its outermost one stays.
+        """
+        place = self.reach(frame)
+        return place if 0 <= place < self.has else min(max(Fraction(0), place), self.end)
+
+    @property
+    def end(self) -> Fraction:
+        """Position of the source's last frame."""
+        return Fraction(self.has - 1)
+
+    def reach(self, frame: int) -> Fraction:
+        """The same, also where the source has no frame."""
         n = frame - self.first
         starts = [stretch.start for stretch in self.stretches]
         return self.stretches[max(0, bisect_right(starts, n) - 1)].at(n)
 
     def speed(self, frame: int) -> Fraction:
         """How far the source goes from this frame to the next."""
-        return self.at(frame + 1) - self.at(frame)
+        return self.reach(frame + 1) - self.reach(frame)
 
+    @property
+    def last(self) -> Fraction:
+        """Position of the last frame of the segment, from which another may go on."""
+        return self.at(self.first + self.shown - 1)
 
-def bends_time(segment: Segment) -> bool:
-    """Whether a segment's time is bent at all."""
-    return bool(segment.speed or segment.reverse or segment.freeze)
+    @property
+    def ends_on_frame(self) -> bool:
+        """Whether the last frame of the segment is one of the source's, and no mix of several."""
+        if self.way == "nearest":
+            return True
+        fast = self.way == "blend" and abs(self.speed(self.first + self.shown - 1)) > 1
+        return self.last.denominator == 1 and not fast
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the source has all frames that the segment moves through."""
+        moving = [n for n in range(self.first, self.first + self.shown) if self.speed(n)]
+        return all(0 <= self.reach(n) < self.has for n in moving or (self.first,))
+
+    def on(self, has: int) -> Retime:
+        """The same bend of a source that has so many frames."""
+        return _handled(self.stretches, self.shown, has, self.way)
 
 
 def retimed(
@@ -91,11 +127,71 @@ def retimed(
     end = has if stop is None else stop
     begin = Fraction(end - 1 if segment.reverse else first)
     stretches = _stretches(segment, begin, rate)
+    shown = _count(Retime(stretches, 0, 0, 0, has), 0, 1, first, end) if length is None else length
+    return _handled(stretches, shown, has, _way(segment))
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What of its source a segment shows, handles included."""
+
+    begin: Fraction
+    """Position of the segment's first frame."""
+    frames: int
+    """Frames that the source must have."""
+
+
+def needed(
+    segment: Segment, *, shown: int, head: int, tail: int, rate: Fraction, handed_on: bool
+) -> Need:
+    """
+    The shortest source for a segment whose time is bent.
+
+    What stands still at an end needs no frame of its own: the outermost one stays.
+
+    Args:
+        segment: With `speed`, `reverse` or `freeze`.
+        shown: Frames of the segment.
+        head: Frames shown before it: a handle.
+        tail: Frames shown after it.
+        rate: Of the programme.
+        handed_on: Whether its last frame must be one of the source's, and no mix.
+    """
+    way = _way(segment)
+    whole = Retime(_stretches(segment, Fraction(0), rate), 0, shown, shown, 0, way)
+    lowest, highest = [], []
+    for n in [n for n in range(-head, shown + tail) if whole.speed(n)] or [0]:
+        speed = whole.speed(n)
+        more = max(Fraction(0), abs(speed) - 1) if way == "blend" else Fraction(0)
+        place = whole.reach(n)
+        lowest.append(place - more if speed < 0 else place)
+        highest.append(place + more if speed > 0 else place)
+    begin = -min(lowest)
+    if handed_on and way != "nearest":
+        begin += _up_to_whole(begin + whole.reach(shown - 1))
+    elif not segment.reverse:
+        begin += _up_to_whole(begin)
+    return Need(begin, floor(begin + max(highest)) + 1)
+
+
+def _up_to_whole(place: Fraction) -> Fraction:
+    return ceil(place) - place
+
+
+def bent(segment: Segment, *, begin: Fraction, shown: int, has: int, rate: Fraction) -> Retime:
+    """The bent time of a segment whose first frame lies at *begin* in its source."""
+    return _handled(_stretches(segment, begin, rate), shown, has, _way(segment))
+
+
+def _way(segment: Segment) -> Frames:
+    return segment.speed.frames if segment.speed else "nearest"
+
+
+def _handled(stretches: tuple[Stretch, ...], shown: int, has: int, way: Frames) -> Retime:
+    """With what the source has on both sides."""
     whole = Retime(stretches, 0, 0, 0, has)
-    shown = _count(whole, 0, 1, first, end) if length is None else length
     before = _count(whole, -1, -1, 0, has)
     after = _count(whole, shown, 1, 0, has)
-    way = segment.speed.frames if segment.speed else "nearest"
     return Retime(stretches, before, shown, before + shown + after, has, way)
 
 
@@ -103,13 +199,14 @@ _LONGEST = 1_000_000
 
 
 def _count(retime: Retime, start: int, step: int, low: int, high: int) -> int:
-    """How many frames from *start* on lie in [low, high) of the source."""
-    still = retime.speed(start) == 0
+    """How many frames from *start* on lie in [low, high) of the source, or stand still there."""
     most = _LONGEST if step > 0 and start == 0 else MOST_HANDLES
     count = 0
-    while count < most and low <= retime.at(start + step * count) < high:
-        if still and start:
-            return most
+    while count < most:
+        frame = start + step * count
+        still = retime.speed(frame) == 0
+        if not (low <= retime.reach(frame) < high or (still and step > 0)):
+            break
         count += 1
     return count
 

@@ -226,7 +226,7 @@ def _continues(draft: Draft, report: Report) -> None:
             )
         elif wanted in known:
             follows[segment.id] = wanted
-            _on_bent(index, draft.segments.get(known[wanted]), "continue", report)
+            _on_moved(index, draft.segments.get(known[wanted]), report)
             _joined_elsewhere(index, segment, draft, report)
     for chain in _cycles(follows):
         names = _ring(" continues ", chain)
@@ -234,13 +234,20 @@ def _continues(draft: Draft, report: Report) -> None:
         report(loc, f"the chain goes round: {names}", "let one of them begin without `continue`.")
 
 
-def _on_bent(index: int, before: Segment | None, key: str, report: Report) -> None:
-    """The end frame of a segment whose time is bent, or that is moved over, isn't its clip's."""
-    keys = [k for k in ("speed", "reverse", "freeze", "move") if before and getattr(before, k)]
-    if before and keys:
-        what = f"it goes on from {before.id!r}, whose last frame `{keys[0]}` changes"
+def _on_moved(index: int, before: Segment | None, report: Report) -> None:
+    """What is shown last of a picture that is moved over isn't that picture."""
+    if before and before.move:
+        what = f"it goes on from {before.id!r}, whose last frame `move` changes"
         fix = "write `join: cut` or a transition, and no `continue`."
-        report(("segments", index, key), what, fix)
+        report(("segments", index, "continue"), what, fix)
+
+
+def _on_bent(index: int, before: Segment, report: Report) -> None:
+    """A clip that is there doesn't begin where bent time, or a move, happens to end."""
+    keys = [*before.bends, *(["move"] if before.move else [])]
+    if keys:
+        what = f"it goes on from {before.id!r}, whose last frame `{keys[0]}` changes"
+        report(("segments", index, "join"), what, "write `join: cut` or a transition.")
 
 
 def _handoffs(draft: Draft, report: Report) -> None:
@@ -249,7 +256,7 @@ def _handoffs(draft: Draft, report: Report) -> None:
     for before, index in pairwise(row):
         segment = draft.segments[index]
         if segment.join and segment.join.kind == "handoff" and segment.continue_ is None:
-            _on_bent(index, draft.segments[before], "join", report)
+            _on_bent(index, draft.segments[before], report)
 
 
 def _ids_like(name: str, known: Collection[str]) -> str:
@@ -292,6 +299,9 @@ def _taken_up(draft: Draft, report: Report) -> None:
             key = "layer" if raw.layer is not None else "join"
             what = f"{of!r} isn't shown by itself, so it has no `{key}`"
             report(("segments", known[of], key), what, f"give it to {segment.id!r}.")
+        elif raw is not None and raw.bends:
+            what = f"`{raw.bends[0]}` would take its lips from the words"
+            report(("segments", known[of], raw.bends[0]), what, "take it out.")
         users.setdefault(of, segment.id)
     for where, place in _places_of(draft):
         if place.segment in users:

@@ -413,6 +413,11 @@ class Segment(Spec):
         return "avatar" if self.avatar is not None else "generated"
 
     @property
+    def bends(self) -> list[str]:
+        """What bends its time: keys of it."""
+        return [key for key in ("speed", "reverse", "freeze") if getattr(self, key)]
+
+    @property
     def end_image(self) -> Path | None:
         """The picture it ends on, if that is known beforehand."""
         return self.keyframe or self.end
@@ -454,19 +459,34 @@ class Segment(Spec):
         return flaws
 
     def _time_flaws(self, kind: str) -> list[Flaw]:
-        given = [k for k in ("speed", "reverse", "freeze") if getattr(self, k)]
-        if kind in ("file", "url"):
-            if given and self.continue_:
-                what = f"`{given[0]}` changes the frame on which it continues {self.continue_!r}"
-                return [Flaw(what, "take one of them out.", given[0])]
-            given += ["move"] if self.move else []
-            if given and self.join and self.join.kind == "handoff":
-                what = f"`{given[0]}` and a handoff can't be had at once"
-                return [Flaw(what, "write `join: cut` or a transition.", given[0])]
-            return []
-        what = "`{}` is for files and URLs; this segment is generated"
-        fix = "generate it first, then name the clip as `file:`."
-        return [Flaw(what.format(k), fix, k) for k in (*given, *(["move"] if self.move else []))]
+        given = self.bends
+        if kind in ("avatar", "generated") and self.move:
+            fix = "say in `camera:` or the prompt how the camera moves."
+            what = "`move` is for still pictures; this segment is generated"
+            return [Flaw(what, fix, "move")]
+        if kind == "avatar":
+            return [Flaw(f"`{k}` would take the lips from the words", _OUT, k) for k in given]
+        goes_on = self.join is None or self.join.kind == "handoff"
+        if given and self.continue_ and goes_on:
+            what = f"`{given[0]}` changes the frame on which it continues {self.continue_!r}"
+            return [Flaw(what, "take it out, or write `join: cut` or a transition.", given[0])]
+        given += ["move"] if self.move else []
+        if given and self.join and self.join.kind == "handoff":
+            what = f"`{given[0]}` and a handoff can't be had at once"
+            return [Flaw(what, "write `join: cut` or a transition.", given[0])]
+        return self._bent_flaws() if kind == "generated" else []
+
+    def _bent_flaws(self) -> list[Flaw]:
+        """What can't be had of a generated segment whose time is bent."""
+        given = self.bends
+        flaws: list[Flaw] = []
+        if given and len(self.shots) > 1:
+            what = f"`{given[0]}` and several shots can't be had at once"
+            flaws.append(Flaw(what, "write each shot as a segment of its own.", given[0]))
+        if self.reverse and self.beats:
+            what = "its beats would come in the opposite order"
+            flaws.append(Flaw(what, "put their words into the prompt.", "reverse"))
+        return flaws
 
     def _generated_flaws(self) -> list[Flaw]:
         flaws = []
@@ -509,6 +529,7 @@ def taken_up(segments: Iterable[Segment]) -> frozenset[str]:
 
 
 _ONE = "keep one of them."
+_OUT = "take it out."
 
 FadeCurve = Literal["linear", "equal-power", "exp", "log", "s"]
 

@@ -80,15 +80,40 @@ WRONG = {
         "t.yaml:3:79: segment a: the point at 1s is not after the one before it\n"
         "  fix: put the points in order of time.",
     ),
-    "speed of what is generated": (
-        "  - {id: a, prompt: x, duration: 5s, speed: 50%}\n",
-        "t.yaml:3:45: segment a: `speed` is for files and URLs; this segment is generated\n"
-        "  fix: generate it first, then name the clip as `file:`.",
+    "a move over what is generated": (
+        "  - {id: a, prompt: x, duration: 5s, move: in}\n",
+        "t.yaml:3:44: segment a: `move` is for still pictures; this segment is generated\n"
+        "  fix: say in `camera:` or the prompt how the camera moves.",
     ),
     "a handoff from what is bent": (
         clip("out: 2s, reverse: true") + clip("join: handoff", "b"),
         "t.yaml:4:44: segment b: it goes on from 'a', whose last frame `reverse` changes\n"
-        "  fix: write `join: cut` or a transition, and no `continue`.",
+        "  fix: write `join: cut` or a transition.",
+    ),
+    "bent time that goes on from another": (
+        "  - {id: a, prompt: x, duration: 5s}\n"
+        "  - {id: b, prompt: x, duration: 5s, continue: a, speed: 50%}\n",
+        "t.yaml:4:58: segment b: `speed` changes the frame on which it continues 'a'\n"
+        "  fix: take it out, or write `join: cut` or a transition.",
+    ),
+    "beats backwards": (
+        "  - {id: a, prompt: x, duration: 5s, reverse: true, beats: [{at: 1s, prompt: y}]}\n",
+        "t.yaml:3:47: segment a: its beats would come in the opposite order\n"
+        "  fix: put their words into the prompt.",
+    ),
+    "several shots in slow motion": (
+        "  - {id: a, speed: 50%, shots: [{duration: 2s, prompt: x}, {duration: 3s, prompt: y}]}\n",
+        "t.yaml:3:20: segment a: `speed` and several shots can't be had at once\n"
+        "  fix: write each shot as a segment of its own.",
+    ),
+    "lips in slow motion": (
+        "  - {id: a, avatar: {image: media/anna.png, audio: media/score.flac}, speed: 50%}\n",
+        "t.yaml:3:78: segment a: `speed` would take the lips from the words\n  fix: take it out.",
+    ),
+    "slow motion of what is made to speak": (
+        "  - {id: a, prompt: x, duration: 5s, speed: 50%}\n"
+        "  - {id: b, avatar: {of: a, audio: media/score.flac, model: lip-sync}}\n",
+        "t.yaml:3:45: segment a: `speed` would take its lips from the words\n  fix: take it out.",
     ),
     "a handoff into what is bent": (
         clip("out: 2s") + clip("join: handoff, reverse: true", "b"),

@@ -233,6 +233,17 @@ class _Builder:
             self._check_seams(place, len(shapes))
             self._check_end(place, shapes[-1].retime)
             self._add_links(place, settings, shapes, start)
+            if shapes[-1].retime:
+                self._tell_unheard(self.links[segment.id][-1], segment, settings)
+
+    def _tell_unheard(self, link: Link, segment: Segment, settings: Settings) -> None:
+        """Sound that costs money and is left out, since the time of its segment is bent."""
+        silent = self._price(segment, replace(settings, audio=False), link.kind, link.length_s)
+        if link.audio and silent is not None and link.price_usd and silent < link.price_usd:
+            self.notes.append(
+                f"{link.segment}: its sound is paid and left out, since its time is bent; "
+                f"`audio: off` saves ${link.price_usd - silent:.2f}"
+            )
 
     def _check_end(self, place: Place, retime: Retime | None) -> None:
         """Where another goes on from bent time, its last frame must be there to start on."""
@@ -249,7 +260,7 @@ class _Builder:
             self.problems.add(
                 f"segment {place.segment.id}: its last frame is a mix of two, and "
                 f"{after[0][1].id!r} can't go on from it",
-                "write `frames: nearest`, or freeze the last frame",
+                "write `frames: nearest`",
                 "segments",
                 place.index,
                 "speed",

@@ -73,6 +73,20 @@ def test_another_bend_of_the_same_stretch_is_paid_once(tmp_path: Path) -> None:
     assert len(keys) == 1
 
 
+def test_sound_that_is_paid_and_not_heard_is_told(tmp_path: Path) -> None:
+    """It stays asked for, so that bending a clip that is there makes nothing anew."""
+    text = "segments: [{id: a, prompt: Mist., duration: 10s, speed: 50%, audio: AUDIO}]"
+    loud = plan_of(tmp_path, text.replace("AUDIO", "native"))
+    quiet = plan_of(tmp_path, text.replace("AUDIO", "'off'"))
+    saved = loud.price_usd - quiet.price_usd
+    assert saved > 0
+    assert loud.notes == (
+        "a: its sound is paid and left out, since its time is bent; "
+        f"`audio: off` saves ${saved:.2f}",
+    )
+    assert quiet.notes == ()
+
+
 def test_a_freeze_at_the_end_costs_no_generation(tmp_path: Path) -> None:
     """Where a clip has no frame behind its 5 s, its last one stays."""
     text = """
@@ -166,7 +180,7 @@ WRONG = {
         "- {id: a, prompt: x, duration: 4s, speed: {rate: 200%, frames: blend}}\n"
         "  - {id: b, prompt: y, duration: 4s, continue: a}",
         "4:45: segment a: its last frame is a mix of two, and 'b' can't go on from it\n"
-        "  fix: write `frames: nearest`, or freeze the last frame",
+        "  fix: write `frames: nearest`",
     ),
     "a tail that is cut": (
         "- {id: a, prompt: x, duration: 8s, speed: 50%}\n"

@@ -14,7 +14,8 @@ from typing import Any
 from assembler.assemble.prepare import Prepared
 from assembler.assemble.takes import LinkTakes, TakeFacts, takes_of
 from assembler.cut.model import Clip, Cut
-from assembler.generation.takes import provenance
+from assembler.generation.takes import provenance, started_on
+from assembler.planning.clips import Handed
 from assembler.planning.model import Step
 from assembler.reporting.model import Link, Picture, Segment, Take
 from assembler.spec.model import Segment as SpecSegment
@@ -60,7 +61,24 @@ def _generated(prepared: Prepared, link: Link, step: Step, takes: LinkTakes | No
     by = made.provider if made.provider == made.model else f"{made.provider} {made.model}"
     prompt = made.prompt or "; ".join(shot.prompt for shot in made.shots)
     rows = tuple(_take(prepared, made.key, facts) for facts in takes.takes) if takes else ()
-    return replace(link, state=step.state, why=step.why, made_by=by, prompt=prompt, takes=rows)
+    return replace(
+        link,
+        state=step.state,
+        why=step.why,
+        made_by=by,
+        prompt=prompt,
+        started=_started(started_on(prepared.project, made, prepared.shelf.number(made))),
+        takes=rows,
+    )
+
+
+def _started(on: Handed | None) -> str:
+    """The frame that a take was started on, in words."""
+    if on is None:
+        return ""
+    earlier = f", {float(on.lost_s):.2g} s before its end: {on.why}" if on.why else ""
+    corrected = "" if on.correction.neutral else ", corrected towards the chain's first clip"
+    return f"started on frame {on.frame} of {on.after}{earlier}{corrected}"
 
 
 def planned_links(prepared: Prepared, pictures: Mapping[str, Picture]) -> tuple[Link, ...]:

@@ -146,6 +146,8 @@ class Link:
     source_in: int
     skipped: int
     picture: Picture | None
+    started: str = ""
+    """The frame that its take in use was started on, in words."""
     takes: tuple[Take, ...] = ()
 
     @property

@@ -68,6 +68,7 @@ def test_joins_seams_and_clips_are_those_of_the_film(report: Report) -> None:
     assert [seam.id for seam in report.seams] == ["shot>walk.1", "walk.1>walk.2"]
     assert sorted(seam.rank for seam in report.seams) == [1, 2]
     assert [link.stop for link in report.links] == [24, 48, 72, 96]
+    assert report.links[2].started.startswith("started on frame 24 of walk.1")
     assert report.money.spent_usd == 0
     assert [lane.name for lane in report.lanes] == ["titles", "native", "voice", "music"]
 

@@ -19,7 +19,7 @@ from assembler.rendering.headers import begins_closed
 from assembler.rendering.spans import Form, Shot
 from assembler.rendering.verify import MATRIX_CODES
 
-_PROVED_FRAMES = 6
+_PROVED_FRAMES = 3
 """Frames that are decoded and compared; packets of the rest are the same bytes after these."""
 
 _MOST_DELAY = 16

@@ -43,6 +43,7 @@ def review(
     from assembler.reviewing.review import review as work
 
     style = Style(json, quiet)
+    output.note(style, "reading the film…")
 
     def opened(address: str) -> None:
         output.result(style, address, {"address": address})

@@ -56,7 +56,9 @@ class Desk:
     """A timeline that is looked at and changed; safe to use from several threads."""
 
     def __init__(self, timeline: Path, *, draft: bool = False, provider: str | None = None) -> None:
-        self.project = Project(Path(timeline).absolute())
+        self.timeline = Path(timeline)
+        """As it was given: messages name it like this."""
+        self.project = Project(self.timeline.absolute())
         self.draft = draft
         self.provider = provider
         self.history = History(self.project)
@@ -82,7 +84,7 @@ class Desk:
             return seen
 
     def _look(self, **how: Any) -> View:
-        return View.of(self.project.timeline, draft=self.draft, provider=self.provider, **how)
+        return View.of(self.timeline, draft=self.draft, provider=self.provider, **how)
 
     def _same(self, seen: View) -> bool:
         """Whether files, choices and takes are as they were."""
@@ -102,7 +104,7 @@ class Desk:
 
     def compare(self, link: str) -> RankedTakes:
         """Takes of a link, the one that fits best first."""
-        return rank_takes(self.project.timeline, link)
+        return rank_takes(self.timeline, link)
 
     # -- seams -----------------------------------------------------------------------------
 
@@ -210,7 +212,7 @@ class Desk:
         """
         with self._choosing(revision, f"{link}: take {number}") as words:
             made = choosing.choose(
-                self.project.timeline, link, number, keep_later=keep_later, provider=self.provider
+                self.timeline, link, number, keep_later=keep_later, provider=self.provider
             )
             return Done(words, made)
 
@@ -224,7 +226,7 @@ class Desk:
         """
         with self._choosing(revision, f"{link}: a new take is asked for") as words:
             made = choosing.reroll(
-                self.project.timeline, link, keep_later=keep_later, provider=self.provider
+                self.timeline, link, keep_later=keep_later, provider=self.provider
             )
             return Done(words, made)
 

@@ -289,8 +289,8 @@
     const price = state.price;
     question(
       "Make what is missing, and render?",
-      price.unpriced ? `${price.words}: such clips are made with \u201cassembler generate\u201d.` : `It costs ${price.words}. No more than $${price.usd} will be spent.`,
-      `Yes, spend $${price.usd}`, false,
+      price.unpriced ? `${price.words}: such clips are made with \u201cassembler generate\u201d.` : `${price.words}. No more than ${price.most} will be spent.`,
+      `Yes, spend up to ${price.most}`, false,
       () => act("make", {yes_usd: price.usd}),
     );
     byId("live-ask-yes").disabled = price.unpriced > 0;

@@ -44,8 +44,8 @@ def review(
     """
     ended = cancel or threading.Event()
     desk = Desk(Path(timeline), draft=draft, provider=provider)
-    desk.view()
     session = Session(desk, allow_code=allow_code)
+    session.report()  # what takes long is done before the browser waits for it
     try:
         with serving(session, port=port) as address:
             opened(address)

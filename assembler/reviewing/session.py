@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,7 @@ class Session:
         Raises:
             AssemblerError: If the timeline has mistakes.
         """
-        view = self.desk.view(measured=True)
-        report = self._reported(view)
+        view, report = self.report()
         film = view.prepared.deliveries[0].path if report.film else None
         live = Live(
             template=_asset("live.html"),
@@ -106,13 +105,19 @@ class Session:
         )
         return page(report, live)
 
-    def _reported(self, view: View) -> Report:
-        """The report of a view; made anew only when something in it has changed."""
+    def report(self) -> tuple[View, Report]:
+        """
+        What the page shows; made anew only when something in it has changed.
+
+        Raises:
+            AssemblerError: If the timeline has mistakes.
+        """
+        view = self.desk.view(measured=True)
         key = (view.revision, *stamps(*(d.path for d in view.prepared.deliveries)))
         with self._building:
             if self._report is None or self._report[0] != key or view.cut is None:
                 self._report = key, report_of(view.prepared, self.desk.project.root / "review.html")
-            return self._report[1]
+            return view, self._report[1]
 
     # -- what the script knows -------------------------------------------------------------
 
@@ -137,7 +142,12 @@ class Session:
             "revision": view.revision,
             "seams": {id_: _seam(view, id_) for id_ in view.places},
             "links": self._links(view),
-            "price": {"usd": str(price.usd), "unpriced": price.unpriced, "words": price.words},
+            "price": {
+                "usd": str(price.usd),
+                "most": f"${price.usd.quantize(Decimal('0.01'), ROUND_UP)}",
+                "unpriced": price.unpriced,
+                "words": price.words,
+            },
             "to_pay": costs_money(view.prepared.plan),
         }
 
@@ -232,7 +242,7 @@ class Session:
 
         def work(progress: Progress, cancel: threading.Event) -> Mapping[str, Any]:
             made = render(
-                self.desk.project.timeline,
+                self.desk.timeline,
                 draft=self.desk.draft,
                 provider=self.desk.provider,
                 budget_usd=budget,

@@ -15,6 +15,8 @@ from assembler.checking.model import Check, keep_check, known_check, memory_file
 from assembler.cut.model import Cut, Insert
 from assembler.errors import MediaError, UsageError
 from assembler.planning.project import Project
+from assembler.rendering.smart import as_source, with_whole_heads
+from assembler.rendering.spans import form_of
 from assembler.spec.check import caption_entries
 from assembler.spec.load import Loaded, load
 
@@ -110,6 +112,9 @@ def expected_of(
     loaded = run.prepared.loaded
     captions = loaded.timeline.captions
     written = loaded.timeline.path.is_file()  # `stitch` has none
+    if delivery.preset.match_source:
+        form = form_of(cut, as_source(cut, delivery.preset))
+        cut = with_whole_heads(cut, form.wanted) if form.match_source else cut
     return Expected(
         cut=cut,
         delivery=delivery.preset,

@@ -49,6 +49,13 @@ class Expected:
         found = next((clip for clip in clips if frame < clip.record.stop), None)
         return found or (clips[-1] if clips else None)
 
+    def loose(self, clip: Clip) -> bool:
+        """Whether its pictures can be told but roughly: time in between, geometry left out."""
+        retime = clip.source.retime
+        bent = retime is not None and retime.way != "nearest"
+        shape = Fraction(*self.size) == Fraction(*self.cut.size)
+        return bent or (clip.correction.affine is not None and not shape)
+
     def segment_at(self, frame: int) -> str:
         """Its segment."""
         clip = self.clip_at(frame)

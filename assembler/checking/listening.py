@@ -164,6 +164,8 @@ class _Low:
 
     def add(self, block: Samples) -> None:
         front = np.ascontiguousarray(block[:, :2])
+        if block.shape[1] > 2:  # the centre belongs to both sides
+            front = front + np.float32(0.7) * block[:, 2:3]
         self._parts.append(self._stream.resample_chunk(front).astype(np.float16))
 
     def joined(self) -> F16:

@@ -246,8 +246,9 @@ def _found(views: Views, frame: int) -> int | None:
 
 
 def _jumps(views: Views, places: Places, taken: Flags) -> Iterator[tuple[Finding, int, int]]:
-    found = jumps(views)
     gone = len(views.planned_thumbs) - views.frames
+    loose = _loose(views, places)
+    found = [jump for jump in jumps(views) if gone or not loose[min(jump.frame, len(loose) - 1)]]
     if gone > 0 and not any(jump.missing > 0 for jump in found):
         n = views.frames
         what = f"the last {_frames(gone)} are missing" if gone > 1 else "the last frame is missing"
@@ -270,11 +271,22 @@ def _jumps(views: Views, places: Places, taken: Flags) -> Iterator[tuple[Finding
             yield places.at("error", "missing-frame", n, what, _RENDER), n, n + 1
 
 
+def _loose(views: Views, places: Places) -> Flags:
+    """Frames of clips that can be told but roughly."""
+    flags = np.zeros(views.frames, np.bool_)
+    expected = places.expected
+    for clip in expected.cut.clips if expected else ():
+        if expected and expected.loose(clip):
+            flags[clip.record.start : clip.record.stop] = True
+    return flags
+
+
 def _stand_still(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
     """Frames that are the one before again, where the programme moves."""
     planned = np.nan_to_num(views.planned_change)
     own = np.nan_to_num(views.own_change, nan=1.0)
     still: Flags = (planned > _MOVES) & (own < _STILLER * planned) & ~taken
+    still &= ~_loose(views, places)
     usual = np.nan_to_num(views.own_change / np.maximum(views.planned_change, 1e-6), nan=1.0)
     found = list(runs(still))
     if len(found) > max(_FEW, views.frames // 20) or np.median(usual) < 0.5:

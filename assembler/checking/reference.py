@@ -26,6 +26,7 @@ from assembler.media.frames import assumed, coded_frames, upright
 from assembler.media.stills import read_image
 from assembler.media.tone import to_bt709
 from assembler.rendering.glide import view_at, window
+from assembler.rendering.spans import delivered_box
 from assembler.spec.transitions import DIPS
 from assembler.timebase import FrameRange
 
@@ -125,7 +126,8 @@ class _Masks:
         whole = expected.size
         canvas = expected.cut.size
         self._boxes = [
-            (layer.record, _box(layer.box, canvas, size)) for layer in expected.cut.layers
+            (layer.record, _box(delivered_box(layer.box, canvas, whole), whole, size))
+            for layer in expected.cut.layers
         ]
         self._boxes += [
             (i.record, _box((i.x, i.y, i.width, i.height), whole, size)) for i in expected.inserts
@@ -166,6 +168,9 @@ class _Strand:
         self._place = _Placing.of(clip, expected.size, size)
         self._reader: _Reader | None = None
         self._last: tuple[int, Shown | None] | None = None
+        video = clip.source.info.video
+        self._clear = video is not None and video.alpha and not clip.source.still
+        """Transparency isn't decoded here."""
         shape = Fraction(*expected.size) == Fraction(*expected.cut.size)
         self._shaped = shape and clip.source.change.crop is None
 
@@ -183,6 +188,8 @@ class _Strand:
         clip, change = self.clip, self.clip.source.change
         patch = clip.correction.patch
         if change.effects or (patch is not None and 0 <= used < patch.frames):
+            return None
+        if self._clear:
             return None
         if self._reader is None:
             self._reader = _Reader(clip.source, self._cut, self._place.inner)

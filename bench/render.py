@@ -352,6 +352,44 @@ class Bench:
         row = "".join(f"[{n}:v]" for n in range(count)) + f"concat=n={count}[c];[c][{count}:v]"
         for name, path in (("film", film), ("graph", hand)):
             print(f"SSIM of the {name} to the clips {ssim([*clips, '-i', str(path)], row):.5f}")
+            self.borders(name, path)
+        alike = self.folder / "alike.mp4"
+        self.in_pieces(alike)
+        same = sum(
+            np.array_equal(a.to_ndarray(), b.to_ndarray())
+            for a, b in zip(_decoded(film), _decoded(alike), strict=True)
+        )
+        print(f"{same} frames are those of a graph for each clip, joined by copy")
+
+    def borders(self, name: str, path: Path) -> None:
+        """PSNR of luma around the clips' borders and elsewhere, against the clips, and sizes."""
+        clips = (frame for s in self.sources[:-1] for frame in _decoded(s.path))
+        psnr = [_psnr(a, b) for a, b in zip(clips, _decoded(path), strict=True)]
+        with av.open(str(path)) as film:
+            shown = sorted((p.pts, p.size) for p in film.demux(video=0) if p.size)
+        sizes = [size for _, size in shown]
+        first = range(self.frames, len(psnr), self.frames)
+        parts = {
+            "first frames": list(first),
+            "the 5 after": [n + k for n in first for k in range(1, 6)],
+            "the 6 before": [n - k for n in first for k in range(1, 7)],
+        }
+        parts["elsewhere"] = sorted(set(range(len(psnr))) - {n for p in parts.values() for n in p})
+        for part, numbers in parts.items():
+            quality = statistics.mean(psnr[n] for n in numbers)
+            size = statistics.mean(sizes[n] for n in numbers) / 1000
+            print(f"  {name}, {part}: {quality:.2f} dB, {size:.1f} kB a frame")
+
+    def in_pieces(self, out: Path) -> None:
+        """Each clip by a graph of its own, joined by copy: the same picture that we ask for."""
+        options = [p for k, v in self.delivery.video.options.items() for p in (f"-{k}:v", str(v))]
+        names = []
+        for n, source in enumerate(self.sources[:-1]):
+            names.append(self.folder / f"piece{n}.mp4")
+            run(["-i", str(source.path), "-an", "-c:v", "libx264", *options, str(names[-1])])
+        row = self.folder / "pieces.txt"
+        row.write_text("".join(f"file '{name}'\n" for name in names))
+        run(["-f", "concat", "-safe", "0", "-i", str(row), "-c", "copy", str(out)])
 
 
 def cpu_seconds() -> float:
@@ -386,6 +424,11 @@ def ssim(inputs: Sequence[str], pair: str) -> float:
     """Of all frames and planes, by ffmpeg."""
     said = run([*inputs, "-lavfi", f"{pair}ssim", "-f", "null", "-"])
     return float(re.findall(r"All:([0-9.]+)", said)[-1])
+
+
+def _psnr(one: av.VideoFrame, two: av.VideoFrame) -> float:
+    left, right = (f.to_ndarray()[: f.height].astype(np.float32) for f in (one, two))
+    return float(10 * np.log10(255**2 / max(1e-3, float(((left - right) ** 2).mean()))))
 
 
 def identical_frames(film: Path, cut: Cut) -> int:

@@ -11,7 +11,7 @@ from assembler.planning import keys
 from assembler.planning.clips import colour_of
 from assembler.planning.model import FileClip
 from assembler.planning.problems import Problems
-from assembler.planning.retime import Retime, retimed
+from assembler.planning.retime import Retime, retimed, unseen
 from assembler.planning.row import Place
 
 
@@ -64,10 +64,9 @@ def _fits_kind(place: Place, info: MediaInfo, problems: Problems) -> bool:
         what = f"segment {segment.id}: `move` is for still pictures, {info.path.name} is a video"
         problems.add(what, "take it out, or use `crop`", *_at(place, "move"))
     if info.video and info.video.alpha and (segment.effects or segment.bends):
-        key = "effects" if segment.effects else "speed"
-        what = f"segment {segment.id}: the transparency of {info.path.name} would be lost"
-        fix = "take out `effects`, `speed`, `reverse` and `freeze`, or give a file without it"
-        problems.add(what, fix, *_at(place, key))
+        key = "effects" if segment.effects else segment.bends[0]
+        what = f"segment {segment.id}: `{key}` would lose the transparency of {info.path.name}"
+        problems.add(what, "take it out, or give a file without transparency", *_at(place, key))
     return len(problems) == found
 
 
@@ -95,10 +94,15 @@ def _bent(place: Place, info: MediaInfo, rate: Fraction, problems: Problems) -> 
         fix = f"give it at most {most}f ({float(most / rate):.3f} s)"
         problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "duration"))
         return None
+    for n in unseen(segment, found.shown, rate):
+        end = f"{float(found.shown / rate):.4g} s"
+        what = f"the freeze at {segment.freeze[n].at} comes after the segment's end at {end}"
+        fix = "move it, or make the segment longer"
+        problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "freeze", n, "at"))
     return found
 
 
-def _at(place: Place, *loc: str) -> tuple[str | int, ...]:
+def _at(place: Place, *loc: str | int) -> tuple[str | int, ...]:
     return ("segments", place.index, *loc)
 
 

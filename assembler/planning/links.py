@@ -23,7 +23,7 @@ from assembler.planning.chain import Span, Yield, chain, pieces
 from assembler.planning.model import LinkShot
 from assembler.planning.problems import Problems
 from assembler.planning.prompts import TimedBeat, group, joined, prompt_of
-from assembler.planning.retime import Need, Retime, bent, needed
+from assembler.planning.retime import Need, Retime, bent, needed, unseen
 from assembler.planning.row import Place
 from assembler.planning.settings import BY_HAND, DRAFT, Inputs, Settings
 from assembler.timebase import frames_in
@@ -248,6 +248,11 @@ class _Shaper:
 
     def bent(self, frames: int, prompt: str) -> tuple[LinkShape, ...]:
         """One link as long as what is shown of it."""
+        for n in unseen(self.segment, frames, self.rate):
+            end = f"{float(frames / self.rate):.4g} s"
+            at = self.segment.freeze[n].at
+            what = f"the freeze at {at} comes after the segment's end at {end}"
+            self.refuse(what, "move it, or make the segment longer", "freeze", n, "at")
         need = self.needed(frames)
         lengths = self.lengths(need.frames)
         if not lengths:

@@ -174,6 +174,11 @@ def needed(
     return Need(begin, floor(begin + max(highest)) + 1)
 
 
+def unseen(segment: Segment, shown: int, rate: Fraction) -> tuple[int, ...]:
+    """Numbers of the freezes that begin behind the segment's *shown* frames."""
+    return tuple(n for n, one in enumerate(segment.freeze) if one.at.frames(rate) >= shown)
+
+
 def _up_to_whole(place: Fraction) -> Fraction:
     return ceil(place) - place
 

@@ -170,6 +170,7 @@ _MISSING = {
 }
 
 _PATTERNS = {
+    "^#": "write a colour as #rrggbb, such as #00c040.",
     "http": "write an address that begins with http:// or https://.",
     "fA-F": "write the 64 hexadecimal digits of the file's SHA-256.",
     "A-Za-z_": "use letters, digits and _, and single hyphens with a letter after each.",

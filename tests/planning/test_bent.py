@@ -176,6 +176,11 @@ WRONG = {
         "4:34: segment a: it shows 39.96 s of a clip, and kling-3.0 makes 15 s in one piece\n"
         "  fix: show 181f (7.542 s) at most, and bend the rest in a segment of its own",
     ),
+    "a freeze behind the end": (
+        "- {id: a, prompt: x, duration: 4s, freeze: [{at: 1s, for: 1s}, {at: 4s, for: 1s}]}",
+        "4:71: segment a: the freeze at 4s comes after the segment's end at 4 s\n"
+        "  fix: move it, or make the segment longer",
+    ),
     "a mix at a handoff": (
         "- {id: a, prompt: x, duration: 4s, speed: {rate: 200%, frames: blend}}\n"
         "  - {id: b, prompt: y, duration: 4s, continue: a}",

@@ -11,7 +11,8 @@ Seams are changed in the timeline's text, takes are chosen in the ledger. Nothin
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from codecs import BOM_UTF8 as BOM
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,9 @@ from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.assemble.takes import TakeFacts, takes_of
 from assembler.errors import UsageError
 from assembler.planning.ledger import Ledger, chosen_takes
+from assembler.planning.model import FileClip
 from assembler.planning.project import Project
-from assembler.reviewing.edits import CantEditError, Value, set_seam
+from assembler.reviewing.edits import CantEditError, Value, put, set_seam
 from assembler.reviewing.files import changed, file_of, one_writer, write_text
 from assembler.reviewing.history import Choice, History, Step, TextChange
 from assembler.reviewing.view import Place, View
@@ -176,29 +178,96 @@ class Desk:
             words = dict.fromkeys(sorted(own.model_fields_set))
             return self._say(seen, place, words, f"{seam}: as the engine decides")
 
+    # -- cuts ------------------------------------------------------------------------------
+
+    def trim(self, segment: str, *, revision: str, head: int = 0, tail: int = 0) -> Done:
+        """
+        Let footage begin or end so many of its frames later; the programme follows.
+
+        Raises:
+            ChangedError: If something has changed since.
+            UsageError: If it is no footage whose time runs as it was taken.
+            SpecError: If its file hasn't these frames.
+        """
+        with self._writing(revision) as seen:
+            clip = seen.footage.get(segment)
+            if clip is None:
+                raise UsageError(f"{segment} is no footage that can be trimmed here")
+            first, stop = clip.in_frame + head, clip.out_frame + tail
+            if not 0 <= first < stop:
+                raise UsageError(f"{segment}: nothing is left between frame {first} and {stop}")
+            path, text = self._trimmed(seen, clip, first, stop)
+            new = self._look(instead={path: text}, decided=seen.decisions)
+            found = new.footage.get(segment)
+            others = _all_but(seen, segment) == _all_but(new, segment)
+            if not others or found is None or (found.in_frame, found.out_frame) != (first, stop):
+                raise UsageError(f"{segment} can't be trimmed by its own `in` and `out` alone")
+            words = f"{segment}: from frame {first}, until frame {stop}"
+            if seen.cut and not new.cut:
+                words += "; clips that go on from it have to be made anew"
+            self.history.add(Step(words, (self._written(seen, path, text),)))
+            self._view = new
+            return Done(words)
+
+    def _trimmed(self, seen: View, clip: FileClip, first: int, stop: int) -> tuple[Path, bytes]:
+        """The text with the frames written where the author has written them."""
+        segment = seen.loaded.timeline.segment(clip.segment)
+        by_length = segment.duration is not None and segment.out is None
+        words: dict[str, Value] = {}
+        if first != clip.in_frame:
+            words["in"] = f"{first}f"
+        if by_length and stop - first != clip.out_frame - clip.in_frame:
+            words["duration"] = f"{stop - first}f"
+        elif not by_length and stop != clip.out_frame:
+            words["out"] = f"{stop}f"
+
+        def said(text: str, place: tuple[int, int]) -> str:
+            for key, value in words.items():
+                text = put(text, place, (key,), value)
+            return text
+
+        try:
+            return self._changed_text(seen, clip.segment, said)
+        except CantEditError as exc:
+            where = seen.loaded.where("segments", _index(seen, clip.segment))
+            fix = f"write it there by hand: {', '.join(f'`{k}: {v}`' for k, v in words.items())}."
+            what = f"segment {clip.segment} isn't changed here: {exc}"
+            raise UsageError(what, where, fix) from exc
+
+    # -- the text --------------------------------------------------------------------------
+
     def _say(self, seen: View, place: Place, words: Mapping[str, Value], told: str) -> Done:
         """Write words on a seam into the timeline, if they do what they should."""
         _check_removable(seen, place, words)
         path, text = self._edited(seen, place, words)
         new = self._look(instead={path: text}, decided=seen.decisions)
         _check_said(seen, new, place, words, path)
-        change = write_text(self.project, path, seen.texts[path], text)
-        self.history.add(Step(told, (change,)))
+        self.history.add(Step(told, (self._written(seen, path, text),)))
         self._view = new
         return Done(told)
 
     def _edited(self, seen: View, place: Place, words: Mapping[str, Value]) -> tuple[Path, bytes]:
-        index = _index(seen, place.segment)
-        node = at(seen.loaded.marks, ("segments", index))
-        path = node.source.path
-        raw = seen.texts[path]
-        mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
+        def said(text: str, at_: tuple[int, int]) -> str:
+            return set_seam(text, at_, place.link, words)
+
         try:
-            text = raw[len(mark) :].decode()
-            said = set_seam(text, (node.line, node.column), place.link, words)
+            return self._changed_text(seen, place.segment, said)
         except CantEditError as exc:
             raise _by_hand(seen, place, words, str(exc)) from exc
-        return path, mark + said.encode()
+
+    def _changed_text(
+        self, seen: View, segment: str, said: Callable[[str, tuple[int, int]], str]
+    ) -> tuple[Path, bytes]:
+        """The file that a segment is written in, and its new text."""
+        node = at(seen.loaded.marks, ("segments", _index(seen, segment)))
+        path = node.source.path
+        raw = seen.texts[path]
+        mark = BOM if raw.startswith(BOM) else b""
+        text = raw.removeprefix(BOM).decode()
+        return path, mark + said(text, (node.line, node.column)).encode()
+
+    def _written(self, seen: View, path: Path, text: bytes) -> TextChange:
+        return write_text(self.project, path, seen.texts[path], text)
 
     # -- takes -----------------------------------------------------------------------------
 
@@ -315,6 +384,12 @@ def _place(seen: View, seam: str) -> Place:
 
 def _index(seen: View, segment: str) -> int:
     return [one.id for one in seen.loaded.timeline.segments].index(segment)
+
+
+def _all_but(seen: View, segment: str) -> list[dict[str, Any]]:
+    """What is said of all other segments."""
+    others = (one for one in seen.loaded.timeline.segments if one.id != segment)
+    return [one.model_dump(exclude_unset=True) for one in others]
 
 
 def _segment(seen: View, place: Place) -> Segment:

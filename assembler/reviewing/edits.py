@@ -66,7 +66,7 @@ def put(text: str, place: tuple[int, int], keys: Sequence[str], value: Value) ->
     if value is None:
         return text if len(left) > 1 else _without(text, mapping, keys)
     if len(left) == 1 and (pair := _pair(owner, left[0])):
-        return _replaced(text, pair[1], value)
+        return _replaced(text, *pair, value)
     return _added(text, owner, left, value)
 
 
@@ -125,9 +125,11 @@ def _alias(key: Node, value: Node) -> bool:
 # -- a value that is there -----------------------------------------------------------------
 
 
-def _replaced(text: str, node: Node, value: str | int) -> str:
+def _replaced(text: str, key: Node, node: Node, value: str | int) -> str:
     if not isinstance(node, ScalarNode):
         raise CantEditError("a single value should stand there")
+    if _alias(key, node) or node.anchor is not None:
+        raise CantEditError(f"`{key.value}` shares its value with other places")
     quote = node.style if node.style in ("'", '"') else ""
     start, stop = node.start_mark.index, node.end_mark.index
     return f"{text[:start]}{quote}{value}{quote}{text[stop:]}"

@@ -68,6 +68,7 @@
     byId("live-make").textContent = next.to_pay ? "Make and render…" : "Render the film";
     for (const field of document.querySelectorAll("[data-live-seam]")) { showSeam(field, next.seams[field.dataset.liveSeam]); }
     for (const row of document.querySelectorAll("[data-live-link]")) { showLink(row, next.links[row.dataset.liveLink]); }
+    for (const row of document.querySelectorAll("[data-live-trim]")) { showTrim(row, next.footage[row.dataset.liveTrim]); }
     for (const button of document.querySelectorAll("[data-live-take]")) { showTake(button, next.links[button.dataset.liveTake]); }
     showJob(next.job);
   }
@@ -98,6 +99,13 @@
     row.querySelector("[data-act=reroll]").disabled = state.draft;
     row.querySelector("[data-act=compare]").disabled = link.takes.filter((take) => take.clip).length < 2;
     row.querySelector("[data-out=state]").textContent = link.state === "done" ? "" : link.why;
+  }
+
+  function showTrim(row, clip) {
+    row.hidden = !clip || state.draft;
+    if (!clip) { return; }
+    row.querySelector("[data-out=head]").textContent = clip.in;
+    row.querySelector("[data-out=tail]").textContent = clip.out;
   }
 
   function showTake(button, link) {
@@ -186,7 +194,9 @@
     if (!button || !state || button.getAttribute("aria-disabled") === "true") { return; }
     const field = button.closest("[data-live-seam]");
     const row = button.closest("[data-live-link]");
+    const trim = button.closest("[data-live-trim]");
     if (field) { onSeam(button, field); } else if (row) { onLink(button, row.dataset.liveLink); }
+    if (trim) { act("trim", {revision: revision(), segment: trim.dataset.liveTrim, [button.dataset.act]: Number(button.dataset.by)}); }
   });
 
   function onSeam(button, field) {

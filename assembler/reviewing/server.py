@@ -73,6 +73,15 @@ class Reset(Asked):
     seam: Name
 
 
+class Trim(Asked):
+    """Move the beginning or the end of footage."""
+
+    revision: Name
+    segment: Name
+    head: Frames = 0
+    tail: Frames = 0
+
+
 class Choose(Asked):
     """Another take."""
 
@@ -123,6 +132,9 @@ def application(session: Session, token: str, port: int) -> Guard:
 
     def reset(a: Reset) -> Answer:
         return desk.reset(a.seam, revision=a.revision).data()
+
+    def trim(a: Trim) -> Answer:
+        return desk.trim(a.segment, revision=a.revision, head=a.head, tail=a.tail).data()
 
     def choose(a: Choose) -> Answer:
         return desk.choose(
@@ -187,6 +199,7 @@ def application(session: Session, token: str, port: int) -> Guard:
         verb(Nudge, nudge),
         verb(Correct, correct),
         verb(Reset, reset),
+        verb(Trim, trim),
         verb(Choose, choose),
         verb(Reroll, reroll),
         verb(Nothing, undo),

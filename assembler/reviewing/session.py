@@ -141,6 +141,10 @@ class Session:
             "error": None,
             "revision": view.revision,
             "seams": {id_: _seam(view, id_) for id_ in view.places},
+            "footage": {
+                id_: {"in": clip.in_frame, "out": clip.out_frame}
+                for id_, clip in view.footage.items()
+            },
             "links": self._links(view),
             "price": {
                 "usd": str(price.usd),

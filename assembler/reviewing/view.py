@@ -22,6 +22,7 @@ from assembler.generation.base import Take
 from assembler.match.decision import SeamDecision
 from assembler.planning.explain import to_pay, totals
 from assembler.planning.guard import costs_more_usd
+from assembler.planning.model import FileClip
 from assembler.planning.project import Project
 from assembler.reporting.gather import resolve, takes_there
 from assembler.reviewing.files import revision_of, sources
@@ -139,6 +140,12 @@ class View:
                 after.record.start,
             )
         return found
+
+    @property
+    def footage(self) -> dict[str, FileClip]:
+        """Clips from files whose frames are shown one by one, by segment."""
+        files = {clip.segment: clip for clip in self.prepared.plan.files}
+        return {id_: c for id_, c in files.items() if not (c.info.still or c.retime)}
 
     def _link(self, both: HandoffSides) -> int | None:
         segment = self.loaded.timeline.segment(both.b.segment)

@@ -122,6 +122,17 @@ def test_a_seam_is_changed_by_keyboard(page: Any, film: Path) -> None:
     assert b"{2: {keep_until: 23, start_from: 1, colour: off}}" in film.read_bytes()
 
 
+def test_footage_is_trimmed_at_its_clip(page: Any, film: Path) -> None:
+    row = page.locator("[data-live-trim='shot']")
+    row.get_by_role("button", name="shot until one frame earlier").click()
+    wait_told(page, "shot: from frame 0, until frame 23; clips that go on from it")
+    playwright.expect(row.locator("[data-out=tail]")).to_have_text("23")
+    assert b"out: 23f}   # footage" in film.read_bytes()
+    page.locator("#live-undo").click()
+    wait_told(page, "taken back: shot")
+    playwright.expect(row.locator("[data-out=tail]")).to_have_text("24")
+
+
 def test_what_the_clips_do_not_have_is_said(page: Any, film: Path) -> None:
     before = film.read_bytes()
     page.locator("[data-seam='shot>walk.1']").first.click()

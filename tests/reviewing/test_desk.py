@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assembler.assemble.generating import generate
-from assembler.errors import UsageError
+from assembler.errors import AssemblerError, UsageError
 from assembler.media.probe import probe
 from assembler.reviewing.desk import Desk
 from assembler.reviewing.files import ChangedError, one_writer
@@ -76,6 +76,48 @@ def test_each_correction_can_be_turned_off(desk: Desk, film: Path) -> None:
     assert b"{2: {geometry: off, sharpness: off, patch: off}}" in film.read_bytes()
     with pytest.raises(UsageError, match="there is no `patch: hold` of a seam"):
         desk.correct(SEAM, "patch", "hold", revision=desk.view().revision)
+
+
+def test_footage_is_trimmed_by_frames(desk: Desk, film: Path) -> None:
+    text = film.read_text(encoding="utf-8")
+    more = "  - {id: last, file: media/shot.mp4, in: 0.25s, duration: 1s}  # again\n"
+    film.write_text(text.replace("tracks:\n", f"{more}tracks:\n"), encoding="utf-8")
+    before = film.read_bytes()
+    desk.trim("last", revision=desk.view().revision, head=2)
+    assert b"in: 8f, duration: 22f}  # again" in film.read_bytes()
+    desk.trim("last", revision=desk.view().revision, tail=-1)
+    assert b"in: 8f, duration: 21f}  # again" in film.read_bytes()
+    done = desk.trim("shot", revision=desk.view().revision, tail=-1)
+    assert b"file: media/shot.mp4, out: 23f}   # footage" in film.read_bytes()
+    assert done.words.endswith("clips that go on from it have to be made anew")
+    for _ in range(3):
+        desk.undo()
+    assert film.read_bytes() == before
+
+
+def test_a_part_that_is_there_twice_is_not_trimmed(desk: Desk, film: Path) -> None:
+    """Its text speaks of two segments; one alone can't be changed in it."""
+    part = film.with_name("part.yaml")
+    part.write_text("segments:\n  - {id: '${id}', file: media/shot.mp4, out: 1s}\n")
+    text = film.read_text(encoding="utf-8")
+    twice = "".join(f"  - {{include: part.yaml, vars: {{id: {n}}}}}\n" for n in ("one", "two"))
+    film.write_text(text.replace("tracks:\n", f"{twice}tracks:\n"), encoding="utf-8")
+    before = part.read_bytes()
+    with pytest.raises(UsageError, match="one can't be trimmed"):
+        desk.trim("one", revision=desk.view().revision, tail=-1)
+    assert part.read_bytes() == before
+
+
+def test_footage_has_no_more_frames_than_its_file(desk: Desk, film: Path) -> None:
+    before = film.read_bytes()
+    seen = desk.view()
+    with pytest.raises(AssemblerError, match=r"shot\.mp4 has 36 frames"):
+        desk.trim("shot", revision=seen.revision, tail=13)
+    with pytest.raises(UsageError, match="nothing is left"):
+        desk.trim("shot", revision=seen.revision, head=24)
+    with pytest.raises(UsageError, match="walk is no footage"):
+        desk.trim("walk", revision=seen.revision, head=1)
+    assert film.read_bytes() == before
 
 
 def test_what_is_said_of_all_seams_is_not_taken_from_one(desk: Desk, film: Path) -> None:

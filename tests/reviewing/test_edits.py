@@ -84,6 +84,8 @@ def test_lines_end_as_they_did() -> None:
     [
         ("a: &s {colour: off}\nseam: *s\n", "not written out"),
         ("seam: &s {colour: off}\nother: *s\n", "used elsewhere"),
+        ("other: &s hold\nseam: {colour: *s}\n", "shares its value"),
+        ("seam: {colour: &s hold}\nother: *s\n", "shares its value"),
         ("seam: [1]\n", "not written out"),
         ("seam: {colour: [1]}\n", "single value"),
         ("seam: {colour: off}\n", "all that is written"),

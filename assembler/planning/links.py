@@ -297,8 +297,9 @@ class _Shaper:
         return TimedBeat(at_s, beat.prompt)
 
     def refuse_bent(self, frames: int, need: Need) -> None:
-        longest = self.settings.first.longest_s
-        has = self.yields(0).visible(longest) if longest else 0
+        made = self.settings.first.lengths
+        longest = made.high if isinstance(made, Span) else max(made)
+        has = self.yields(0).visible(longest)
         low, high = 0, frames
         while high - low > 1:
             middle = (low + high) // 2

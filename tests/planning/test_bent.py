@@ -176,6 +176,11 @@ WRONG = {
         "4:34: segment a: it shows 39.96 s of a clip, and kling-3.0 makes 15 s in one piece\n"
         "  fix: show 181f (7.542 s) at most, and bend the rest in a segment of its own",
     ),
+    "longer than a model's longest length": (
+        "- {id: a, prompt: x, duration: 30s, speed: 50%, model: kling-2.1-master}",
+        "4:34: segment a: it shows 15 s of a clip, and kling-2.1-master makes 10 s in one piece\n"
+        "  fix: show 482f (20.083 s) at most, and bend the rest in a segment of its own",
+    ),
     "a freeze behind the end": (
         "- {id: a, prompt: x, duration: 4s, freeze: [{at: 1s, for: 1s}, {at: 4s, for: 1s}]}",
         "4:71: segment a: the freeze at 4s comes after the segment's end at 4 s\n"

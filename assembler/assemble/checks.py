@@ -114,7 +114,7 @@ def expected_of(
     written = loaded.timeline.path.is_file()  # `stitch` has none
     if delivery.preset.match_source:
         form = form_of(cut, as_source(cut, delivery.preset))
-        cut = with_whole_heads(cut, form.wanted) if form.match_source else cut
+        cut = with_whole_heads(cut, form.wanted) if form.copies else cut
     return Expected(
         cut=cut,
         delivery=delivery.preset,

@@ -16,6 +16,7 @@ import numpy as np
 
 from assembler.errors import RenderError
 from assembler.rendering.headers import begins_closed
+from assembler.rendering.smart import EVERY_FRAME
 from assembler.rendering.spans import Form, Shot
 from assembler.rendering.verify import MATRIX_CODES
 
@@ -45,6 +46,7 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
         own = source.streams[video.index]
         stream: Any = target.add_stream_from_template(own, opaque=True)
         stream.time_base = 1 / form.rate
+        _check_profile(own, form, shot.clip)
         change = _tagger(shot, form, own, stream)
         first = video.pts[shot.first]
         if shot.first:
@@ -56,7 +58,8 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
                 continue
             if cancel is not None and cancel.is_set():
                 raise RenderError("cancelled", shot.clip)
-            if not written and not begins_closed(packet, own.codec_context):
+            whole = form.encoder in EVERY_FRAME
+            if not written and not whole and not begins_closed(packet, own.codec_context):
                 raise RenderError("its keyframe can't be decoded by itself", shot.clip)
             for done in change(packet):
                 done.stream = stream
@@ -67,6 +70,22 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
     if written != shot.frames:
         raise RenderError(f"{written} frames were found, not {shot.frames}", shot.clip)
     _prove(shot, out)
+
+
+def _check_profile(own: Any, form: Form, clip: str) -> None:
+    """Frames of another profile are smaller, and no copy of what the delivery promises."""
+    if form.encoder not in EVERY_FRAME:
+        return
+    asked = dict(form.options).get("profile", "")
+    wanted = _PRORES.get(asked, asked).upper().replace("_", " ")
+    found = str(own.codec_context.profile or "").upper()
+    if wanted != found:
+        raise RenderError(f"its profile is {found or 'not known'}, not {wanted}", clip)
+
+
+_PRORES = {
+    "0": "proxy", "1": "lt", "2": "standard", "3": "hq", "4": "4444", "5": "xq", "4444xq": "xq",
+}  # fmt: skip
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:

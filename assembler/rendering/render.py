@@ -160,7 +160,7 @@ def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
         source = clip.source
         found |= dict.fromkeys(conform_notes(source.info, source.colour, size=size, rate=cut.rate))
         found |= dict.fromkeys(_held(clip, cut))
-    if form.match_source:
+    if delivery.match_source:
         planned = with_whole_heads(cut, form.wanted)
         found |= dict.fromkeys(encoded_notes(planned, form.wanted))
     return tuple(found)

@@ -29,7 +29,10 @@ _HEVC = VideoCodec(
 )
 """What is encoded beside copied HEVC."""
 
-_CODECS = {"h264": "libx264", "hevc": "libx265"}
+_CODECS = {"h264": "libx264", "hevc": "libx265", "prores": "prores_ks", "dnxhd": "dnxhd"}
+EVERY_FRAME = ("prores_ks", "dnxhd")
+"""Every frame stands alone: sources of the delivery's own kind are copied without being asked."""
+_TAGGED = ("bt709", "bt709", "bt709")
 _HEVC_FORMATS = ("yuv420p", "yuv420p10le")
 
 
@@ -93,6 +96,12 @@ def in_its_numbers(cut: Cut, matrix: Matrix) -> Cut:
     return replace(cut, clips=clips)
 
 
+def copies(delivery: DeliveryPreset) -> bool:
+    """Whether what equals its source is copied into a delivery."""
+    wanted = delivery.match_source or delivery.video.encoder in EVERY_FRAME
+    return wanted and not delivery.burn_in
+
+
 def copy_fault(source: Source, wanted: Wanted) -> str | None:
     """Why a source can't be copied; None when it can."""
     from assembler.media.pixels import assumed
@@ -115,6 +124,11 @@ def copy_fault(source: Source, wanted: Wanted) -> str | None:
         (colour.hdr or colour.matrix != "bt709", f"its colours are {colour.matrix}"),
         (bool(colour.full_range), "its range is full"),
         (tags.primaries not in (None, "bt709"), f"its primaries are {tags.primaries}"),
+        (
+            wanted.encoder in EVERY_FRAME
+            and (tags.matrix, tags.primaries, tags.transfer) != _TAGGED,
+            "it doesn't name its colours",
+        ),
     )
     return next((text for wrong, text in faults if wrong), None)
 
@@ -126,6 +140,8 @@ def with_whole_heads(cut: Cut, wanted: Wanted) -> Cut:
     Clips of generators have one keyframe, at their start: without their first frame they would
     have to be encoded anew. Only for a single repeated frame that nothing corrects.
     """
+    if wanted.encoder in EVERY_FRAME:  # a copy may begin anywhere
+        return cut
     repeats = {seam.seam: seam.repeat_frames for seam in cut.seams if seam.matched}
     clips = list(cut.clips)
     for n, (a, b) in enumerate(pairwise(cut.clips)):

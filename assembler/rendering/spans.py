@@ -23,6 +23,7 @@ from assembler.rendering.smart import (
     Wanted,
     as_source,
     copied_ranges,
+    copies,
     in_its_numbers,
     with_whole_heads,
 )
@@ -158,7 +159,7 @@ class Form:
     gop_frames: int | None
     """Longest distance between keyframes."""
     burn_in: bool
-    match_source: bool = False
+    copies: bool = False
     """Whether frames that equal their source are copied."""
     matrix: Matrix = "bt709"
     """What its numbers mean, where they are those of its sources."""
@@ -222,7 +223,7 @@ def form_of(cut: Cut, delivery: DeliveryPreset) -> Form:
         options=tuple(sorted((k, str(v)) for k, v in delivery.video.options.items())),
         gop_frames=_gop(delivery, cut.rate),
         burn_in=delivery.burn_in,
-        match_source=delivery.match_source and not delivery.burn_in,
+        copies=copies(delivery),
         matrix=delivery.video.matrix,
     )
 
@@ -249,7 +250,7 @@ def spans_of(
     """
     form = form_of(cut, as_source(cut, delivery))
     cut = in_its_numbers(cut, form.matrix)
-    if form.match_source:
+    if form.copies:
         cut = with_whole_heads(cut, form.wanted)
     touched = [layer.record for layer in cut.layers] + [insert.record for insert in inserts]
     out = []
@@ -333,7 +334,7 @@ def _stretches(cut: Cut, form: Form, touched: Sequence[FrameRange]) -> Iterator[
         gone = min(max(clip.record.start + corrected_frames(clip), whole.start), whole.stop)
         plain = FrameRange(gone, whole.stop)
         at = whole.start
-        for part in copied_ranges(clip, plain, touched, form.wanted) if form.match_source else ():
+        for part in copied_ranges(clip, plain, touched, form.wanted) if form.copies else ():
             yield from _bridged(before, _encoded(clip, FrameRange(at, part.start), gone, form))
             yield part, replace(_part(clip, part), copied=True)
             at = part.stop

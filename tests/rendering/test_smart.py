@@ -16,7 +16,7 @@ from assembler.rendering.render import render
 from assembler.rendering.spans import spans_of
 from assembler.spec.presets import delivery_preset
 from assembler.timebase import FrameRange
-from tests.rendering.conftest import Made, clip, cut_of
+from tests.rendering.conftest import Made, clip, cut_of, source
 from tests.rendering.numbers import numbers_in, planes_in, runs
 
 COPY = delivery_preset("match-source")
@@ -123,8 +123,6 @@ def test_what_is_copied_may_be_untagged(made: Made, tmp_path, spans):
         [exe(), "-v", "error", "-i", str(taken.path), "-c", "copy", "-bsf:v", bsf, str(bare)],
         check=True,
     )
-    from tests.rendering.conftest import source
-
     found = source(bare)
     cut = cut_of(clip(found, 0, 40), size=(1280, 720))
     out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
@@ -176,3 +174,35 @@ def test_open_groups_are_copied_without_the_frames_that_need_the_next(
     found = decoded(rendered.path)
     assert same(found[:stop], planes_in(taken.path)[:stop])
     assert numbers_in(rendered.path) == [*range(60), *range(30, 60)]
+
+
+@pytest.mark.parametrize(
+    ("preset", "profile", "other"),
+    [("prores-master", "3", "1"), ("dnxhr", "dnxhr_hqx", None)],
+)
+def test_masters_are_copied_into_masters_of_their_kind(
+    made: Made, tmp_path, spans, preset, profile, other
+):
+    """From any frame on, where codec, profile and pixel format are the delivery's."""
+    delivery = delivery_preset(preset)
+    plain = made("plain.mp4", 40)
+    masters = []
+    for name in [profile, other] if other else [profile]:
+        path = tmp_path / f"{name}.mov"
+        subprocess.run(
+            [exe(), "-v", "error", "-i", str(plain.path), "-c:v", delivery.video.encoder,
+             "-profile:v", name, "-pix_fmt", "yuv422p10le", "-vf",
+             "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709", str(path)],
+            check=True,
+        )  # fmt: skip
+        masters.append(source(path))
+    row = [clip(taken, n * 20, n * 20 + 20, 7, id=f"m{n}") for n, taken in enumerate(masters)]
+    cut = cut_of(*row)
+    assert all(span.copied for span in spans_of(cut, delivery))
+    rendered = render(cut, delivery, tmp_path / f"o.{delivery.container}", sound=None, spans=spans)
+    assert ("its profile is LT, not HQ" in "".join(rendered.notes)) == bool(other)
+    with av.open(str(rendered.path)) as film, av.open(str(masters[0].path)) as master:
+        shown = [f.to_ndarray() for f in film.decode(video=0)]
+        wanted = [f.to_ndarray() for f in master.decode(video=0)][7:27]
+    assert len(shown) == 20 * len(masters)
+    assert same(shown[:20], wanted)

@@ -267,13 +267,16 @@ def decide(
 
 
 def _decided(seam: Seam, read: _Read, rate: Fraction) -> SeamDecision:
+    override = seam.override
+    if seam.a.retime:  # the author decides where time that he bends has its end
+        override = override.model_copy(update={"keep_until": seam.a.stop})
     found = engine.decide(
         read.tail,
         read.head,
         a_frames=seam.a.stop,
         rate=rate,
         preset=seam.preset,
-        override=seam.override,
+        override=override,
         anchor=read.anchor,
     )
     first = seam.b.first

@@ -255,11 +255,7 @@ def _colour(segment: Segment, take: TakeLike) -> Colour:
 def row_of(material: Material) -> tuple[tuple[Place, tuple[Run, ...]], ...]:
     """Segments of the row with their runs; a clip that is cut at its handoff ends there."""
     rate = material.timeline.canvas.rate
-    row = [
-        (place, runs_of(place, material))
-        for place in material.places.values()
-        if place.in_row
-    ]
+    row = [(place, runs_of(place, material)) for place in material.places.values() if place.in_row]
     for n, (_, after) in enumerate(row[1:]):
         place, runs = row[n]
         last = runs[-1].pieces[-1]
@@ -324,14 +320,9 @@ def handoffs(loaded: Loaded, plan: Plan, takes: Mapping[str, TakeLike]) -> tuple
             f"{a.id}>{b.id}",
             a,
             b,
-            _kept_whole(a, own_override(b, material.places[b.segment].segment, loaded.timeline)),
+            own_override(b, material.places[b.segment].segment, loaded.timeline),
         )
         for chain in chains
         for a, b in pairwise(chain)
         if b.join == "handoff"
     )
-
-
-def _kept_whole(a: Piece, override: SeamOverride) -> SeamOverride:
-    """The author decides where time that he bends has its end: nothing is trimmed there."""
-    return override.model_copy(update={"keep_until": a.stop}) if a.source.retime else override

@@ -269,7 +269,8 @@ class _Builder:
             said = segment.seams.get(1), segment.seam, self.inputs.timeline.seam
             if segment.join and segment.join.kind != "handoff":
                 continue
-            if any(s is not None and s.keep_until is not None for s in said):
+            whole = (None, retime.first + retime.shown)
+            if any(s is not None and s.keep_until not in whole for s in said):
                 what = (
                     f"segment {segment.id}: `keep_until` would cut {place.segment.id!r}, whose "
                     "time is bent"
@@ -389,8 +390,16 @@ class _Builder:
             retime=shape.retime,
         )
         link = guarded(link, segment, self.inputs.timeline)
+        if link.start_at_s is not None and self._bent(link.start):
+            link = replace(link, start_at_s=None)
         key, asked = self._keys(link, start, end, segment)
         return replace(link, key=key, asked_key=asked)
+
+    def _bent(self, source: FrameSource | None) -> bool:
+        """Whether it is a frame of a clip whose time is bent, which ends where it is bent to."""
+        after = source.after if isinstance(source, Handoff) else ""
+        links = any(step.link.id == after and step.link.retime for step in self.steps)
+        return links or any(clip.segment == after and clip.retime for clip in self.files)
 
     def _price(
         self, segment: Segment, settings: Settings, kind: GenerationKind, length_s: Fraction

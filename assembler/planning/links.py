@@ -155,6 +155,8 @@ class _Shaper:
             )
         except ValueError:
             return ()
+        if self.segment.bends:
+            return lengths
         longest = made.high if isinstance(made, Span) else max(made)
         if len(lengths) > 1 and self.model.images_by_url:
             what = (

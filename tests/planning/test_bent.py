@@ -160,6 +160,17 @@ def test_generated_segments_go_on_from_bent_files(tmp_path: Path) -> None:
     assert Handoff("a", 24) == plan.link("b.1").start
 
 
+def test_a_seam_that_is_written_down_cuts_nothing(tmp_path: Path) -> None:
+    """`keep_until` at the segment's own end is what a report offers for copying."""
+    text = """
+    segments:
+      - {id: a, prompt: x, duration: 8s, speed: 50%}
+      - {id: b, prompt: y, duration: 4s, continue: a, seam: {keep_until: 192}}
+    """
+    link = plan_of(tmp_path, text).link("b.1")
+    assert (link.start, link.start_at_s) == (Handoff("a.1", 95), None)
+
+
 def test_beats_come_when_they_are_shown(tmp_path: Path) -> None:
     """A beat 6 s into slow motion is 3 s into the clip."""
     link, _ = bent(tmp_path, "duration: 10s, speed: 50%, beats: [{at: 6s, prompt: Rain.}]")

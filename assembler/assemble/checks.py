@@ -51,6 +51,7 @@ def qc(
         return check_file(path, cancel=cancel)
     loaded = load(against)
     project = Project(loaded.timeline.path)
+    draft = draft or path.stem == f"{loaded.timeline.path.stem}-draft"
     fetch_missing(loaded, project)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=None, write=True)
     delivery = _delivery(path, prepared)

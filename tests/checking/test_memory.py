@@ -1,0 +1,53 @@
+"""What was seen of groups of pictures is known again by their bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from assembler.checking.memory import groups_of, recall, remember
+from assembler.checking.viewing import blank, view
+from assembler.media.probe import probe
+from assembler.timebase import FrameRange
+from tests.checking.conftest import ffmpeg, write_shot
+
+SIZE = (64, 36)
+
+
+def _film(folder: Path, first: int) -> Path:
+    """Three shots in groups of their own; the first one can be another."""
+    names = []
+    for seed in (first, 12, 13):
+        path = folder / f"shot-{seed}.mp4"
+        if not path.exists():
+            write_shot(path, seed=seed, step=(1, 0), frames=12)
+        names.append(f"file '{path}'\n")
+    listed = folder / "list.txt"
+    listed.write_text("".join(names), encoding="utf-8")
+    out = folder / f"film-{first}.mp4"
+    return ffmpeg(out, "-f", "concat", "-safe", "0", "-i", listed, "-c", "copy")
+
+
+def test_only_what_changed_is_looked_at_again(tmp_path: Path) -> None:
+    """And the group after it, whose first frame follows another picture now."""
+    old, new = probe(_film(tmp_path, 10)), probe(_film(tmp_path, 11))
+    memory = tmp_path / "views.npz"
+    remember(memory, view(old, SIZE), groups_of(old), SIZE)
+    assert recall(memory, blank(36), groups_of(old), SIZE) == []
+    known = blank(36)
+    missing = recall(memory, known, groups_of(new), SIZE)
+    assert missing == [FrameRange(0, 24)]
+    whole = view(new, SIZE, ranges=missing, into=known)
+    np.testing.assert_array_equal(whole.luma, view(new, SIZE).luma)
+    np.testing.assert_array_equal(whole.change, view(new, SIZE).change)
+
+
+def test_nothing_is_known_of_another_size(tmp_path: Path) -> None:
+    """Nor where nothing was kept."""
+    film = probe(_film(tmp_path, 10))
+    memory = tmp_path / "views.npz"
+    everything = [FrameRange(0, 36)]
+    assert recall(memory, blank(36), groups_of(film), SIZE) == everything
+    remember(memory, view(film, SIZE), groups_of(film), SIZE)
+    assert recall(memory, blank(36), groups_of(film), (32, 18)) == everything

@@ -19,19 +19,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
 from assembler.rendering.headers import parameter_sets
+from assembler.rendering.sound import SoundTrack
 from assembler.rendering.verify import MATRIX_CODES
-from assembler.spec.presets import AudioCodec, DeliveryPreset
-from assembler.timebase import round_half_up, samples_at
+from assembler.spec.presets import DeliveryPreset
 
 if TYPE_CHECKING:
-    import av
     from av.container import OutputContainer
 
 FORMATS = {"mkv": "matroska"}
 """ffmpeg's names of containers, where they aren't ours."""
-_READ_SAMPLES = 4096
-_AMPLE_KBPS = 160
-"""From here on the quicker of the AAC encoder's ways is 5 to 11 dB nearer to the sound, too."""
 _REPEATING = {"h264": "avc3", "hevc": "hev1"}
 """Codes of streams whose parameters change on the way (ISO/IEC 14496-15)."""
 
@@ -54,6 +50,7 @@ def join(
     delivery: DeliveryPreset,
     captions: Path | None = None,
     begins: Fraction = Fraction(0),
+    encoded: Path | None = None,
     on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> None:
@@ -68,6 +65,7 @@ def join(
         delivery: Container and sound codec.
         captions: A file with one track of captions in a form that the container takes.
         begins: Seconds of *sound* at which *cut* begins, where it is a part of a programme.
+        encoded: *sound* as `sound.encode` has written it, where that is done already.
         on_frames: Told how many frames are written.
         cancel: Ends the work when set.
 
@@ -91,7 +89,7 @@ def join(
             picture.codec_context.colorspace = MATRIX_CODES[delivery.video.matrix]
         voice = None
         if sound is not None:
-            voice = _Sound(container, sound, cut, delivery.audio, begins)
+            voice = SoundTrack(container, sound, cut, delivery.audio, begins, encoded)
         tracks = [_picture_packets(parts, picture, cut.rate, repeated=repeated)]
         if voice is not None:
             tracks.append(voice.packets())
@@ -219,110 +217,3 @@ def _frame(pts: int | None, time_base: Fraction, rate: Fraction, path: Path) -> 
     if pts is None:
         raise RenderError("a frame has no time stamp", str(path))
     return round(pts * time_base * rate)
-
-
-class _Sound:
-    """The programme's sound, encoded as it is asked for."""
-
-    def __init__(
-        self,
-        container: OutputContainer,
-        path: Path,
-        cut: Cut,
-        codec: AudioCodec,
-        begins: Fraction,
-    ) -> None:
-        self.path = path
-        self.begins = begins
-        self.hz = codec.rate or cut.hz
-        self.samples = samples_at(cut.frames, cut.rate, self.hz)
-        options = {key: str(value) for key, value in codec.options.items()}
-        form = options.pop("sample_fmt", None)
-        if codec.encoder == "aac":
-            # Intensity stereo, meant for low rates, now and then gives a band 4 dB too much.
-            options.setdefault("aac_is", "0")
-            if (codec.bitrate_kbps or 0) >= _AMPLE_KBPS:
-                options.setdefault("aac_coder", "fast")
-        self.stream: Any = container.add_stream(codec.encoder, rate=self.hz, options=options)
-        context: Any = self.stream.codec_context
-        context.layout = cut.layout
-        context.time_base = Fraction(1, self.hz)
-        formats = [f.name for f in context.codec.audio_formats or ()]
-        context.format = form if form in formats else _best_format(codec.encoder, formats)
-        if codec.bitrate_kbps:
-            context.bit_rate = codec.bitrate_kbps * 1000
-
-    def packets(self) -> Iterator[Timed]:
-        """Packets in order, the last one cut to the programme's end."""
-        for frame in self._frames():
-            yield from self._timed(self.stream.encode(frame))
-        yield from self._timed(self.stream.encode(None))
-
-    def _timed(self, packets: Sequence[Any]) -> Iterator[Timed]:
-        for packet in packets:
-            assert packet.dts is not None
-            assert packet.time_base is not None
-            yield packet.dts * packet.time_base, 1, packet
-
-    def _frames(self) -> Iterator[av.AudioFrame]:
-        """Exactly the programme's samples in frames of the encoder's size."""
-        import av
-
-        fifo, sent = av.AudioFifo(), 0
-        size = self.stream.codec_context.frame_size or _READ_SAMPLES
-        for frame in self._resampled():
-            fifo.write(frame)
-            while fifo.samples >= size and sent + size <= self.samples:
-                yield _placed(fifo.read(size), sent, self.hz)
-                sent += size
-        if sent < self.samples and fifo.samples:
-            rest = fifo.read(min(fifo.samples, self.samples - sent), partial=True)
-            yield _placed(rest, sent, self.hz)
-
-    def _resampled(self) -> Iterator[av.AudioFrame]:
-        import av
-
-        context: Any = self.stream.codec_context
-        resampler = av.AudioResampler(format=context.format, layout=context.layout, rate=self.hz)
-        with av.open(str(self.path)) as container:
-            for frame in _decoded_from(container, self.begins):
-                for out in resampler.resample(frame):
-                    out.pts = None
-                    yield out
-        for out in resampler.resample(None):
-            out.pts = None
-            yield out
-
-
-def _decoded_from(container: Any, begins: Fraction) -> Iterator[Any]:
-    """Frames of a WAV from so many seconds on, to the sample."""
-    import av
-
-    stream = container.streams.audio[0]
-    first = round_half_up(begins * stream.rate)
-    if first:
-        container.seek(first, stream=stream)
-    for frame in container.decode(stream):
-        late = first - round(frame.pts * frame.time_base * stream.rate)
-        if late <= 0:
-            yield frame
-        elif late < frame.samples:
-            width = 1 if frame.format.is_planar else frame.layout.nb_channels
-            rest = frame.to_ndarray()[:, late * width :]
-            cut = av.AudioFrame.from_ndarray(rest.copy(), frame.format.name, frame.layout)
-            cut.rate = stream.rate
-            yield cut
-
-
-def _placed(frame: Any, at: int, hz: int) -> Any:
-    frame.pts = at
-    frame.time_base = Fraction(1, hz)
-    return frame
-
-
-def _best_format(encoder: str, formats: Sequence[str]) -> str:
-    """The sample format with the most precision that the encoder takes."""
-    for name in ("fltp", "flt", "s32p", "s32", "s16p", "s16"):
-        if name in formats:
-            return name
-    raise RenderError(f"encoder {encoder} takes no sample format we know: {', '.join(formats)}")

@@ -15,7 +15,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -39,6 +39,7 @@ from assembler.rendering.smart import (
     in_its_numbers,
     with_whole_heads,
 )
+from assembler.rendering.sound import beforehand, encode, intact
 from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
 from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
@@ -126,10 +127,12 @@ def render(
     if _unchanged(record, stamp, out):
         found = verify(out, shown, delivery, sound=sound is not None)
         return Rendered(out, shown.frames, len(planned), (), len(planned), False, notes, found)
-    made = make(
-        planned, spans, workers=workers, executor=executor, on_frames=on_frames,
-        on_bytes=on_bytes, cancel=cancel,
-    )  # fmt: skip
+    with _sounding(sound, spans, shown, delivery, begins) as packets:
+        made = make(
+            planned, spans, workers=workers, executor=executor, on_frames=on_frames,
+            on_bytes=on_bytes, cancel=cancel,
+        )  # fmt: skip
+        encoded = packets()
     jobs = [SpanJob(span, spans) for span in planned]
     for job in jobs:
         job.used()
@@ -137,7 +140,7 @@ def render(
     with publish(out) as new, caption_track(captions, delivery) as words:
         join(
             parts, sound, new, cut=shown, delivery=delivery, captions=words, begins=begins,
-            cancel=cancel,
+            encoded=encoded, cancel=cancel,
         )  # fmt: skip
         found = verify(new, shown, delivery, sound=sound is not None)
     _remember(record, stamp, out)
@@ -146,6 +149,42 @@ def render(
     found, reused = replace(found, path=out), len(planned) - len(made)
     keys = tuple(span.key for span in planned)
     return Rendered(out, shown.frames, len(planned), names, reused, True, notes, found, keys)
+
+
+@contextmanager
+def _sounding(
+    sound: Path | None, folder: Path, cut: Cut, delivery: DeliveryPreset, begins: Fraction
+) -> Iterator[Callable[[], Path | None]]:
+    """Encode the sound while pictures are made, where that can be; asks for its packets."""
+    if sound is None or not beforehand(delivery):
+        yield lambda: None
+        return
+    key = content_key(
+        stage=JOIN,
+        sound=_heard(sound),
+        begins=begins,
+        audio=delivery.audio.model_dump(mode="json"),
+        hz=cut.hz,
+        layout=cut.layout,
+        length=cut.frames / cut.rate,
+    )
+    path = folder / f"{key}.sound"
+    if intact(path):
+        yield lambda: path
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="sound") as pool:
+        try:
+            yield pool.submit(encode, sound, path, cut, delivery.audio, begins, stop).result
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _heard(sound: Path) -> list[object]:
+    stat = sound.stat()
+    return [sound.absolute(), stat.st_size, stat.st_mtime_ns]
 
 
 def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
@@ -212,14 +251,10 @@ def _stamp(
     begins: Fraction,
 ) -> str:
     """Key of everything that decides the final file."""
-    heard = None
-    if sound is not None:
-        stat = sound.stat()
-        heard = [sound.absolute(), stat.st_size, stat.st_mtime_ns, begins]
     return content_key(
         stage=JOIN,
         spans=[span.key for span in planned],
-        sound=heard,
+        sound=[*_heard(sound), begins] if sound is not None else None,
         title=cut.title,
         chapters=cut.chapters,
         metadata=cut.metadata,

@@ -14,12 +14,14 @@ from assembler.cut.model import Cue, Marker, Transition
 from assembler.cut.part import part_of
 from assembler.errors import UsageError
 from assembler.media.samples import write_wav
+from assembler.rendering.encode import SpanJob
+from assembler.rendering.join import Part, join
 from assembler.rendering.render import render
 from assembler.rendering.spans import spans_of
 from assembler.spec.presets import delivery_preset
 from assembler.timebase import FrameRange
 from tests.rendering.conftest import clip, cut_of
-from tests.rendering.numbers import numbers_in, planes_in
+from tests.rendering.numbers import numbers_in, planes_in, tone
 
 LOSSLESS = delivery_preset("lossless")
 
@@ -105,3 +107,26 @@ def test_parts_that_are_none_are_refused(sources, given, says):
     with pytest.raises(UsageError) as caught:
         asked(**given).frames(cut)
     assert str(caught.value).startswith(says)
+
+
+def packets_in(path: Path) -> list[tuple[int | None, int | None, bytes]]:
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        return [(p.pts, p.duration, bytes(p)) for p in container.demux(stream) if p.size]
+
+
+def test_sound_encoded_beside_the_pictures_is_the_same(sources, tmp_path, spans):
+    """Packet by packet what joining would encode; kept for the next time, mended when damaged."""
+    preset = delivery_preset("youtube-1080p").model_copy(update={"size": None})
+    cut, mix = cut_of(clip(sources[0], 0, 40)), tone(tmp_path / "s.wav", 80000)
+    out = render(cut, preset, tmp_path / "o.mp4", sound=mix, spans=spans).path
+    jobs = [SpanJob(span, spans) for span in spans_of(cut, preset)]
+    parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
+    join(parts, mix, tmp_path / "joined.mp4", cut=cut, delivery=preset)
+    assert packets_in(out) == packets_in(tmp_path / "joined.mp4")
+    (kept,) = spans.glob("*.sound")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:1000] + b"x" + whole[1001:])
+    render(cut, preset, tmp_path / "again.mp4", sound=mix, spans=spans)
+    assert kept.read_bytes() == whole
+    assert packets_in(tmp_path / "again.mp4") == packets_in(out)

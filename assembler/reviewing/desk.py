@@ -29,8 +29,16 @@ from assembler.planning.project import Project
 from assembler.reviewing.edits import CantEditError, Value, put, set_seam
 from assembler.reviewing.files import changed, file_of, one_writer, write_text
 from assembler.reviewing.history import Choice, History, Step, TextChange
+from assembler.reviewing.said import (
+    all_but,
+    by_hand,
+    check_removable,
+    check_said,
+    index_of,
+    own_word,
+    place_of,
+)
 from assembler.reviewing.view import Place, View
-from assembler.spec.model import SeamOverride, Segment
 from assembler.spec.problems import at
 
 CORRECTIONS: Mapping[str, tuple[str, ...]] = {
@@ -128,7 +136,7 @@ class Desk:
             UsageError: If the clips don't have these frames.
         """
         with self._writing(revision) as seen:
-            place = _place(seen, seam)
+            place = place_of(seen, seam)
             keep, start = place.keep + cut + end, place.start + cut + begin
             if not 1 <= keep <= place.most:
                 what = f"{seam}: the clip before can be kept until frame 1 to {place.most}"
@@ -158,7 +166,7 @@ class Desk:
             known = ", ".join(allowed) or f"one of {', '.join(CORRECTIONS)}"
             raise UsageError(f"there is no `{kind}: {word}` of a seam", fix=f"say {known}.")
         with self._writing(revision) as seen:
-            place = _place(seen, seam)
+            place = place_of(seen, seam)
             words = f"{seam}: {kind} {word or 'as the engine decides'}"
             return self._say(seen, place, {kind: word}, words)
 
@@ -171,8 +179,8 @@ class Desk:
             UsageError: If there is no such seam, or it is spoken of together with others.
         """
         with self._writing(revision) as seen:
-            place = _place(seen, seam)
-            own = _own(seen, place)
+            place = place_of(seen, seam)
+            own = own_word(seen, place)
             if own is None or not own.model_fields_set:
                 raise UsageError(f"{seam}: the timeline says nothing of it alone")
             words = dict.fromkeys(sorted(own.model_fields_set))
@@ -199,7 +207,7 @@ class Desk:
             path, text = self._trimmed(seen, clip, first, stop)
             new = self._look(instead={path: text}, decided=seen.decisions)
             found = new.footage.get(segment)
-            others = _all_but(seen, segment) == _all_but(new, segment)
+            others = all_but(seen, segment) == all_but(new, segment)
             if not others or found is None or (found.in_frame, found.out_frame) != (first, stop):
                 raise UsageError(f"{segment} can't be trimmed by its own `in` and `out` alone")
             words = f"{segment}: from frame {first}, until frame {stop}"
@@ -229,7 +237,7 @@ class Desk:
         try:
             return self._changed_text(seen, clip.segment, said)
         except CantEditError as exc:
-            where = seen.loaded.where("segments", _index(seen, clip.segment))
+            where = seen.loaded.where("segments", index_of(seen, clip.segment))
             fix = f"write it there by hand: {', '.join(f'`{k}: {v}`' for k, v in words.items())}."
             what = f"segment {clip.segment} isn't changed here: {exc}"
             raise UsageError(what, where, fix) from exc
@@ -238,10 +246,10 @@ class Desk:
 
     def _say(self, seen: View, place: Place, words: Mapping[str, Value], told: str) -> Done:
         """Write words on a seam into the timeline, if they do what they should."""
-        _check_removable(seen, place, words)
+        check_removable(seen, place, words)
         path, text = self._edited(seen, place, words)
         new = self._look(instead={path: text}, decided=seen.decisions)
-        _check_said(seen, new, place, words, path)
+        check_said(seen, new, place, words)
         self.history.add(Step(told, (self._written(seen, path, text),)))
         self._view = new
         return Done(told)
@@ -253,13 +261,13 @@ class Desk:
         try:
             return self._changed_text(seen, place.segment, said)
         except CantEditError as exc:
-            raise _by_hand(seen, place, words, str(exc)) from exc
+            raise by_hand(seen, place, words, str(exc)) from exc
 
     def _changed_text(
         self, seen: View, segment: str, said: Callable[[str, tuple[int, int]], str]
     ) -> tuple[Path, bytes]:
         """The file that a segment is written in, and its new text."""
-        node = at(seen.loaded.marks, ("segments", _index(seen, segment)))
+        node = at(seen.loaded.marks, ("segments", index_of(seen, segment)))
         path = node.source.path
         raw = seen.texts[path]
         mark = BOM if raw.startswith(BOM) else b""
@@ -371,93 +379,3 @@ class Desk:
             if seen.revision != revision:
                 raise changed(self.project.timeline)
             yield seen
-
-
-def _place(seen: View, seam: str) -> Place:
-    if seen.cut is None:
-        raise UsageError("seams are known once all clips are there", fix="render it first.")
-    place = seen.places.get(seam)
-    if place is None:
-        raise UsageError(f"there is no seam {seam!r} in the picture track")
-    return place
-
-
-def _index(seen: View, segment: str) -> int:
-    return [one.id for one in seen.loaded.timeline.segments].index(segment)
-
-
-def _all_but(seen: View, segment: str) -> list[dict[str, Any]]:
-    """What is said of all other segments."""
-    others = (one for one in seen.loaded.timeline.segments if one.id != segment)
-    return [one.model_dump(exclude_unset=True) for one in others]
-
-
-def _segment(seen: View, place: Place) -> Segment:
-    return seen.loaded.timeline.segment(place.segment)
-
-
-def _own(seen: View, place: Place) -> SeamOverride | None:
-    """What is said of this seam alone."""
-    segment = _segment(seen, place)
-    return segment.seam if place.link is None else segment.seams.get(place.link)
-
-
-def _check_removable(seen: View, place: Place, words: Mapping[str, Value]) -> None:
-    """What goes must not be said of several seams at once."""
-    segment, timeline = _segment(seen, place), seen.loaded.timeline
-    for key in (key for key, value in words.items() if value is None):
-        for above, whose in ((segment.seam, f"all seams of {segment.id}"), (timeline.seam, "all")):
-            if above is _own(seen, place) or above is None:
-                continue
-            if key in above.model_fields_set:
-                where = seen.loaded.where("segments", _index(seen, segment.id), "seam")
-                raise UsageError(f"`{key}` is said of {whose}", where, "change it there.")
-
-
-def _check_said(
-    seen: View, new: View, place: Place, words: Mapping[str, Value], path: Path
-) -> None:
-    """Whether the new text says just what was meant, and the programme follows."""
-    if new.loaded.timeline.model_dump(exclude_unset=True) != _expected(seen, place, words):
-        raise _by_hand(seen, place, words, "other places would change too")
-    if "keep_until" not in words or words["keep_until"] is None:
-        return
-    found = new.places.get(place.seam)
-    wanted = words["keep_until"], words["start_from"]
-    if found is None or (found.keep, found.start) != wanted:
-        before = place.seam.partition(">")[0]
-        clips = seen.cut.clips if seen.cut else ()
-        segment = next((clip.segment for clip in clips if clip.id == before), before)
-        raise UsageError(
-            f"{before} can't be kept until frame {wanted[0]}: its segment ends at {place.keep}",
-            fix=f"make {segment} longer by its `duration` or `out` first.",
-        )
-
-
-def _expected(seen: View, place: Place, words: Mapping[str, Value]) -> dict[str, Any]:
-    """The timeline with these words on that seam, as the author would have written it."""
-    timeline = seen.loaded.timeline.model_dump(exclude_unset=True)
-    segment = timeline["segments"][_index(seen, place.segment)]
-    above: tuple[str | int, ...] = ("seam",) if place.link is None else ("seams", place.link)
-    holders = [segment]
-    for step in above:
-        holders.append(holders[-1].setdefault(step, {}))
-    for key, value in words.items():
-        if value is None:
-            holders[-1].pop(key, None)
-        else:
-            holders[-1][key] = value
-    for holder, step in reversed([*zip(holders, above, strict=False)]):
-        if not holder[step]:
-            del holder[step]
-    return timeline
-
-
-def _by_hand(seen: View, place: Place, words: Mapping[str, Value], why: str) -> UsageError:
-    """Where the text is of a kind that isn't changed by a program."""
-    said = ", ".join(f"{key}: {value}" for key, value in words.items() if value is not None)
-    line = f"{{{said}}}" if place.link is None else f"{{{place.link}: {{{said}}}}}"
-    key = "seam" if place.link is None else "seams"
-    where = seen.loaded.where("segments", _index(seen, place.segment))
-    fix = f"write it there by hand: `{key}: {line}`." if said else "take it out there by hand."
-    return UsageError(f"segment {place.segment} isn't changed here: {why}", where, fix)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from assembler.errors import UsageError
 from assembler.reviewing.desk import Desk
 from assembler.reviewing.server import serving
 from assembler.reviewing.session import Session
@@ -46,12 +45,7 @@ def review(
     desk = Desk(Path(timeline), draft=draft, provider=provider)
     session = Session(desk, allow_code=allow_code)
     session.report()  # what takes long is done before the browser waits for it
-    try:
-        with serving(session, port=port) as address:
-            opened(address)
-            while not ended.wait(0.5):  # not without end: Windows lets no Ctrl-C through
-                pass
-    except OSError as exc:
-        if port == 0:
-            raise
-        raise UsageError(f"port {port} can't be used: {exc.strerror}", fix="name another.") from exc
+    with serving(session, port=port) as address:
+        opened(address)
+        while not ended.wait(0.5):  # not without end: Windows lets no Ctrl-C through
+            pass

@@ -30,7 +30,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from assembler.errors import AssemblerError
+from assembler.errors import AssemblerError, UsageError
 from assembler.reviewing.clips import KINDS
 from assembler.reviewing.events import TooManyPagesError
 from assembler.reviewing.files import ChangedError
@@ -260,6 +260,14 @@ events.addEventListener("changed", () => location.reload());
 </script></html>"""
 
 
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=64)
+    except OSError as exc:
+        what = f"port {port} can't be used: {exc.strerror}"
+        raise UsageError(what, fix="name another, or none.") from exc
+
+
 @contextmanager
 def serving(session: Session, *, port: int = 0) -> Iterator[str]:
     """
@@ -270,10 +278,10 @@ def serving(session: Session, *, port: int = 0) -> Iterator[str]:
         port: To listen on; any free one for 0.
 
     Raises:
-        OSError: If the port is taken.
+        UsageError: If the port can't be had.
     """
     token = secrets.token_urlsafe(32)
-    with socket.create_server(("127.0.0.1", port), backlog=64) as listening:
+    with _listening(port) as listening:
         bound = listening.getsockname()[1]
         config = uvicorn.Config(
             application(session, token, bound),

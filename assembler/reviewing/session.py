@@ -34,6 +34,7 @@ from assembler.reviewing.desk import Desk
 from assembler.reviewing.events import Events
 from assembler.reviewing.jobs import Job, Jobs
 from assembler.reviewing.preview import preview
+from assembler.reviewing.said import own_word
 from assembler.reviewing.view import Price, View
 
 FOLLOW_S = 1.0
@@ -53,7 +54,7 @@ class Session:
         self.desk = desk
         self.allow_code = allow_code
         self.events = Events()
-        self.jobs = Jobs(lambda job: self.events.tell("job", self._job(job)))
+        self.jobs = Jobs(lambda job: self.events.tell("job", job.data()))
         self.clips = Clips(desk.project, secrets.token_hex(16))
         self._building = threading.Lock()
         self._report: tuple[tuple[object, ...], Report] | None = None
@@ -126,7 +127,7 @@ class Session:
         job = self.jobs.job
         steps = self.desk.history.steps()
         common = {
-            "job": self._job(job) if job else None,
+            "job": job.data() if job else None,
             "undo": steps[-1].words if steps else None,
             "draft": self.desk.draft,
         }
@@ -193,9 +194,6 @@ class Session:
                 for take in ranked.takes
             ],
         }
-
-    def _job(self, job: Job) -> dict[str, Any]:
-        return job.data()
 
     # -- work ------------------------------------------------------------------------------
 
@@ -278,8 +276,7 @@ def _check_agreed(price: Price, agreed_usd: Decimal | None) -> None:
 
 def _seam(view: View, id_: str) -> dict[str, Any]:
     place = view.places[id_]
-    segment = view.loaded.timeline.segment(place.segment)
-    own = segment.seam if place.link is None else segment.seams.get(place.link)
+    own = own_word(view, place)
     said = own.model_dump(exclude_unset=True) if own else {}
     return {
         "keep": place.keep,

@@ -231,6 +231,8 @@ class Walk:
 
     def render_together(self, cuts: Sequence[Cut]) -> None:
         """Make the spans of several deliveries at once, so that they share what is decoded."""
+        if len(cuts) < 2:
+            return
         both = list(zip(cuts, self.prepared.deliveries, strict=True))
         todo = [(c, d) for c, d in both if self._finished(c, d) is None]
         if len(todo) < 2:

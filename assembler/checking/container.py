@@ -288,14 +288,35 @@ def _tags(
     ]
     if not rgb:
         checks.append(("wrong-range", "range", _LIMITED, span, _RANGES))
+    inside = _inside(video)
     for kind, what, wanted, found, names in checks:
-        if wanted != found:
+        # The container and the picture itself each say it, and players ask either.
+        wrong = found if found != wanted else inside.get(what, wanted)
+        if wrong != wanted:
             yield places.whole(
                 "error", kind,
-                f"its {what} is tagged {names.get(found, found)}, not {names[wanted]}: "
+                f"its {what} is tagged {names.get(wrong, wrong)}, not {names[wanted]}: "
                 "players show other colours",
                 "write the right tag again by rendering anew; copying with other tools lost it.",
             )  # fmt: skip
+
+
+def _inside(video: VideoStream) -> dict[str, int]:
+    """What the coded picture itself says, by number, where it says something."""
+    colour = video.colour
+    found = {
+        "matrix": {"rgb": 0, "bt709": 1, "bt601": 6, "bt2020": 9}.get(colour.matrix or ""),
+        "primaries": {"bt709": 1, "bt470bg": 5, "smpte170m": 6, "bt2020": 9}.get(
+            colour.primaries or ""
+        ),
+        "transfer": {
+            "bt709": 1, "smpte170m": 6, "iec61966-2-1": 13, "smpte2084": 16, "arib-std-b67": 18
+        }.get(colour.transfer or ""),
+        "range": {False: _LIMITED, True: _FULL}.get(bool(colour.full_range))
+        if colour.full_range is not None
+        else None,
+    }  # fmt: skip
+    return {what: number for what, number in found.items() if number is not None}
 
 
 def _sound_format(info: MediaInfo, places: Places, expected: Expected) -> Iterator[Finding]:

@@ -37,11 +37,11 @@ _RUN = 3
 """So many of them in a row are clipped."""
 _CLICK = 0.03
 """A departure from the mix that is no click when it is smaller."""
-_CLICK_PART = 0.4
+_CLICK_PART = 0.2
 """… nor when it is smaller than this part of the sound around it."""
 _SPREAD_S = 0.025
 """A lossy codec spreads what is sudden over a block, before and after."""
-_CREST = 7.0
+_CREST = 4.0
 """… nor when it stands out less from other departures around it."""
 
 

@@ -146,7 +146,8 @@ def test_files_that_cannot_be_opened_are_findings(project: Project, tmp_path: Pa
                           (whole[: len(whole) // 2], "truncated")):  # fmt: skip
         film.write_bytes(content)
         check = _check(project, film)
-        assert (kind, 13) == (check.findings[0].kind, check.exit_code)
+        assert kind in {finding.kind for finding in check.findings}
+        assert check.exit_code == 13
     with pytest.raises(MediaError, match="there is no such file"):
         assembler.qc(tmp_path / "other.mp4")
 

@@ -312,22 +312,33 @@ class _Builder:
             alpha = _transparent(shot)
             form = _with_alpha(self.work) if alpha else self.work
             layer = self.finished_look(self.conformed(shot, size, form, alpha=alpha), shot, form)
-        return keyed(layer, overlay.key, self.work) if overlay.key else layer
+        if not overlay.key:
+            return layer
+        if not _transparent(shot):
+            return keyed(layer, overlay.key, self.work)
+        both = layer.filter_multi_output("split", 2)
+        own = both[1].filter("alphaextract").filter("format", _grey(self.work))
+        return self.seen_through(keyed(both[0], overlay.key, self.work), own)
 
     def masked(self, layer: Node, overlay: Overlay) -> Node:
         """Seen through the mask; what is transparent already stays so."""
         mask = self.materials.masks[overlay]
-        grey = "gray10le" if "10" in self.work else "gray"
         shape = self.read(location(mask))["v:0"]
         if overlay.fades is None:
             shape = shape.filter("loop", loop=-1, size=1)
-        shape = counted(shape.filter("format", "gray"), self.form.rate).filter("format", grey)
-        shape = shape.filter("trim", end_frame=overlay.frames)
+        shape = counted(shape.filter("format", "gray"), self.form.rate)
+        shape = shape.filter("format", _grey(self.work)).filter("trim", end_frame=overlay.frames)
         if overlay.key or _transparent(overlay.shot):
-            both = layer.filter_multi_output("split", 2)
-            layer, own = both[0], both[1].filter("alphaextract").filter("format", grey)
-            shape = ffmpeg.filter([own, shape], "blend", all_mode="multiply")
+            return self.seen_through(layer, shape)
         layer = layer.filter("format", _with_alpha(self.work))
+        return ffmpeg.filter([layer, shape], "alphamerge")
+
+    def seen_through(self, layer: Node, shape: Node) -> Node:
+        """A layer that is as transparent as it was, times a shape in grey."""
+        both = layer.filter_multi_output("split", 2)
+        own = both[1].filter("alphaextract").filter("format", _grey(self.work))
+        shape = ffmpeg.filter([own, shape], "blend", all_mode="multiply")
+        layer = both[0].filter("format", _with_alpha(self.work))
         return ffmpeg.filter([layer, shape], "alphamerge")
 
     def inserted(self, stream: Node, laid: Laid) -> Node:
@@ -497,6 +508,11 @@ def _spill(red: float, green: float, blue: float) -> str:
     if green > max(red, blue):
         return "green"
     return "blue" if blue > max(red, green) else ""
+
+
+def _grey(work: str) -> str:
+    """The format of a mask."""
+    return "gray10le" if "10" in work else "gray"
 
 
 def _deep(work: str) -> str:

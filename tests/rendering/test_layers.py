@@ -312,6 +312,19 @@ def test_a_chroma_key_takes_the_colour_away_and_nothing_else(tmp_path, rendered,
     assert np.abs(inside - yuv(0.8, 0.1, 0.1)).max() <= 1.0
 
 
+def test_a_chroma_key_leaves_what_is_half_transparent_so(tmp_path, rendered, grey):
+    """Half-transparent white beside green: the green goes, the white stays half."""
+    picture = np.full((96, 160, 4), [255, 255, 255, 128], np.uint8)
+    picture[:, 80:] = [0, 255, 0, 128]
+    taken = painted(tmp_path / "half.mov", [picture] * 8, "argb")
+    layer = over(taken, key=ChromaKey("#00ff00", 0.15, 0.05, 0.0))
+    frame = rendered(clip(grey, 0, 12), layers=(layer,))[4]
+    white = means(frame, slice(120, 160), slice(170, 220))[0]
+    green = means(frame, slice(120, 160), slice(260, 310))[0]
+    assert abs(white - (50 + (235 - 50) * 128 / 255)) <= 1.0
+    assert abs(green - 50) <= 0.5
+
+
 def test_opacity_and_fades_mix_as_they_say(tmp_path, rendered, grey):
     """Level 200 over 50 at 80 %, up over 3 frames and down over 2."""
     taken = painted(tmp_path / "w.mkv", [flat(200, 128, 128, (160, 96))] * 8)

@@ -82,13 +82,13 @@ def sight(tail: F32, head: F32, decision: SeamDecision, *, a_frames: int, first:
         a_frames: Number of A's frames; the last of *tail* is number a_frames - 1.
         first: Number of the first frame of *head*.
     """
-    kept, used = _kept(tail, decision, a_frames), _used(head, decision, first)
+    kept, used = kept_frames(tail, decision, a_frames), used_frames(head, decision, first)
     a_start = a_frames - len(tail)
     size, strip = (fitted((tail.shape[2], tail.shape[1]), px) for px in (PAIR_PX, STRIP_PX))
-    joined = _joined(tail, head, kept, used[:AFTER], decision, strip)
+    joined = joined_frames(tail, head, kept, used[:AFTER], decision, strip)
     patch = decision.correction.patch
     needed = 2 + patch.frames if patch else 1
-    first_joined = _joined(tail, head, kept, used[:needed], decision, size)[0]
+    first_joined = joined_frames(tail, head, kept, used[:needed], decision, size)[0]
     first_came = resized(head[used[0]], size)
     touched = not np.array_equal(first_joined, first_came)
     return Sight(
@@ -107,13 +107,13 @@ def sight(tail: F32, head: F32, decision: SeamDecision, *, a_frames: int, first:
     )
 
 
-def _kept(tail: F32, decision: SeamDecision, a_frames: int) -> int:
+def kept_frames(tail: F32, decision: SeamDecision, a_frames: int) -> int:
     """How many frames of the tail are shown."""
     return min(len(tail), max(1, len(tail) - (a_frames - decision.keep_until)))
 
 
-def _used(head: F32, decision: SeamDecision, first: int) -> list[int]:
-    """Indices of the head that are shown."""
+def used_frames(head: F32, decision: SeamDecision, first: int = 0) -> list[int]:
+    """Indices of the head that are shown, *first* being the number of its first frame."""
     left_out = {n - first for n in decision.skipped}
     start = decision.start_from - first
     return [n for n in range(start, len(head)) if n not in left_out] or [len(head) - 1]
@@ -127,7 +127,7 @@ def _small(side: Literal["a", "b"], number: int, rgb: F32, size: tuple[int, int]
     return Shown(side, number, resized(rgb, size))
 
 
-def _joined(
+def joined_frames(
     tail: F32,
     head: F32,
     kept: int,
@@ -135,7 +135,7 @@ def _joined(
     decision: SeamDecision,
     size: tuple[int, int],
 ) -> list[F32]:
-    """B's frames as they are shown, at *size*."""
+    """Those of B's *used* frames that are given, as they are shown, at *size* (w, h)."""
     fix = decision.correction
     # A patch is made of frames beyond the ones that it makes.
     shown = [corrected(resized(head[n], size), fix, k) for k, n in enumerate(used)]
@@ -152,7 +152,7 @@ def _curves(
     before = np.stack([resized(f, low) for f in tail[-2 * CURVE_FRAMES :]])
     stop = kept - (len(tail) - len(before))
     after = np.stack([resized(f, low) for f in head[:CURVE_FRAMES]])
-    shown = np.stack(_joined(tail, head, kept, used[:CURVE_FRAMES], decision, low))
+    shown = np.stack(joined_frames(tail, head, kept, used[:CURVE_FRAMES], decision, low))
     rows = [
         (before[-CURVE_FRAMES:], after),
         (before[max(0, stop - CURVE_FRAMES) : max(1, stop)], shown),

@@ -12,11 +12,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.match.apply import corrected
 from assembler.match.decision import SeamDecision
-from assembler.match.features import F32, details, fitted, luma, resized
+from assembler.match.features import F32, details, fitted, resized
 from assembler.match.measure import colour_step, low_lab
-from assembler.match.patch import patched
+from assembler.match.sight import joined_frames, kept_frames, used_frames
 from assembler.match.timing import steps_of
 
 CELL_PX = 192
@@ -80,15 +79,9 @@ class _Row:
 
     @classmethod
     def joined(cls, tail: F32, head: F32, decision: SeamDecision, a_frames: int) -> _Row:
-        last = max(1, len(tail) - (a_frames - decision.keep_until))
-        left_out = set(decision.skipped)
-        used = [n for n in range(decision.start_from, len(head)) if n not in left_out]
-        shown = [corrected(head[n], decision.correction, k) for k, n in enumerate(used)]
-        patch = decision.correction.patch
-        if patch is not None:
-            made = patched([tail[last - 1]], ([f] for f in shown), patch, lambda p: luma(p[0]))
-            shown = [frame for (frame,) in made]
-        return cls(tail[:last], np.stack(shown) if shown else head[-1:])
+        last, used = kept_frames(tail, decision, a_frames), used_frames(head, decision)
+        size = (tail.shape[2], tail.shape[1])
+        return cls(tail[:last], np.stack(joined_frames(tail, head, last, used, decision, size)))
 
     def pictures(self) -> F32:
         """The frames nearest to the seam, side by side, with a bar between A and B."""

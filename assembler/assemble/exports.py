@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,9 +186,9 @@ def _start(label: str, cut: Cut) -> Timecode:
     try:
         return Timecode.parse(label, cut.rate)
     except ValueError as error:
-        raise UsageError(
-            str(error), fix="write --start HH:MM:SS:FF, with ; for drop-frame"
-        ) from error
+        drops = cut.rate in (Fraction(30000, 1001), Fraction(60000, 1001))
+        way = ", with ; before the frames for drop-frame" if drops else ""
+        raise UsageError(str(error), fix=f"write --start HH:MM:SS:FF{way}") from error
 
 
 @dataclass(slots=True)

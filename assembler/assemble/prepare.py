@@ -420,7 +420,8 @@ class _Presets:
                 for size in sorted(sizes) if captions and captions.burn else ():
                     check_captions(cues, size, folders=self._folders)
             except AssemblerError as error:
-                self._collect(error, *loc, "file")
+                what = f"{entry.file.name}: {error.what}"
+                self._problems.append(self._loaded.problem(what, error.fix, *loc, "file"))
 
     def effects(self) -> None:
         """Effects that moviepy hasn't; one's own aren't run to be checked."""

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from assembler.errors import MissingProgramError, Problem, SpecError, UsageError
 from assembler.spec.change import HexColour
 from assembler.spec.data import data_folder
 from assembler.spec.flaw import did_you_mean, one_of, shown
 from assembler.spec.model import Resolution
+from assembler.spec.problems import constraint
 from assembler.spec.values import Rate, Ref, Share, Size, Spec
 from assembler.spec.yaml import Node, Source, read, value
 
@@ -550,16 +552,17 @@ def _problems(root: Node, model: type[Spec], exc: ValidationError) -> Iterator[P
         if error["type"] == "extra_forbidden":
             yield _unknown_key(root, model, loc)
         else:
-            node = _deepest(root, loc)
-            yield node.problem(_sentence(error, node))
+            yield _deepest(root, loc).problem(*_sentence(error))
 
 
-def _sentence(error: Any, node: Node) -> str:
-    what = str(error["msg"]).removeprefix("Value error, ")
-    what = what[:1].lower() + what[1:]
+def _sentence(error: ErrorDetails) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    names = [step for step in error["loc"] if isinstance(step, str)]
     if error["type"] == "missing":
-        return f"`{error['loc'][-1]}` is missing"
-    return f"{shown(node.text)}: {what}" if node.scalar and node.text is not None else what
+        return f"`{names[-1]}` is missing", ""
+    if error["type"] in ("value_error", "assertion_error"):
+        return str(error["msg"]).removeprefix("Value error, "), ""
+    return constraint(error, repr(names[-1]) if names else "it")
 
 
 def _deepest(node: Node, loc: Iterable[int | str]) -> Node:

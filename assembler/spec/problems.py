@@ -130,7 +130,7 @@ def _worded(
     if raised is not None:
         flaws = raised.flaws if isinstance(raised, FlawedValueError) else (Flaw(str(raised)),)
         return [_flaw(f, loc, about, root) for f in flaws]
-    what, fix = _constraint(error, _label(loc, root))
+    what, fix = constraint(error, _label(loc, root))
     if error["type"] in ("model_type", "dict_type") and (keys := keys_at(model, loc)):
         fix = f"write {{{keys[0]}: …}}; its keys: {', '.join(keys)}."
     return [node.problem(f"{about}{what}", fix)]
@@ -194,7 +194,7 @@ _LIMITS = {
 }  # fmt: skip
 
 
-def _constraint(error: ErrorDetails, label: str) -> tuple[str, str]:
+def constraint(error: ErrorDetails, label: str) -> tuple[str, str]:
     """What an error of pydantic's own says, and a fix."""
     kind, given = error["type"], shown(error["input"])
     ctx = error.get("ctx", {})

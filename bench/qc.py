@@ -469,7 +469,8 @@ def base(folder: Path) -> dict[str, Path]:
     for name, text in texts.items():
         path = folder / f"{name}.yaml"
         path.write_text(text.replace("film.mp4", f"{name}.mp4"))
-        assembler.render(path, force=True)
+        if not (folder / "out" / f"{name}.mp4").exists():
+            assembler.render(path, force=True)
         found[name] = path
     return found
 

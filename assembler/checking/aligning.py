@@ -118,7 +118,9 @@ def _placed(
     near = [k for k in range(len(total)) if total[k] <= total.min() + _ALIKE and low + k < high]
     if not near:
         return edge
-    moved = np.nan_to_num(views.change[low:high], nan=0.0 if step > 0 else 1.0)
+    # Against what the programme does there: of slow motion only that tells.
+    planned = np.maximum(np.nan_to_num(views.planned_change[low:high]), 1e-4)
+    moved = np.nan_to_num(views.change[low:high] / planned, nan=1.0)
     choose = max if step > 0 else min
     return low + choose(near, key=lambda k: (moved[k], -abs(low + k - edge) * (step > 0)))
 

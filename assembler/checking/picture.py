@@ -41,6 +41,8 @@ _POP = 3.5 / 255
 """A change of mean colour that is seen, at least."""
 _SHIFT = 5.0 / 255
 _FAR_SHIFT = 10.0 / 255
+_CONTRAST = 0.05
+_FAR_CONTRAST = 0.09
 _CUT = 0.05
 """Mean change of luma at a cut."""
 _AROUND = 16
@@ -315,6 +317,15 @@ def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
             "error" if far else "warning", "colour-shift",
             f"colours of the whole film are off by {levels} levels of R, G, B",
             "check that nothing converted the file's matrix or range; render it again.",
+        )  # fmt: skip
+    slopes = views.contrast[told & ~np.isnan(views.contrast)]
+    slope = float(np.median(slopes)) if len(slopes) else 1.0
+    if abs(slope - 1) > _CONTRAST:
+        way = "less" if slope < 1 else "more"
+        yield places.whole(
+            "error" if abs(slope - 1) > _FAR_CONTRAST else "warning", "colour-shift",
+            f"the whole film has {abs(slope - 1):.0%} {way} contrast than its clips",
+            "check that nothing took limited range for full, or the other way round.",
         )  # fmt: skip
     for clip in expected.cut.clips:
         part = slice(clip.record.start, min(clip.record.stop, views.frames))

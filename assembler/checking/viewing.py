@@ -37,6 +37,8 @@ USABLE = 0.25
 """Part of a picture that has to be free of layers and titles to be compared."""
 _NOISE = 0.003
 """Detail below this (in [0, 1]) is taken for none."""
+_FLAT = 0.03**2
+"""A picture whose luma varies less tells nothing of contrast."""
 _DARK = 20 / 255 - 16 / 255
 """Luma of a pixel that counts as black: a little above its code."""
 
@@ -79,6 +81,8 @@ class Views:
     """How much there is to recognise in the programme's picture."""
     colour: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     """Mean R'G'B' beyond the programme's, where both can be compared."""
+    contrast: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How much luma changes where the programme's changes by 1."""
     planned_fields: NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, np.float16))
     planned_thumbs: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
@@ -261,6 +265,7 @@ class _Beside:
             "planned_luma",
             "planned_dark",
             "planned_detail",
+            "contrast",
         ):
             setattr(views, name, np.full(frames, np.nan, np.float32))
         views.colour = np.full((frames, 3), np.nan, np.float32)
@@ -322,6 +327,10 @@ class _Beside:
         views.planned_detail[place] = kept.power
         views.planned_dark[place] = float(((kept.grey < _DARK) * free).sum()) / total
         if kept.shown.coloured:
+            away = (kept.grey - views.planned_luma[place]) * free
+            power = float(np.vdot(away, away))
+            if power > _FLAT * total:
+                views.contrast[place] = float(np.vdot(away, grey)) / power
             apart = (rgb - kept.shown.rgb) * free[..., None]
             views.colour[place] = apart.sum(axis=(0, 1)) / total
         if earlier is not None and self._before is not None:

@@ -132,6 +132,13 @@ class _Planner:
             )
             return None
         (link,) = links
+        if link.retime:
+            self.refuse(
+                f"the time of {track.make.of!r} is bent, and sound is made to a clip as it comes",
+                "name another segment, or make the sound from words alone",
+                "of",
+            )
+            return None
         provider = self.provider(track)
         given = {"video_url", "video_id"} & track.make.options.keys()
         if model.videos_by_url and link.provider != provider and not given:

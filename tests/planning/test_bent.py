@@ -192,6 +192,12 @@ WRONG = {
         "4:34: segment a: it shows 15 s of a clip, and kling-2.1-master makes 10 s in one piece\n"
         "  fix: show 482f (20.083 s) at most, and bend the rest in a segment of its own",
     ),
+    "sound to what is bent": (
+        "- {id: a, prompt: x, duration: 8s, speed: 50%}\n"
+        "tracks: [{id: s, role: sfx, make: {model: animatic, provider: animatic, of: a}}]",
+        "5:77: track s: the time of 'a' is bent, and sound is made to a clip as it comes\n"
+        "  fix: name another segment, or make the sound from words alone",
+    ),
     "a freeze behind the end": (
         "- {id: a, prompt: x, duration: 4s, freeze: [{at: 1s, for: 1s}, {at: 4s, for: 1s}]}",
         "4:71: segment a: the freeze at 4s comes after the segment's end at 4 s\n"

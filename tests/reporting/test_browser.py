@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def html(film: Path, chromium: Browser) -> Path:
+def html(chromium: Browser, request: pytest.FixtureRequest) -> Path:
     """The report of the film with two findings; made only where there is a browser."""
-    from dataclasses import replace
-
+    film: Path = request.getfixturevalue("film")
     path = film.parent / "out" / "seen.html"
     findings = (
         Finding("error", "black", "A black frame.", "Render again.", 1.5, 36, segment="walk"),

@@ -208,11 +208,11 @@ class _Builder:
         if clip.info.still:
             sha = self.hashes[clip.path]
             return _End(ImageFile(clip.path, sha), (), (sha, None))
+        last = clip.out_frame - 1
+        whole = clip.retime is None and clip.out_frame == video.frames_at(self.rate)
         if clip.retime:
-            frame = video.shown_at(int(clip.retime.last), self.rate)
-            return _End(Handoff(clip.segment, frame), (), (clip.key, frame))
-        whole = clip.out_frame == video.frames_at(self.rate)
-        frame = None if whole else video.shown_at(clip.out_frame - 1, self.rate)
+            last = int(clip.retime.last)
+        frame = None if whole else video.shown_at(last, self.rate)
         return _End(Handoff(clip.segment, frame), (), (clip.key, frame))
 
     def add_generated(self, place: Place) -> None:

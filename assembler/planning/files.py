@@ -95,8 +95,8 @@ def _bent(place: Place, info: MediaInfo, rate: Fraction, problems: Problems) -> 
         problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "duration"))
         return None
     for n in unseen(segment, found.shown, rate):
-        end = f"{float(found.shown / rate):.4g} s"
-        what = f"the freeze at {segment.freeze[n].at} comes after the segment's end at {end}"
+        shown = f"{float(found.shown / rate):.4g} s"
+        what = f"the freeze at {segment.freeze[n].at} comes after the segment's end at {shown}"
         fix = "move it, or make the segment longer"
         problems.add(f"segment {segment.id}: {what}", fix, *_at(place, "freeze", n, "at"))
     return found

@@ -87,8 +87,9 @@ def _bent(place: Place, info: MediaInfo, rate: Fraction, problems: Problems) -> 
     if not found.reaches:
         last = found.reach(found.first + found.shown - 1)
         most = retimed(segment, first=first, stop=stop, length=None, has=has, rate=rate).shown
+        where = f"frame {round(last)}" if last >= 0 else "back before the first frame"
         what = (
-            f"its {found.shown} frames reach frame {round(last)} of {name}, which has {has} "
+            f"its {found.shown} frames reach {where} of {name}, which has {has} "
             f"at {float(rate):g} fps"
         )
         fix = f"give it at most {most}f ({float(most / rate):.3f} s)"

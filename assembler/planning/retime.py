@@ -69,12 +69,9 @@ class Retime:
         come shorter than it was planned), its outermost one stays.
         """
         place = self.reach(frame)
-        return place if 0 <= place < self.has else min(max(Fraction(0), place), self.end)
-
-    @property
-    def end(self) -> Fraction:
-        """Position of the source's last frame."""
-        return Fraction(self.has - 1)
+        return (
+            place if 0 <= place < self.has else min(max(Fraction(0), place), Fraction(self.has - 1))
+        )
 
     def reach(self, frame: int) -> Fraction:
         """The same, also where the source has no frame."""
@@ -204,13 +201,13 @@ _LONGEST = 1_000_000
 
 
 def _count(retime: Retime, start: int, step: int, low: int, high: int) -> int:
-    """How many frames from *start* on lie in [low, high) of the source, or stand still there."""
+    """How many frames from *start* on lie in [low, high) of the source, or stand at its end."""
     most = _LONGEST if step > 0 and start == 0 else MOST_HANDLES
     count = 0
     while count < most:
         frame = start + step * count
-        still = retime.speed(frame) == 0
-        if not (low <= retime.reach(frame) < high or (still and step > 0)):
+        stays = step > 0 and high == retime.has and retime.speed(frame) == 0
+        if not (stays or low <= retime.reach(frame) < high):
             break
         count += 1
     return count

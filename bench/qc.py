@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -257,8 +258,9 @@ def without_packet(source: Path, out: Path) -> None:
     with av.open(str(source)) as file, av.open(str(out), "w") as to:
         streams = {s.index: to.add_stream_from_template(s) for s in file.streams
                    if s.type in ("video", "audio")}  # fmt: skip
-        left = [p for p in file.demux(video=0) if p.size and p.is_disposable]
-        wanted = min(left, key=lambda p: abs(p.pts * p.time_base - 5)).pts
+        shown = [p for p in file.demux(video=0) if p.size]
+        unused = [b for a, b in pairwise(shown) if b.pts < a.pts]  # nothing is made from those
+        wanted = min(unused, key=lambda p: abs(p.pts * p.time_base - 5)).pts
         file.seek(0)
         for packet in file.demux(*[file.streams[i] for i in streams]):
             if packet.dts is None:

@@ -25,12 +25,24 @@ FLAGS = (
 )
 
 
+ABSENT = "no Chromium on this machine: `apt-get install chromium`"
+
+
+def installed() -> str | None:
+    """Path of the browser."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+needs_browser = pytest.mark.skipif(installed() is None, reason=ABSENT)
+"""For tests that would make something before they find out."""
+
+
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A browser with a profile of its own; the test is skipped where there is none."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = installed()
     if found is None:
-        pytest.skip("no Chromium on this machine: `apt-get install chromium`")
+        pytest.skip(ABSENT)
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=found, args=list(FLAGS))

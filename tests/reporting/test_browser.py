@@ -12,22 +12,25 @@ import pytest
 from assembler.checking.model import Check, Finding
 from assembler.reporting.gather import gather
 from assembler.reporting.page import page as page_of
-from tests.browser import browser
+from tests.browser import browser, needs_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
+pytestmark = needs_browser
+
+
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(html: Path) -> Iterator[Browser]:
+    # Made before: while Playwright's loop runs, no other one can.
     with browser() as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def html(chromium: Browser, request: pytest.FixtureRequest) -> Path:
-    """The report of the film with two findings; made only where there is a browser."""
-    film: Path = request.getfixturevalue("film")
+def html(film: Path) -> Path:
+    """The report of the film with two findings."""
     path = film.parent / "out" / "seen.html"
     findings = (
         Finding("error", "black", "A black frame.", "Render again.", 1.5, 36, segment="walk"),

@@ -134,6 +134,11 @@ class Processes(Threads):
                 self._idle.get_nowait().end()
 
 
+def startable() -> bool:
+    """Whether this Python can be started again; a program that has it built in can't."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
 class Worker:
     """A process that does one job after the other, and ends when this one does."""
 

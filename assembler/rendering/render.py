@@ -30,7 +30,7 @@ from assembler.media.ffmpeg import run
 from assembler.media.files import publish, sha256_of
 from assembler.planning.keys import content_key
 from assembler.rendering.encode import SpanJob, sharing, span_name
-from assembler.rendering.executor import Processes, Starter, Threads
+from assembler.rendering.executor import Processes, Starter, Threads, startable
 from assembler.rendering.hardware import is_hardware
 from assembler.rendering.join import FORMATS, Part, join
 from assembler.rendering.smart import (
@@ -360,7 +360,7 @@ def starter_for(jobs: Sequence[SpanJob], workers: int) -> Starter:
         for job in jobs
         for one in (job, *job.beside)
     )
-    several = min(workers, len(jobs)) > 1
+    several = min(workers, len(jobs)) > 1 and startable()
     return Processes if several and pixels > _MUCH_PIXELS else Threads
 
 

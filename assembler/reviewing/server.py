@@ -108,7 +108,7 @@ class Show(Asked):
 class Make(Asked):
     """Render the film; with a yes to the price that was shown, where there is one."""
 
-    yes_usd: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,6})?$")] | None = None
+    yes_usd: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,18})?$")] | None = None
 
 
 class Nothing(Asked):
@@ -137,9 +137,8 @@ def application(session: Session, token: str, port: int) -> Guard:
         return desk.trim(a.segment, revision=a.revision, head=a.head, tail=a.tail).data()
 
     def choose(a: Choose) -> Answer:
-        return desk.choose(
-            a.link, a.take, revision=a.revision, keep_later=a.keep_later
-        ).data()  # fmt: skip
+        done = desk.choose(a.link, a.take, revision=a.revision, keep_later=a.keep_later)
+        return done.data()
 
     def reroll(a: Reroll) -> Answer:
         return desk.reroll(a.link, revision=a.revision, keep_later=a.keep_later).data()

@@ -148,7 +148,7 @@ class Session:
             },
             "links": self._links(view),
             "price": {
-                "usd": str(price.usd),
+                "usd": f"{price.usd:f}",
                 "most": f"${price.usd.quantize(Decimal('0.01'), ROUND_UP)}",
                 "unpriced": price.unpriced,
                 "words": price.words,

@@ -128,8 +128,8 @@ def reel(
     if path.suffix.lower() != ".mp4":
         raise UsageError(f"{path.name} is no MP4", fix="give the reel a name that ends in .mp4.")
     records = Records(project.reports)
-    guard([path], records, force=force, inputs=[project.timeline])
     prepared = prepare(timeline, draft=draft, provider=provider, write=True)
+    guard([path], records, force=force, inputs=[project.timeline, *prepared.stock.media])
     takes = takes_there(prepared)
     waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
     if waiting:

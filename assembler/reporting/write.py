@@ -13,6 +13,7 @@ from typing import Any
 
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.progress import Progress
+from assembler.assemble.stock import named
 from assembler.media.files import publish
 from assembler.planning.project import Project
 from assembler.reporting.gather import address, gather
@@ -20,6 +21,7 @@ from assembler.reporting.model import Report
 from assembler.reporting.page import page
 from assembler.reporting.reel import Reel
 from assembler.reporting.reel import reel as write_reel
+from assembler.spec.load import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def report(
     kind = "draft-report" if draft else "report"
     path = Path(out).absolute() if out else _beside(project, f"-{kind}.html")
     records = Records(project.reports)
-    guard([path], records, force=force, inputs=[project.timeline])
+    media = (file for _, file in named(load(timeline).timeline, {}))
+    guard([path], records, force=force, inputs=[project.timeline, *media])
     shown = None
     if reel is not False:
         shown = write_reel(

@@ -231,5 +231,14 @@ def test_report_replaces_its_own_file_and_no_other(film: Path, page: Path, tmp_p
     assert other.read_text(encoding="utf-8") == "mine"
 
 
+def test_report_never_replaces_what_the_film_is_made_of(film: Path) -> None:
+    """Not even by force."""
+    clip = film.parent / "media" / CLIP
+    before = clip.stat().st_size
+    with pytest.raises(OutputExistsError, match="is read for this film"):
+        assembler.report(film, clip, force=True)
+    assert clip.stat().st_size == before
+
+
 def _with(report: Report, check: Check) -> Report:
     return replace(report, check=check)

@@ -21,9 +21,9 @@ from assembler.reporting.model import Grade, Join, JoinKind, Link, Seam, Sight
 from assembler.spec.model import SeamOverride
 
 GOOD = 2.0
-"""Seams whose score is lower are rarely noticed: half of it is the footage's own change."""
+"""A rule of thumb, in the dE of `seam_cost`: what is left below it is rarely noticed."""
 FAIR = 4.0
-"""Up to here one may be noticed by somebody who looks for it."""
+"""Likewise: up to here by somebody who looks for it."""
 SURE = 0.5
 """Of a seam that is less certain one can't say that it is good."""
 

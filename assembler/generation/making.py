@@ -1,7 +1,7 @@
 """
 The way of one take: claimed, sent once, looked up where the reply was lost, waited for, fetched.
 
-    take = await Maker(project, ledger, hands).take(link, 1, provider, request)
+    take = await Maker(project, ledger, hands).take(1, provider, request)
 
 Each step is in the ledger before it is taken; `planning.ledger` tells which there are. What `take`
 raises stops this link alone.

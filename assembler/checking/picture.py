@@ -29,6 +29,8 @@ _MOVES = 0.0025
 """Mean change of luma of a picture that surely moves: 0.6 of an 8-bit level."""
 _STILLER = 0.22
 """A frame that changes by less than this part of what it should stands still."""
+_NEARER = 0.002
+"""A picture is more like another one where the likeness differs by this at least."""
 _FROZEN_S = 0.35
 _FROZEN_ALONE_S = 2.0
 _OTHER = 0.5
@@ -283,12 +285,22 @@ def _loose(views: Views, places: Places) -> Flags:
     return flags
 
 
+def _like_the_one_before(views: Views) -> Flags:
+    """Frames more like the programme's picture before theirs, beyond what compression blurs."""
+    home, before = (views.offsets.index(n) for n in (0, -1))
+    like = views.likeness
+    best = like[:, home][~np.isnan(like[:, home])]
+    noise = float(np.median(1 - best)) if len(best) else 0.0
+    nearer = np.nan_to_num(like[:, before] - like[:, home], nan=-1.0)
+    return np.asarray(nearer > max(_NEARER, noise / 2), np.bool_)
+
+
 def _stand_still(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
     """Frames that are the one before again, where the programme moves."""
     planned = np.nan_to_num(views.planned_change)
     own = np.nan_to_num(views.own_change, nan=1.0)
     still: Flags = (planned > _MOVES) & (own < _STILLER * planned) & ~taken
-    still &= ~_loose(views, places)
+    still &= ~_loose(views, places) & _like_the_one_before(views)
     usual = np.nan_to_num(views.own_change / np.maximum(views.planned_change, 1e-6), nan=1.0)
     found = list(runs(still))
     if len(found) > max(_FEW, views.frames // 20) or np.median(usual) < 0.5:

@@ -34,6 +34,8 @@ _MIXED = "dissolve"
 """The transition that is a plain mix of both sides."""
 _STRIP = 1 / 12
 """Part of a draft's height that its burnt-in line covers at most."""
+_NEARER = 4
+"""A still that is moved over is kept larger by so much."""
 _FAR = 96
 """So many frames ahead are read through; farther ones are sought."""
 _EDGE = 1
@@ -218,6 +220,12 @@ class _Strand:
         glide = self.clip.source.change.glide
         if glide is None:
             return self._place.moved(self.clip, self._position(used)).lay(picture)
+        height, width = picture.shape[:2]
+        crop = self.clip.source.change.crop or (0.0, 0.0, 0.0, 0.0)
+        picture = picture[
+            round(crop[1] * height) : height - round(crop[3] * height),
+            round(crop[0] * width) : width - round(crop[2] * width),
+        ]
         whole = (picture.shape[1], picture.shape[0])
         left, top, width, height = window(
             view_at(glide, self.clip.source_in + used), whole, self._size
@@ -284,7 +292,9 @@ class _Placing:
         across, down = share[0] * kept[0], share[1] * kept[1]
         inner = (max(4, round(size[0] / across)), max(4, round(size[1] / down)))
         if clip.source.change.glide:
-            inner = (size[0] * 3, size[1] * 3)
+            width, height = video.display_size
+            scale = _NEARER * max(size) / max(width, height)
+            inner = (max(4, round(width * scale)), max(4, round(height * scale)))
         room = ((1 - share[0]) * kept[0], (1 - share[1]) * kept[1])
         return cls(
             inner, crop[0] + begin[0] * kept[0], crop[1] + begin[1] * kept[1], across, down,

@@ -213,6 +213,7 @@ def _first(draft: Draft, report: Report) -> None:
 def _continues(draft: Draft, report: Report) -> None:
     known = {id_: i for i, id_ in draft.ids.items()}
     follows: dict[str, str] = {}
+    row = frozenset(_row(draft))
     for index, segment in draft.segments.items():
         wanted = segment.continue_
         if wanted is None:
@@ -227,7 +228,7 @@ def _continues(draft: Draft, report: Report) -> None:
         elif wanted in known:
             follows[segment.id] = wanted
             _on_moved(index, draft.segments.get(known[wanted]), report)
-            _joined_elsewhere(index, segment, draft, report)
+            _joined_elsewhere(index, segment, row, draft, report)
     for chain in _cycles(follows):
         names = _ring(" continues ", chain)
         loc = ("segments", known[chain[0]], "continue")
@@ -264,13 +265,14 @@ def _ids_like(name: str, known: Collection[str]) -> str:
     return did_you_mean(name, known, f"segments: {few}." if few else "")
 
 
-def _joined_elsewhere(index: int, segment: Segment, draft: Draft, report: Report) -> None:
+def _joined_elsewhere(
+    index: int, segment: Segment, row: Collection[int], draft: Draft, report: Report
+) -> None:
     """A handoff joins neighbours; what continues a segment farther off must say how it follows."""
-    row = _row(draft)
     if index not in row or (segment.join is not None and segment.join.kind != "handoff"):
         return
-    unread = (i for i in range(index) if i not in draft.segments)
-    before = max((*(i for i in row if i < index), *unread), default=None)
+    earlier = range(index - 1, -1, -1)
+    before = next((i for i in earlier if i in row or i not in draft.segments), None)
     if before is None or draft.ids.get(before) in (segment.continue_, None):
         return
     what = f"it continues {segment.continue_!r} but stands after {draft.ids[before]!r}"

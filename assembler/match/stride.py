@@ -145,5 +145,5 @@ def _costs(places: F64, moved: F64, wanted: F64, trust: F64, prior: F64) -> tupl
     right = (of_wanted.T - STRIDES[:, None] * of_moved.T) / noise
     found = np.linalg.solve(normal / noise[..., None] + prior, right[..., None])[..., 0]
     off = np.column_stack([-found, -STRIDES, np.ones_like(STRIDES)])
-    left = np.einsum("si,ij,sj->s", off, products, off) / noise[:, 0]
-    return left + np.einsum("si,ij,sj->s", found, prior, found), found
+    left: F64 = np.einsum("si,ij,sj->s", off, products, off) / noise[:, 0]
+    return np.asarray(left + np.einsum("si,ij,sj->s", found, prior, found)), np.asarray(found)

@@ -313,16 +313,17 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
 def test_cancel_leaves_no_half_written_file(tmp_path: Path) -> None:
     cancel = threading.Event()
     project = project_in(tmp_path)
+    plan = plan_of([link(length_s=Fraction(6), frames=145)])
 
     def stop_soon(_: str, share: float) -> None:
         if share > 0.3:
             cancel.set()
 
     with pytest.raises(GenerateError, match="cancelled"):
-        generate(plan_of([link()]), project, on_progress=stop_soon, cancel=cancel)
+        generate(plan, project, on_progress=stop_soon, cancel=cancel)
     left = [p.name for p in tmp_path.rglob("*") if p.suffix == ".mp4" or "part" in p.name]
     assert left == []
-    assert "dawn.1" in generate(plan_of([link()]), project)
+    assert "dawn.1" in generate(plan, project)
 
 
 def test_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -330,6 +331,7 @@ def test_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """kill -9 in the middle, again and again: one submission a link in the end, and whole takes."""
     code = """
 import sys
+from fractions import Fraction
 from pathlib import Path
 from assembler.generation.run import generate
 from tests.generation.links import Handoff, link, plan_of, project_in

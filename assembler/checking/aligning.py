@@ -83,7 +83,9 @@ def _path(views: Views) -> tuple[list[int], F32]:
     told = (best >= _LIKE) & ~np.isnan(like[:, home])
     noise = max(_FINEST, 3 * float(np.median(1 - best[told])) if told.any() else 0.0)
     apart = np.clip(best[:, None] - np.where(np.isnan(like), -1, like), 0, _MOST)
-    cost: F32 = np.where(told[:, None], apart, 0).astype(np.float32) / np.float32(noise)
+    # Of a picture that is faded away all likenesses are vague, and brighter neighbours' higher.
+    vague = np.maximum(noise, 3 * (1 - best))[:, None]
+    cost: F32 = np.where(told[:, None], apart / vague, 0).astype(np.float32)
     frames, columns = cost.shape
     jump = np.full(columns, _JUMP, np.float32)
     gone = len(views.planned_thumbs) - frames

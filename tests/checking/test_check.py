@@ -27,6 +27,23 @@ def test_a_clean_film_has_no_faults(project: Project) -> None:
     assert not assembler.qc(project.film).count("error")
 
 
+def test_a_still_scene_that_fades_in_is_not_taken_for_repeated_frames(project: Project) -> None:
+    """Of pictures near black all are vaguely alike, and the brighter ones more so."""
+    timeline = project.timeline.with_name("fade.yaml")
+    timeline.write_text(
+        "assembler: 1\ntitle: Fade\ncanvas: {size: 384x216, rate: 24}\n"
+        "defaults: {provider: animatic, model: animatic, resolution: 720p}\n"
+        "output: [{preset: web-720p, size: 384x216, path: out/fade.mp4}]\nsegments:\n"
+        "  - {id: town, file: media/town.mp4, out: 1s}\n"
+        "  - {id: evening, duration: 3s, join: {fade-black: 18f},"
+        " prompt: Sunset over the harbour. Static camera.}\n",
+        encoding="utf-8",
+    )
+    assembler.render(timeline)
+    check = assembler.qc(timeline.parent / "out" / "fade.mp4", timeline)
+    assert not check.count("error"), check.text()
+
+
 def _check(project: Project, film: Path) -> Check:
     return assembler.qc(film, project.timeline)
 

@@ -26,14 +26,13 @@ from assembler.media.frames import assumed, coded_frames, upright
 from assembler.media.stills import read_image
 from assembler.media.tone import to_bt709
 from assembler.rendering.glide import view_at, window
+from assembler.rendering.inserts import strip_height
 from assembler.rendering.spans import delivered_box
 from assembler.spec.transitions import DIPS
 from assembler.timebase import FrameRange
 
 _MIXED = "dissolve"
 """The transition that is a plain mix of both sides."""
-_STRIP = 1 / 12
-"""Part of a draft's height that its burnt-in line covers at most."""
 _NEARER = 4
 """A still that is moved over is kept larger by so much."""
 _FAR = 96
@@ -134,7 +133,8 @@ class _Masks:
         self._boxes += [
             (i.record, _box((i.x, i.y, i.width, i.height), whole, size)) for i in expected.inserts
         ]
-        self._strip = math.ceil(size[1] * _STRIP) if expected.delivery.burn_in else 0
+        strip = strip_height(whole[1]) if expected.delivery.burn_in else 0
+        self._strip = math.ceil(strip * size[1] / whole[1]) + _EDGE if strip else 0
 
     def at(self, frame: int) -> F32:
         """float32 (h, w)."""

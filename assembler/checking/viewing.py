@@ -39,6 +39,8 @@ _NOISE = 0.003
 """Detail below this (in [0, 1]) is taken for none."""
 _FLAT = 0.03**2
 """A picture whose luma varies less tells nothing of contrast."""
+_AREA_PX = 4.0
+"""Standard deviation of the blur that leaves large areas."""
 _DARK = 20 / 255 - 16 / 255
 """Luma of a pixel that counts as black: a little above its code."""
 
@@ -327,10 +329,11 @@ class _Beside:
         views.planned_detail[place] = kept.power
         views.planned_dark[place] = float(((kept.grey < _DARK) * free).sum()) / total
         if kept.shown.coloured:
-            away = (kept.grey - views.planned_luma[place]) * free
+            # Small and coarse encodings lose detail; a squeezed range shows in large areas.
+            away = (_large(kept.grey) - views.planned_luma[place]) * free
             power = float(np.vdot(away, away))
             if power > _FLAT * total:
-                views.contrast[place] = float(np.vdot(away, grey)) / power
+                views.contrast[place] = float(np.vdot(away, _large(grey))) / power
             apart = (rgb - kept.shown.rgb) * free[..., None]
             views.colour[place] = apart.sum(axis=(0, 1)) / total
         if earlier is not None and self._before is not None:
@@ -339,6 +342,10 @@ class _Beside:
             views.own_change[place] = float((np.abs(grey - self._before) * both).sum()) / count
             moved = np.abs(kept.grey - earlier.grey) * both
             views.planned_change[place] = float(moved.sum()) / count
+
+
+def _large(grey: F32) -> F32:
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), _AREA_PX), np.float32)
 
 
 def _prepared(reference: Iterator[Shown | None]) -> Iterator[_Kept | None]:

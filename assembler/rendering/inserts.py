@@ -168,12 +168,17 @@ def _draw_mask(size: tuple[int, int], shape: str) -> Any:
     return big.resize(size, Image.Resampling.BOX)
 
 
+def strip_height(height: int) -> int:
+    """Rows that the line burnt into a draft of *height* rows takes, from the top."""
+    return max(12, height // _STRIP_PART // 2 * 2)
+
+
 def _strip(span: Span, folder: Path) -> Path:
     """Timecode and segment of every frame of a draft, white on a dark line."""
     import av
     from PIL import Image, ImageDraw
 
-    height = max(12, span.form.size[1] // _STRIP_PART // 2 * 2)
+    height = strip_height(span.form.size[1])
     size = (span.form.size[0], height)
     path = folder / "strip.mov"
     with av.open(str(path), "w") as container:

@@ -94,8 +94,9 @@ EXAMPLES = [
     ),
     Example(
         "layers-and-looks",
-        1 + 1 + 1 + 1.5,
+        1 + 1 + 1.5 + 1.5,
         cuts={
+            "freeze: {at: 1s": "freeze: {at: 0.5s",
             "duration: 2.5s, move": "duration: 1s, move",
             "duration: 3s": "duration: 1s",
             "out: 3s": "out: 2s",

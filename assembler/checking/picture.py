@@ -35,6 +35,8 @@ _FROZEN_S = 0.35
 _FROZEN_ALONE_S = 2.0
 _OTHER = 0.5
 """Likeness below which a picture isn't the planned one, where its clip is else like it."""
+_HOPED = 0.4
+"""A picture that can't be expected to be more like the planned one tells nothing."""
 _DETAIL = 0.008
 """A picture with less detail than this is like any other."""
 _KNOWN = 0.8
@@ -187,6 +189,8 @@ def _other_pictures(
     told = np.asarray(np.nan_to_num(views.planned_detail) >= _DETAIL, np.bool_)
     expected = places.expected
     assert expected is not None
+    detail = np.maximum(np.nan_to_num(views.planned_detail), 1e-6)
+    whole = _noise(best[told], detail[told])
     wrong: Flags = np.zeros(views.frames, np.bool_)
     for clip in expected.cut.clips:
         part = slice(clip.record.start, min(clip.record.stop, views.frames))
@@ -194,12 +198,23 @@ def _other_pictures(
         if not rows.any():
             continue
         usual = float(np.median(best[part][rows]))
-        below = 0.6 * usual if usual >= _OTHER else _OTHER
+        below = np.full(len(rows), _OTHER)
+        if usual >= _OTHER:
+            # What encoding leaves of a picture that is faded away: noise stays, detail goes.
+            noise = max(whole, _noise(best[part][rows], detail[part][rows]))
+            hoped = 1 / np.sqrt(1 + noise / detail[part] ** 2)
+            rows, below = rows & (hoped >= _HOPED), 0.6 * hoped
         if clip.source.retime is not None:
-            below = min(below, 0.3)
+            below = np.minimum(below, 0.3)
         wrong[part] = rows & (best[part] < below)
     for start, stop in runs(wrong & ~taken, gap=2):
         yield _other_picture(views, places, start, stop), start, stop
+
+
+def _noise(best: NDArray[np.floating], detail: NDArray[np.floating]) -> float:
+    """What encoding adds to pictures of some likeness, as a mean square beside their detail."""
+    usual = float(np.median(best)) if len(best) else 1.0
+    return (1 / max(usual, _OTHER) ** 2 - 1) * float(np.median(detail)) ** 2 if len(best) else 0.0
 
 
 def _other_picture(views: Views, places: Places, start: int, stop: int) -> Finding:

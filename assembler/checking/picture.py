@@ -37,6 +37,8 @@ _OTHER = 0.5
 """Likeness below which a picture isn't the planned one, where its clip is else like it."""
 _HOPED = 0.4
 """A picture that can't be expected to be more like the planned one tells nothing."""
+_FADED = 0.035**2
+"""Mean square of what coarse encoding adds to a picture that fades."""
 _DETAIL = 0.008
 """A picture with less detail than this is like any other."""
 _KNOWN = 0.8
@@ -201,7 +203,9 @@ def _other_pictures(
         below = np.full(len(rows), _OTHER)
         if usual >= _OTHER:
             # What encoding leaves of a picture that is faded away: noise stays, detail goes.
-            noise = max(whole, _noise(best[part][rows], detail[part][rows]))
+            least = max(whole, _noise(best[part][rows], detail[part][rows]))
+            faded = detail[part] < 0.5 * np.median(detail[part][rows])
+            noise = np.where(faded, max(least, _FADED), least)
             hoped = 1 / np.sqrt(1 + noise / detail[part] ** 2)
             rows, below = rows & (hoped >= _HOPED), 0.6 * hoped
         if clip.source.retime is not None:

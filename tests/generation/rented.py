@@ -50,8 +50,8 @@ class Rented(Provider):
     account: Account | None = None
     fail: set[str] = field(default_factory=set)
     """Links whose jobs fail."""
-    fail_at: set[int] = field(default_factory=set)
-    """Which jobs fail, counted from 1."""
+    fail_seeds: set[int | None] = field(default_factory=set)
+    """Seeds whose jobs fail."""
     submitted: list[str] = field(default_factory=list)
     links: dict[str, Link] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -83,8 +83,8 @@ class Rented(Provider):
     async def poll(self, job: str) -> JobState:
         self.asked += 1
         self.polls -= 1
-        number = self.submitted.index(job.removeprefix("job-")) + 1
-        if self.links[job].id in self.fail or number in self.fail_at:
+        asked = self.links[job]
+        if asked.id in self.fail or asked.seed in self.fail_seeds:
             return Failed("no faces, please", "change the prompt.", billed_usd=self.kept)
         if self.no_clip:
             raise NoClipError("names no clip")

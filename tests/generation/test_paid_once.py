@@ -84,8 +84,8 @@ def test_another_take_is_asked_for_after_a_job_in_vain(tmp_path: Path, clip: Pat
 
 def test_further_take_whose_job_was_in_vain_holds_up_nothing(tmp_path: Path, clip: Path) -> None:
     """The author has the others to choose from."""
-    plan, project = plan_of([rented(takes=2)]), project_in(tmp_path)
-    provider = Rented(clip, polls=0, fail_at={2})
+    plan, project = plan_of([rented(takes=2, seed=7)]), project_in(tmp_path)
+    provider = Rented(clip, polls=0, fail_seeds={8})
     _fails(plan, project, provider)
     assert "dawn.1" in generate(plan, project, providers={"rented": provider})
     assert len(provider.submitted) == 2

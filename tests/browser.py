@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -23,14 +25,14 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-ABSENT = "no Chromium on this machine: `apt-get install chromium`"
+ABSENT = "no Chromium on this machine: `apt-get install chromium`, or name it by CHROMIUM"
+PATIENCE_S = 60
 
 
 def installed() -> str | None:
     """Path of the browser."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+    named = os.environ.get("CHROMIUM")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 needs_browser = pytest.mark.skipif(installed() is None, reason=ABSENT)
@@ -50,3 +52,11 @@ def browser() -> Iterator[Browser]:
             yield opened
         finally:
             opened.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits in Python: the pages' policy lets no driver evaluate in them again and again."""
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -12,7 +12,7 @@ import pytest
 from assembler.checking.model import Check, Finding
 from assembler.reporting.gather import gather
 from assembler.reporting.page import page as page_of
-from tests.browser import browser, needs_browser
+from tests.browser import browser, needs_browser, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -90,7 +90,7 @@ def test_timeline_goes_by_keyboard(opened: Opened) -> None:
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.seam") == "walk.1>walk.2"
     page.keyboard.press("Enter")
-    page.wait_for_function("location.hash.startsWith('#seam-')")
+    until(lambda: page.evaluate("location.hash.startsWith('#seam-')"))
     assert _current(page) == "walk.1>walk.2"
     page.locator("#lanes").focus()
     before = page.locator(".inner").bounding_box()
@@ -164,10 +164,10 @@ def test_the_film_plays_at_a_seam_and_at_a_finding(opened: Opened) -> None:
     """The delivered file is found beside the page; places are sought in it."""
     page = opened.page
     page.locator(".seam.current").get_by_role("button", name="Play it in the film").click()
-    page.wait_for_function("document.getElementById('film').currentTime > 0")
+    until(lambda: page.locator("#film").evaluate("film => film.currentTime > 0"))
     page.locator("#film").evaluate("film => film.pause()")
     page.locator("#checks a[data-time]").click()
-    page.wait_for_function("Math.abs(document.getElementById('film').currentTime - 1.5) < 0.05")
+    until(lambda: page.locator("#film").evaluate("f => Math.abs(f.currentTime - 1.5) < 0.05"))
     left = page.evaluate("parseFloat(document.getElementById('playhead').style.left)")
     assert left == pytest.approx(100 * 1.5 / 4, abs=1.5)
     assert opened.said == []

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +12,28 @@ import pytest
 from assembler.reviewing.desk import Desk
 from assembler.reviewing.server import serving
 from assembler.reviewing.session import Session
+from tests.browser import PATIENCE_S, browser, until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
 
 SEAM = "walk.1>walk.2"
 FIELD = f"[data-live-seam='{SEAM}']"
 HASH = "#seam-walk.1--walk.2"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PATIENCE_MS = 60_000
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
-
-def _program() -> str | None:
-    """A Chromium of this machine."""
-    named = os.environ.get("CHROMIUM")
-    return named or next((found for name in NAMES if (found := shutil.which(name))), None)
+PATIENCE_MS = 1000 * PATIENCE_S
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = _program()
-    if program is None:
-        pytest.skip("there is no Chromium here; install it, or name it by CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+def chromium() -> Iterator[Any]:
+    with browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
-def page(browser: Any, film: Path) -> Iterator[Any]:
+def page(chromium: Any, film: Path) -> Iterator[Any]:
     """The page of the film, opened at a seam; nothing may go wrong in its console."""
     wrong: list[str] = []
     with serving(Session(Desk(film))) as address:
-        context = browser.new_context()
+        context = chromium.new_context()
         opened = context.new_page()
         opened.set_default_timeout(PATIENCE_MS)
         opened.on("pageerror", lambda error: wrong.append(str(error)))
@@ -80,14 +62,6 @@ def ready(page: Any) -> None:
 def wait_told(page: Any, words: str) -> None:
     told = page.locator("#live-told")
     playwright.expect(told).to_contain_text(words, timeout=PATIENCE_MS)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Waits in Python: the page's policy lets no driver evaluate in it again and again."""
-    end = time.monotonic() + PATIENCE_MS / 1000
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_a_nudge_by_mouse_survives_a_reload_and_is_undone(page: Any, film: Path) -> None:

@@ -56,6 +56,9 @@ BudgetUsd = Annotated[
     float | None, typer.Option(min=0, help="The most that generation may cost, in US dollars.")
 ]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Spend what it costs without asking.")]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Run the functions that the timeline names.")
+]
 KeepLater = Annotated[
     bool,
     typer.Option("--keep-later", help="Keep older takes of links that only start differently now."),

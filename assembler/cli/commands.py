@@ -10,6 +10,7 @@ import typer
 from assembler.cli import output
 from assembler.cli.app import (
     CANCEL,
+    AllowCode,
     BudgetUsd,
     Draft,
     Force,
@@ -71,10 +72,7 @@ def render(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each span needs and why; render nothing.")
     ] = False,
-    allow_code: Annotated[
-        bool,
-        typer.Option("--allow-code", help="Run the functions that the timeline names."),
-    ] = False,
+    allow_code: AllowCode = False,
     wait: Wait = None,
     no_wait: NoWait = False,
     keep_later: KeepLater = False,

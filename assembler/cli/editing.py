@@ -10,6 +10,7 @@ import typer
 from assembler.cli import output
 from assembler.cli.app import (
     CANCEL,
+    AllowCode,
     Draft,
     Force,
     Json,
@@ -56,9 +57,7 @@ def export(
         str, typer.Option(help="Timecode of the first frame; with ; before the frames, drop-frame.")
     ] = "01:00:00:00",
     draft: Draft = False,
-    allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Run effects of the timeline's own modules.")
-    ] = False,
+    allow_code: AllowCode = False,
     force: Force = False,
     workers: Workers = None,
     json: Json = False,

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -72,14 +72,15 @@ def note(style: Style, text: str) -> None:
 def progress(style: Style) -> Iterator[Progress | None]:
     """A bar with ETA on a terminal, a line now and then elsewhere, nothing when quiet."""
     if style.progress == "json":
-        yield Progress(_Data().show, say=_said_as_data)
+        yield Progress(_Paced(_data_line, _DATA_EVERY_S, last=True).show, say=_said_line)
     elif style.progress == "none" or style.quiet or style.json:
         yield None
     elif sys.stderr.isatty():
         with _bar() as shown:
             yield shown
     else:
-        yield Progress(_Lines().show, say=lambda text: note(style, text))
+        lines = _Paced(_as_line, _LINE_EVERY_S, last=False)
+        yield Progress(lines.show, say=lambda text: note(style, text))
 
 
 @contextmanager
@@ -128,32 +129,18 @@ def _speed(reading: Reading) -> str:
     return ", ".join(part for part in (fast, size) if part)
 
 
-def _said_as_data(text: str) -> None:
+def _said_line(text: str) -> None:
     print(json.dumps({"say": text}, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201
 
 
-class _Data:
-    """Progress for programs: a JSON object a line, a few times a second and at each stage."""
+class _Paced:
+    """Progress a line at a time: when the stage changes, and every few seconds."""
 
-    def __init__(self) -> None:
-        self._stage = ""
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def show(self, reading: Reading) -> None:
-        """Print the reading if it is time, and the last one always."""
-        now = time.monotonic()
-        with self._lock:
-            if reading.stage == self._stage and now < self._next and reading.done < 1:
-                return
-            self._stage, self._next = reading.stage, now + _DATA_EVERY_S
-            print(json.dumps(reading.data()), file=sys.stderr, flush=True)  # noqa: T201
-
-
-class _Lines:
-    """Progress for logs: one line when the stage changes and every few seconds."""
-
-    def __init__(self) -> None:
+    def __init__(self, line: Callable[[Reading], str], every_s: float, *, last: bool) -> None:
+        """*last*: the reading at the end of everything is always printed."""
+        self._line = line
+        self._every_s = every_s
+        self._last = last
         self._stage = ""
         self._next = 0.0
         self._lock = threading.Lock()
@@ -162,8 +149,19 @@ class _Lines:
         """Print the reading if it is time."""
         now = time.monotonic()
         with self._lock:
-            if reading.stage == self._stage and now < self._next:
+            early = reading.stage == self._stage and now < self._next
+            if early and not (self._last and reading.done >= 1):
                 return
-            self._stage, self._next = reading.stage, now + _LINE_EVERY_S
-        more = ", ".join(part for part in (_left(reading.left_s), _speed(reading)) if part)
-        print(f"{reading.stage}: {reading.done:4.0%} {more}".rstrip(), file=sys.stderr)  # noqa: T201
+            self._stage, self._next = reading.stage, now + self._every_s
+            print(self._line(reading), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _data_line(reading: Reading) -> str:
+    """For programs."""
+    return json.dumps(reading.data())
+
+
+def _as_line(reading: Reading) -> str:
+    """For logs."""
+    more = ", ".join(part for part in (_left(reading.left_s), _speed(reading)) if part)
+    return f"{reading.stage}: {reading.done:4.0%} {more}".rstrip()

@@ -10,6 +10,7 @@ import typer
 from assembler.cli import output
 from assembler.cli.app import (
     CANCEL,
+    AllowCode,
     Draft,
     Force,
     Json,
@@ -20,10 +21,6 @@ from assembler.cli.app import (
     app,
 )
 from assembler.cli.output import Style
-
-AllowCode = Annotated[
-    bool, typer.Option("--allow-code", help="Run the functions that the timeline names.")
-]
 
 
 @app.command()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from assembler.media.samples import write_wav
-from assembler.media.writer import FrameWriter
+from tests.films import write_shot, write_voice
 
 TIMELINE = """\
 assembler: 1
@@ -33,13 +30,8 @@ def project(tmp_path: Path) -> Path:
     """Path of a timeline that renders in a few seconds."""
     media = tmp_path / "media"
     media.mkdir()
-    with FrameWriter(media / "shot.mp4", (320, 180), Fraction(24)) as writer:
-        ramp = np.linspace(0.1, 0.9, 320, dtype=np.float32)
-        for n in range(36):
-            picture = np.roll(ramp, 3 * n)[None, :, None] * np.ones((180, 1, 3), np.float32)
-            writer.write(np.ascontiguousarray(picture))
-    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)
-    write_wav(media / "voice.wav", [tone[:, None].astype(np.float32)], 48000, 1)
+    write_shot(media / "shot.mp4", (320, 180), 36)
+    write_voice(media / "voice.wav")
     timeline = tmp_path / "tiny.yaml"
     timeline.write_text(TIMELINE, encoding="utf-8")
     return timeline

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from assembler.assemble.generating import generate
-from assembler.media.samples import write_wav
-from assembler.media.writer import FrameWriter
 from assembler.reviewing.desk import Desk
-from assembler.spec.data import data_folder
+from tests.films import shorten_clips, write_shot, write_voice
 
 TIMELINE = """\
 # A tiny film.
@@ -44,18 +40,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     media = folder / "media"
     media.mkdir()
-    with FrameWriter(media / "shot.mp4", (160, 90), Fraction(24)) as writer:
-        ramp = np.linspace(0.1, 0.9, 160, dtype=np.float32)
-        for n in range(36):
-            picture = np.roll(ramp, 3 * n)[None, :, None] * np.ones((90, 1, 3), np.float32)
-            writer.write(np.ascontiguousarray(picture))
-    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)
-    write_wav(media / "voice.wav", [tone[:, None].astype(np.float32)], 48000, 1)
-    models = folder / "presets" / "models"
-    models.mkdir(parents=True)
-    preset = (data_folder("presets") / "models" / "animatic.yaml").read_text(encoding="utf-8")
-    short = preset.replace("min_s: 1, max_s: 15}", "min_s: 1, max_s: 1}")
-    (models / "animatic.yaml").write_text(short, encoding="utf-8")
+    write_shot(media / "shot.mp4", (160, 90), 36)
+    write_voice(media / "voice.wav")
+    shorten_clips(folder, 1)
     (folder / "tiny.yaml").write_text(TIMELINE, encoding="utf-8")
     generate(folder / "tiny.yaml")
     Desk(folder / "tiny.yaml").view()  # seams are decided once for all tests

@@ -33,6 +33,7 @@ from assembler.checking.words import caption_findings
 from assembler.errors import MediaError
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
+from assembler.mixing.ducking import bridged
 from assembler.timebase import FrameRange
 
 _HEAD = 9
@@ -137,13 +138,8 @@ def _see(
 
 def _together(*ranges: Sequence[FrameRange]) -> list[FrameRange]:
     """All frames of some lists of ranges, ascending and apart."""
-    joined: list[FrameRange] = []
-    for one in sorted(r for some in ranges for r in some):
-        if joined and one.start <= joined[-1].stop:
-            last = joined.pop()
-            one = FrameRange(last.start, max(last.stop, one.stop))
-        joined.append(one)
-    return joined
+    joined = bridged(((one.start, one.stop) for some in ranges for one in some), 0)
+    return [FrameRange(start, stop) for start, stop in joined]
 
 
 def _looked_at(

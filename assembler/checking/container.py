@@ -44,8 +44,6 @@ class Container:
     name: str
     duration_s: float | None
     """Length that it claims."""
-    claimed_frames: int
-    """Frames that its index has; 0 where there is none."""
     fields: bool
     """Whether the picture is said to be interlaced."""
     captions: int
@@ -77,7 +75,6 @@ def read_container(info: MediaInfo) -> Container:
         return Container(
             name=info.container,
             duration_s=None if container.duration is None else container.duration / 1e6,
-            claimed_frames=video.frames if video is not None else 0,
             fields=bool(info.video and info.video.interlaced),
             captions=len(container.streams.subtitles),
             chapters=len(container.chapters()),
@@ -394,7 +391,7 @@ def _stamps(video: VideoStream, places: Places, expected: Expected | None) -> It
             severe, "timestamp-gap", n, f"the time stamps have {what}; the picture stands there",
             _RENDER,
         )  # fmt: skip
-    for start, stop in list(runs(flags, gap=2))[:20]:
+    for start, stop in runs(flags, gap=2)[:20]:
         yield places.at(
             severe, "timestamp-jitter", start,
             f"{stop - start} frames aren't at their time", _RENDER, frames=stop - start,

@@ -64,7 +64,3 @@ class Expected:
     def where(self, name: str) -> str:
         """Where something was written; empty when not known."""
         return self.places.get(name, "")
-
-    def frame_at(self, time_s: float | Fraction) -> int:
-        """The frame that is shown at a time."""
-        return max(0, int(time_s * self.cut.rate))

@@ -73,7 +73,7 @@ def odd(views: Views, places: Places) -> list[FrameRange]:
     """Stretches that look like a fault, with some frames around them: a closer look will tell."""
     change = np.nan_to_num(views.change, nan=1.0)
     least = max(3, math.ceil(_FROZEN_S * float(places.rate)))
-    found = [*runs(_black_flags(views))]
+    found = runs(_black_flags(views))
     found += [(a, b) for a, b in runs(change < _STANDS) if b - a >= least]
     alone = np.zeros(views.frames, np.bool_)
     more = [*_stray(views, places, alone), *_repeated(views, places, alone)]
@@ -124,21 +124,17 @@ def _flashes(views: Views, places: Places) -> Iterator[Finding]:
 
 
 def _against(views: Views, places: Places) -> Iterator[Finding]:
-    black = _black_flags(views)
     taken = np.zeros(views.frames, bool)
     taken[views.damaged] = True
-    for finding, start, stop in _unplanned_black(views, places, black):
-        taken[max(0, start - 1) : stop + 1] = True
-        yield finding
-    for finding, start, stop in _frozen(views, places):
-        taken[max(0, start - 1) : stop + 1] = True
-        yield finding
-    for finding, start, stop in _other_pictures(views, places, taken):
-        taken[max(0, start - 1) : stop + 1] = True
-        yield finding
-    for finding, start, stop in _jumps(views, places, taken):
-        taken[max(0, start - 1) : stop + 1] = True
-        yield finding
+    for found in (
+        _unplanned_black(views, places),
+        _frozen(views, places),
+        _other_pictures(views, places, taken),
+        _jumps(views, places, taken),
+    ):
+        for finding, start, stop in found:
+            taken[max(0, start - 1) : stop + 1] = True
+            yield finding
     yield from _stand_still(views, places, taken)
     yield from _colours(views, places, taken)
 
@@ -147,12 +143,10 @@ def _black_flags(views: Views) -> Flags:
     return np.asarray(np.nan_to_num(views.dark) >= _BLACK)
 
 
-def _unplanned_black(
-    views: Views, places: Places, black: Flags
-) -> Iterator[tuple[Finding, int, int]]:
+def _unplanned_black(views: Views, places: Places) -> Iterator[tuple[Finding, int, int]]:
     known = views.free > 0
     lit = np.nan_to_num(views.planned_dark, nan=1.0) < _PLANNED_BLACK
-    wrong = black & known & lit & (np.nan_to_num(views.planned_luma) > 0.02)
+    wrong = _black_flags(views) & known & lit & (np.nan_to_num(views.planned_luma) > 0.02)
     for start, stop in runs(wrong, gap=1):
         yield (
             places.at(
@@ -321,7 +315,7 @@ def _stand_still(views: Views, places: Places, taken: Flags) -> Iterator[Finding
     still: Flags = (planned > _MOVES) & (own < _STILLER * planned) & ~taken
     still &= ~_loose(views, places) & _like_the_one_before(views)
     usual = np.nan_to_num(views.own_change / np.maximum(views.planned_change, 1e-6), nan=1.0)
-    found = list(runs(still))
+    found = runs(still)
     if len(found) > max(_FEW, views.frames // 20) or np.median(usual) < 0.5:
         return  # the programme moves otherwise than it could be told: nothing can be said
     for start, stop in found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,6 +11,8 @@ import numpy as np
 
 from assembler.checking.expected import Expected
 from assembler.checking.model import Finding, Severity
+from assembler.mixing.ducking import bridged
+from assembler.mixing.ducking import runs as stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +85,14 @@ class Places:
         return ""
 
 
-def runs(flags: Any, gap: int = 0) -> Iterator[tuple[int, int]]:
+def runs(flags: Any, gap: int = 0) -> list[tuple[int, int]]:
     """
     Stretches [start, stop) in which *flags* hold, joined over gaps of up to *gap*.
 
-        >>> list(runs([0, 1, 1, 0, 1]))
+        >>> runs([0, 1, 1, 0, 1])
         [(1, 3), (4, 5)]
     """
-    where = np.flatnonzero(np.asarray(flags))
-    if not len(where):
-        return
-    breaks = np.flatnonzero(np.diff(where) > gap + 1)
-    starts: Sequence[int] = [int(where[0]), *(int(where[n + 1]) for n in breaks)]
-    stops = [*(int(where[n]) + 1 for n in breaks), int(where[-1]) + 1]
-    yield from zip(starts, stops, strict=True)
+    return bridged(stretches(np.asarray(flags, np.bool_)), gap)
 
 
 def clock(seconds: float) -> str:

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.match.features import LUMA
 from assembler.media.info import Colour
 from assembler.media.pixels import rgb_from_codes, scaled_rgb_of
 
@@ -62,11 +61,6 @@ def _averaged(frame: av.VideoFrame, number: int, size: tuple[int, int]) -> NDArr
     values = rows[: plane.height, : plane.width]
     how = cv2.INTER_AREA if plane.width >= size[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(values, size, interpolation=how), np.uint8)
-
-
-def luma(rgb: F32) -> F32:
-    """Luma (h, w) of encoded R'G'B'."""
-    return np.asarray(cv2.transform(rgb, LUMA[None, :]), np.float32)
 
 
 def pattern(grey: F32) -> F32:

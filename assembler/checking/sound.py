@@ -322,7 +322,7 @@ def _alone(heard: Heard, places: Places) -> Iterator[Finding]:
             length_s=heard.seconds,
         )  # fmt: skip
         return
-    holes = list(runs(silent))
+    holes = runs(silent)
     for start, stop in holes:
         seconds = (stop - start) * _STEP_S
         inside = start > 0 and stop < count and len(holes) <= _HOLES

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assembler.checking.reference import Shown
-from assembler.checking.small import F32, GRID, THUMB, fields, luma, pattern, shrunk, thumb
+from assembler.checking.small import F32, GRID, THUMB, fields, pattern, shrunk, thumb
 from assembler.errors import RenderError
+from assembler.match.features import luma
 from assembler.media.frames import assumed, coded_frames, upright
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened

@@ -33,7 +33,7 @@ class Outlook:
         self.sides = tail[pair[0]], head[pair[1]]
         self.pair = pair
         size = (LOW_PX, max(2, head.shape[1] * LOW_PX // head.shape[2]))
-        self.tail = side_by_side(lambda frame: resized(frame, size), tail)
+        self.tail = tail
         self.head = side_by_side(lambda frame: resized(frame, size), head)
 
     def measured(self, kept: int, used: Sequence[int], correction: Correction) -> dict[str, float]:

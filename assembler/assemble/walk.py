@@ -38,7 +38,7 @@ from assembler.planning.model import Plan
 from assembler.rendering.render import make as make_spans
 from assembler.rendering.render import render as render_cut
 from assembler.rendering.spans import delivered_size, spans_of
-from assembler.spec.model import Budget, Timeline
+from assembler.spec.model import Budget
 from assembler.timebase import FrameRange
 
 LOCAL = frozenset({"animatic", "manual"})
@@ -262,17 +262,29 @@ class Walk:
 
     def _finished(self, cut: Cut, delivery: Delivery) -> Mapping[str, Any] | None:
         """Our note about a delivery that is there, when nothing has changed."""
-        timeline = self.prepared.loaded.timeline
-        inserts = self.inserts(cut, delivery)
-        key = _delivery_key(cut, delivery, inserts, timeline, self._frames(cut))
-        return self.records.finished(delivery.path, key)
+        return self.records.finished(
+            delivery.path, self._key(cut, delivery, self.inserts(cut, delivery))
+        )
+
+    def _key(self, cut: Cut, delivery: Delivery, inserts: Sequence[Insert]) -> str:
+        """Hash of everything that decides a delivered file."""
+        part = self._frames(cut)
+        return content_key(
+            beside=beside_key(cut, self.prepared.loaded.timeline),
+            inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
+            cut=[span.key for span in spans_of(cut, delivery.preset, part=part)],
+            **({"part": part} if part else {}),
+            sound=mix_key(cut, delivery.mix),
+            preset=delivery.preset.model_dump(mode="json"),
+            title=cut.title,
+        )
 
     def deliver(self, cut: Cut, delivery: Delivery) -> Made:
         """Mix and render one file, unless it is there and nothing has changed."""
         inserts = self.inserts(cut, delivery)
         part = self._frames(cut)
         shown = part_of(cut, part) if part else cut
-        key = _delivery_key(cut, delivery, inserts, self.prepared.loaded.timeline, part)
+        key = self._key(cut, delivery, inserts)
         known = self.records.finished(delivery.path, key)
         if known:
             self.progress.found("mix", COST["mix"] * cut.frames)
@@ -406,24 +418,6 @@ def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
 def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
     limits = [given, budget.usd if budget else None]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _delivery_key(
-    cut: Cut,
-    delivery: Delivery,
-    inserts: Sequence[Insert],
-    timeline: Timeline,
-    part: FrameRange | None = None,
-) -> str:
-    return content_key(
-        beside=beside_key(cut, timeline),
-        inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
-        cut=[span.key for span in spans_of(cut, delivery.preset, part=part)],
-        **({"part": part} if part else {}),
-        sound=mix_key(cut, delivery.mix),
-        preset=delivery.preset.model_dump(mode="json"),
-        title=cut.title,
-    )
 
 
 def _made(known: Mapping[str, Any]) -> Made:

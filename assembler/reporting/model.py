@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from assembler.checking.model import Check
+from assembler.match.sight import Curve
 from assembler.spec.model import Role
 
 Grade = Literal["good", "fair", "poor", "unmatched"]
@@ -187,15 +188,6 @@ class Frame:
     """Whether it is of the clip after the join."""
     number: int
     """Of its clip's frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A measure from frame to frame."""
-
-    values: tuple[float, ...]
-    join: int
-    """Which of them is the step across the join."""
 
 
 @dataclass(frozen=True, slots=True)

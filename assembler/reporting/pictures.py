@@ -12,9 +12,10 @@ from typing import Any
 from assembler.assemble.sights import picture_data
 from assembler.cut.model import Clip
 from assembler.errors import MediaError
+from assembler.match.sight import Curve
 from assembler.media.frames import read_frames
 from assembler.media.info import Colour, MediaInfo
-from assembler.reporting.model import Curve, Frame, Picture, Sight
+from assembler.reporting.model import Frame, Picture, Sight
 
 THUMB_PX = 192
 """Longer side of the picture of a clip."""

@@ -107,6 +107,7 @@ class Processes(Threads):
 
     def __init__(self, workers: int, stop: threading.Event) -> None:
         super().__init__(workers, stop)
+        self._threads = max(1, (os.cpu_count() or 1) // workers)
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
 
     def _once(self, job: SpanJob, report: Report) -> Path:
@@ -125,7 +126,7 @@ class Processes(Threads):
     def _worker(self) -> Worker:
         with suppress(queue.Empty):
             return self._idle.get_nowait()
-        return Worker()
+        return Worker(self._threads)
 
     def __exit__(self, *exc_info: object) -> None:
         super().__exit__(*exc_info)
@@ -142,7 +143,8 @@ def startable() -> bool:
 class Worker:
     """A process that does one job after the other, and ends when this one does."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        """*threads*: So many of its own work in arrays; a program that it starts has others."""
         self._mark = uuid.uuid4().hex
         # Not multiprocessing: it would run the program's own main module once more.
         code = f"import sys; sys.path[:] = {sys.path!r}; from assembler.rendering import worker; "
@@ -150,7 +152,7 @@ class Worker:
             [sys.executable, "-c", code + "worker.main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {_MARK: self._mark},
+            env=os.environ | {_MARK: self._mark, "OPENCV_FOR_THREADS_NUM": str(threads)},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._said: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -206,37 +205,23 @@ class _Floats:
 
 
 class _Codes(_Floats):
-    """A plane that is rounded: the fraction decides how often the higher code is taken."""
+    """A plane that is rounded to codes: it came in as many bits, so that nothing is dithered."""
 
     def __init__(self, layout: Layout, number: int) -> None:
-        shape = layout.shapes[number]
-        self.out = np.empty(shape, layout.dtype)
+        self.out = np.empty(layout.shapes[number], layout.dtype)
         self.limits = layout.limits(number)
-        self.pattern = _pattern(shape)
 
     def put(self, part: F32, top: int) -> None:
         """Rows from *top* on; *part* is used up."""
-        rows = slice(top, top + len(part))
-        part += self.pattern[rows]
         np.clip(part, *self.limits, out=part)
-        self.out[rows] = part
+        part += _HALF
+        self.out[top : top + len(part)] = part
 
 
 def _on_plane(matrix: F64, place: F64) -> F64:
     """A map between luma samples as one between a plane's samples."""
     whole = np.vstack([matrix, (0, 0, 1)])
     return np.asarray((np.linalg.inv(place) @ whole @ place)[:2])
-
-
-@lru_cache(maxsize=8)
-def _pattern(shape: tuple[int, int]) -> F32:
-    """
-    Thresholds in [0, 1) that are even in every small neighbourhood.
-
-    Interleaved gradient noise (Jimenez, "Next generation post processing", SIGGRAPH 2014).
-    """
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    return np.asarray((52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1, np.float32)
 
 
 def _codes_from_rgb(layout: Layout) -> tuple[F64, F64]:

@@ -12,13 +12,13 @@ import pytest
 from assembler.cut.model import Transition
 from assembler.match.apply import corrected
 from assembler.match.decision import ColourFix, Correction
-from assembler.media.frames import read_frames
+from assembler.media.frames import FrameWriter, read_frames
 from assembler.media.pixels import BT709, rgb_of
 from assembler.rendering.render import render
 from assembler.rendering.spans import divided, spans_of
 from assembler.spec.presets import delivery_preset
 from assembler.timebase import FrameRange
-from tests.rendering.conftest import clip, cut_of
+from tests.rendering.conftest import clip, cut_of, source
 
 ROWS = [[1.03, 0, 0], [0, 0.98, 0], [0, 0, 1.04], *[[0.0] * 3] * 6, [0.01, -0.01, 0.0]]
 FIX = ColourFix(tuple((float(r), float(g), float(b)) for r, g, b in ROWS))
@@ -64,6 +64,20 @@ def test_a_correction_moves_no_mean(sources, tmp_path, spans, name):
     error = (found[5] - corrected(plain[5], whole, 5)) * 255
     assert np.abs(error).mean() <= 1.5
     assert np.abs(error.mean(axis=(0, 1))).max() <= 0.3
+
+
+def test_a_correction_adds_no_grain(tmp_path, spans):
+    """A flat picture stays flat: the other side of the seam has no dither either."""
+    path = tmp_path / "flat.mkv"
+    with FrameWriter(path, (64, 48), Fraction(24)) as writer:
+        for _ in range(4):
+            writer.write(np.full((48, 64, 3), 0.4, np.float32))
+    cut = cut_of(clip(source(path), 0, 4, correction=Correction(FIX)))
+    out = render(cut, delivery_preset("lossless"), tmp_path / "o.mkv", sound=None, spans=spans).path
+    with av.open(str(out)) as container:
+        (picture, *_) = (rgb_of(frame, BT709) for frame in container.decode(video=0))
+    assert np.ptp(picture, axis=(0, 1)).max() < 1e-6
+    assert np.abs(picture[0, 0] - [0.422, 0.382, 0.416]).max() * 255 < 1
 
 
 def test_frames_after_a_released_correction_are_left_alone(sources):

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from assembler.assemble.generating import fetch, generate
     from assembler.assemble.imports import import_cut
     from assembler.assemble.masters import locate as sync
+    from assembler.assemble.measuring import measure as seam
     from assembler.assemble.prepare import check, plan, schema
     from assembler.assemble.ranking import rank_takes
-    from assembler.assemble.stitch import measure as seam
     from assembler.assemble.stitch import stitch
     from assembler.assemble.takes import settle, takes
     from assembler.cut.model import Cut
@@ -86,7 +86,7 @@ _HOMES = {
     "reroll": ("assembler.assemble.choosing", "reroll"),
     "review": ("assembler.reviewing.review", "review"),
     "schema": ("assembler.assemble.prepare", "schema"),
-    "seam": ("assembler.assemble.stitch", "measure"),
+    "seam": ("assembler.assemble.measuring", "measure"),
     "settle": ("assembler.assemble.takes", "settle"),
     "stitch": ("assembler.assemble.stitch", "stitch"),
     "sync": ("assembler.assemble.masters", "locate"),

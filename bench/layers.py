@@ -1,7 +1,7 @@
 """
 What a title costs: a film with and without one, each rendered from nothing.
 
-    python bench/layers.py --size 1920x1080 --seconds 60 --rounds 1
+    python bench/layers.py --footage shots/night_road_dashcam_1080p30.mp4 --seconds 60
 """
 
 from __future__ import annotations
@@ -30,14 +30,19 @@ TITLE = 'titles: [{{text: "Harbour at dawn", style: title, on: {at}s, for: 5s}}]
 def main() -> None:
     """Print seconds of both films and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--footage", type=Path, help="a shot, repeated; noise when left out")
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         clip = Path(name) / "clip.mp4"
-        source = f"testsrc2=s={args.size}:r=24,noise=alls=12:allf=t"
-        command = [exe(), "-v", "error", "-f", "lavfi", "-i", source, "-t", str(args.seconds)]
+        source = ["-f", "lavfi", "-i", f"testsrc2=s={args.size}:r=24,noise=alls=12:allf=t"]
+        if args.footage:
+            size = args.size.replace("x", ":")
+            source = ["-stream_loop", "-1", "-i", str(args.footage), "-vf", f"scale={size}"]
+            source += ["-r", "24", "-an"]
+        command = [exe(), "-v", "error", *source, "-t", str(args.seconds)]
         command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p"]
         subprocess.run([*command, str(clip)], check=True)
         for n in range(args.rounds):

@@ -175,7 +175,7 @@ def seam(
     quiet: Quiet = False,
 ) -> None:
     """Measure one join: repeated frames, colour, size, and what would be done about it."""
-    from assembler.assemble.stitch import measure as work
+    from assembler.assemble.measuring import measure as work
 
     found = work(a, b, strip=strip, force=force)
     output.result(Style(json, quiet), found.text(), found.data())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assembler.match.features import F32, distance, fitted, likeness, resized
+from assembler.match.features import F32, distance, fitted, likeness, resized, side_by_side
 from assembler.match.register import (
     Affine,
     ecc,
@@ -63,12 +63,10 @@ def align(tail: F32, head: F32, most_overlap: int) -> Alignment:
     small = fitted(size, size[0] // 2 if size[0] >= size[1] else size[1] // 2)
     first = resized(head[0], small)
     shifts = range(min(most_overlap, len(tail), len(head)))
-    coarse = [_coarse(resized(tail[-1 - s], small), first) for s in shifts]
+    coarse = side_by_side(lambda s: _coarse(resized(tail[-1 - s], small), first), shifts)
     best = sorted(shifts, key=lambda s: coarse[s][0])[:3]
-    tried = [
-        _overlap(tail, head, s, coarse[s][1], small) for s in sorted({0, 1, *best} & set(shifts))
-    ]
-    return _chosen(tried)
+    likely = sorted({0, 1, *best} & set(shifts))
+    return _chosen(side_by_side(lambda s: _overlap(tail, head, s, coarse[s][1], small), likely))
 
 
 def _coarse(one: F32, two: F32) -> tuple[float, Affine]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
+_Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
@@ -60,13 +61,19 @@ def detail(grey: F32) -> F32:
 
 def details(rgb: F32, size: tuple[int, int]) -> F32:
     """Detail of each frame of (n, h, w, 3) at *size* (w, h), float32 (n, h', w')."""
-    return np.stack(side_by_side(lambda frame: detail(luma(resized(frame, size))), rgb))
+    out = np.empty((len(rgb), size[1], size[0]), np.float32)
+
+    def fill(n: int) -> None:
+        out[n] = detail(luma(resized(rgb[n], size)))
+
+    side_by_side(fill, range(len(rgb)))
+    return out
 
 
-def side_by_side(work: Callable[[F32], _Made], pictures: Iterable[F32]) -> list[_Made]:
-    """*work* done to each picture, in order, on two cores: OpenCV runs beside Python."""
+def side_by_side(work: Callable[[_Given], _Made], given: Iterable[_Given]) -> list[_Made]:
+    """*work* done to each that is *given*, in order, on two cores: OpenCV runs beside Python."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(work, pictures))
+        return list(pool.map(work, given))
 
 
 def distance(one: F32, two: F32, mask: NDArray[np.bool_] | None = None) -> float:

@@ -35,6 +35,8 @@ class Outlook:
         size = (LOW_PX, max(2, head.shape[1] * LOW_PX // head.shape[2]))
         self.tail = tail
         self.head = side_by_side(lambda frame: resized(frame, size), head)
+        self._came: dict[int, F32] = {}
+        """What was measured of the head as it comes."""
 
     def measured(self, kept: int, used: Sequence[int], correction: Correction) -> dict[str, float]:
         """
@@ -47,14 +49,22 @@ class Outlook:
         """
         one, two = self.sides
         flat = replace(correction, sharpen=0.0)
-        shown = [low_lab(corrected(self.head[n], flat, k)) for k, n in enumerate(used)]
+        shown = [self._lab(n, flat, k) for k, n in enumerate(used)]
         before = [low_lab(frame) for frame in self.tail[max(0, kept - 4) : kept]]
-        same = low_lab(corrected(self.head[self.pair[1]], flat, 0))
+        same = self._lab(self.pair[1], flat, 0)
         return {
             "dE": round(colour_step(low_lab(self.tail[self.pair[0]]), same), 4),
             "pop": round(pop([*before, *shown], len(before)), 4),
             "sharpness": round(sharpness_ratio(one, corrected(two, correction, 0)), 4),
         }
+
+    def _lab(self, n: int, correction: Correction, used: int) -> F32:
+        """Frame *n* of the head as it is shown as the *used*-th."""
+        if not correction.neutral:
+            return low_lab(corrected(self.head[n], correction, used))
+        if n not in self._came:
+            self._came[n] = low_lab(self.head[n])
+        return self._came[n]
 
 
 def worthwhile(

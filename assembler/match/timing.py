@@ -160,8 +160,8 @@ def steps_of(details: F32) -> F32:
 
 def usual_step(tail_steps: F32, head_steps: F32) -> float:
     """Motion that both sides have once they move."""
-    sides = [np.percentile(s, 75) for s in (tail_steps[-14:], head_steps[:16]) if len(s)]
-    return float(min(sides)) if sides else 0.0
+    sides = (tail_steps[-14:], head_steps[:16])
+    return min((_upper(side) for side in sides if len(side)), default=0.0)
 
 
 def held_at_end(steps: F32, usual: float, natural: int) -> int:
@@ -229,9 +229,17 @@ def still_steps(steps: F32) -> np.ndarray:
     out = np.zeros(len(steps), dtype=bool)
     for n in range(len(steps)):
         sides = steps[max(0, n - 4) : n], steps[n + 1 : n + 5]
-        moving = [float(np.percentile(side, 75)) for side in sides if len(side)]
+        moving = [_upper(side) for side in sides if len(side)]
         out[n] = bool(moving) and steps[n] < NATURAL * min(moving)
     return out
+
+
+def _upper(steps: F32) -> float:
+    """Upper quartile; numpy's takes a hundred times as long for so few."""
+    ordered = sorted(float(step) for step in steps)
+    below, part = divmod(3 * (len(ordered) - 1), 4)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + part / 4 * (ordered[above] - ordered[below])
 
 
 def _run_at_end(flags: np.ndarray) -> int:

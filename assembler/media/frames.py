@@ -36,6 +36,9 @@ from assembler.media.stills import read_image, write_png
 from assembler.media.tone import to_bt709
 from assembler.media.writer import FrameWriter
 
+_STAND_INS = 4
+"""So many frames before the first are decoded too: one of them stands in if it is damaged."""
+
 __all__ = [
     "BT709",
     "FrameWriter",
@@ -184,7 +187,8 @@ def _decoded(
         for key in _entry_points(video, first):
             if key:
                 container.seek(video.pts[key], stream=stream)
-            frames = _positions(_decode(container, stream), video, counted=not key)
+            needed = video.pts[max(0, first - _STAND_INS)] if video.ordered else None
+            frames = _positions(_decode(container, stream, needed), video, counted=not key)
             head = next(frames, None)
             if head is not None and (not key or head[0] <= key):
                 yield head
@@ -203,10 +207,18 @@ def _entry_points(video: VideoStream, first: int) -> list[int]:
     return [*reversed(keys[-2:])] or [0]
 
 
-def _decode(container: av.container.InputContainer, stream: AvVideo) -> Iterator[av.VideoFrame]:
-    """All frames that can be decoded; damaged packets are passed over."""
+def _decode(
+    container: av.container.InputContainer, stream: AvVideo, needed: int | None
+) -> Iterator[av.VideoFrame]:
+    """
+    Frames that can be decoded; damaged packets are passed over.
+
+    Those before the stamp *needed* may be missing where no other frame is made from them.
+    """
     with suppress(av.FFmpegError):
         for packet in container.demux(stream):
+            unneeded = needed is not None and packet.pts is not None and packet.pts < needed
+            stream.codec_context.skip_frame = "NONREF" if unneeded else "DEFAULT"
             with suppress(av.FFmpegError):
                 for frame in packet.decode():
                     if isinstance(frame, av.VideoFrame):

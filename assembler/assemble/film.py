@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from assembler.assemble.beside import beside
 from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
@@ -24,14 +24,13 @@ from assembler.checking.model import EXIT_CODES, Check
 from assembler.cut.model import Cut
 from assembler.errors import SpecError, UsageError
 from assembler.match.decision import SeamDecision
-from assembler.mixing.bus import mix as mix_sound
-from assembler.mixing.bus import stem_paths
-from assembler.mixing.drawing import draw
-from assembler.mixing.outcome import MixReport
 from assembler.planning.project import Project
 from assembler.rendering.explain import SpanState
 from assembler.rendering.explain import explain as explain_spans
 from assembler.spec.load import load
+
+if TYPE_CHECKING:
+    from assembler.mixing.outcome import MixReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +358,9 @@ def mix(
     Raises:
         AssemblerError: One of its kinds, by stage; nothing is half-written then.
     """
+    from assembler.mixing import bus
+    from assembler.mixing.drawing import draw
+
     loaded = load(timeline)
     project = Project(loaded.timeline.path)
     fetch_missing(loaded, project)
@@ -368,10 +370,10 @@ def mix(
     path = Path(out) if out else first.path.with_suffix(".wav")
     run = begin(prepared, workers, progress, cancel, None)
     drawn = [Path(picture)] if picture else []
-    guard([path, *stem_paths(stems), *drawn], run.records, force=force, inputs=_read(prepared))
+    guard([path, *bus.stem_paths(stems), *drawn], run.records, force=force, inputs=_read(prepared))
     run.announce()
     (cut,), _ = run.cuts()
-    report = mix_sound(
+    report = bus.mix(
         cut, first.mix, path, stems=stems, bits=bits, time_reference=0, cancel=run.cancel
     )
     for target in drawn:

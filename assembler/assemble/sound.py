@@ -8,13 +8,15 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
-from assembler.mixing.bus import mix, mix_key, sum_key
-from assembler.mixing.outcome import MixReport, Target
+from assembler.mixing.keys import mix_key, sum_key
 from assembler.spec.presets import AudioCodec, MixPreset
+
+if TYPE_CHECKING:
+    from assembler.mixing.outcome import MixReport, Target
 
 LOSSY = ("aac", "libopus", "libmp3lame")
 LOSSY_MARGIN_DB = 0.5
@@ -53,6 +55,8 @@ class Wanted:
 
     def target(self, folder: Path) -> Target:
         """Its loudness."""
+        from assembler.mixing.outcome import Target
+
         limit_dbtp = self.preset.true_peak_dbtp - self.margin_db
         return Target(self.path(folder), self.preset.integrated_lufs, limit_dbtp)
 
@@ -73,6 +77,8 @@ def mixed(
     path = wanted.path(folder)
     if known := _known(path):
         return known
+    from assembler.mixing.bus import mix  # a finished film needs none of it
+
     same = sum_key(wanted.cut, wanted.preset)
     further = {
         other.path(folder): other.target(folder)
@@ -102,6 +108,8 @@ def graph(wanted: Wanted, folder: Path, *, cancel: threading.Event | None = None
     made = mixed(wanted, folder, cancel=cancel)
     note: dict[str, Any] = json.loads(_note(made.path).read_text(encoding="utf-8"))
     if "graph" not in note:  # kept by an older version, which didn't draw it
+        from assembler.mixing.bus import mix
+
         with tempfile.TemporaryDirectory(prefix=".graph-", dir=folder) as scratch:
             again = mix(
                 wanted.cut,

@@ -31,7 +31,7 @@ from assembler.generation.trends import drifting, trimmed
 from assembler.layers.captions import burned_inserts, read_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision
-from assembler.mixing.bus import mix_key
+from assembler.mixing.keys import mix_key
 from assembler.planning.explain import to_pay
 from assembler.planning.keys import content_key
 from assembler.planning.model import Plan

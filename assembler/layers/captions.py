@@ -15,12 +15,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pysubs2
 from numpy.typing import NDArray
-from pysubs2.exceptions import Pysubs2Error
-from pysubs2.formats import autodetect_format
 
 from assembler.cut.model import Cue, Insert
 from assembler.errors import MediaError, UsageError
@@ -31,6 +29,9 @@ from assembler.media.writer import FrameWriter
 from assembler.planning.keys import content_key
 from assembler.spec.presets import TitlePreset, font_file, fonts_folder, title_preset
 from assembler.timebase import FrameRange, frames_in, round_half_up
+
+if TYPE_CHECKING:
+    import pysubs2  # where it is needed: most films have no captions
 
 MAX_BYTES = 20_000_000
 MAX_CUES = 50_000
@@ -86,6 +87,10 @@ def _text(path: Path) -> str:
 
 def _events(path: Path, text: str) -> Iterator[Cue]:
     """Captions as the file has them; those of ASS keep its styles."""
+    import pysubs2
+    from pysubs2.exceptions import Pysubs2Error
+    from pysubs2.formats import autodetect_format
+
     if not text.strip():
         raise MediaError("it is empty", str(path), _FIX)
     try:
@@ -118,6 +123,8 @@ def _events(path: Path, text: str) -> Iterator[Cue]:
 
 def _sheet(found: pysubs2.SSAFile) -> str:
     """Head of an ASS file: all that its events need."""
+    import pysubs2
+
     bare = pysubs2.SSAFile()
     bare.info, bare.styles = dict(found.info), dict(found.styles)
     return bare.to_string("ass")
@@ -377,6 +384,8 @@ def ass_for(cues: Sequence[Cue], size: tuple[int, int], *, folders: Sequence[Pat
 
     It looks as the style `caption` does, with libass's own line breaking.
     """
+    import pysubs2
+
     style = title_preset(STYLE, folders)
     script = pysubs2.SSAFile()
     script.info |= {
@@ -395,6 +404,8 @@ def ass_for(cues: Sequence[Cue], size: tuple[int, int], *, folders: Sequence[Pat
 
 
 def _ass_style(style: TitlePreset, size: tuple[int, int]) -> pysubs2.SSAStyle:
+    import pysubs2
+
     px = style.height * min(size)
     plate = style.plate
     side = round(max(style.margin, (1 - style.width) / 2) * size[0])
@@ -417,6 +428,8 @@ def _ass_style(style: TitlePreset, size: tuple[int, int]) -> pysubs2.SSAStyle:
 
 
 def _ass_colour(colour: str, opacity: float) -> pysubs2.Color:
+    import pysubs2
+
     red, green, blue = bytes.fromhex(colour[1:])
     return pysubs2.Color(red, green, blue, round(255 * (1 - opacity)))
 

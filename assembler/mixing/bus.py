@@ -30,12 +30,8 @@ from assembler.mixing.ahead import ahead
 from assembler.mixing.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mixing.outcome import MixReport, Target, Trace
 from assembler.mixing.session import ROLES, Session
-from assembler.planning.keys import content_key
 from assembler.spec.model import Role
 from assembler.spec.presets import MixPreset
-
-STAGE = 4
-"""Version of the mix; raised when the same cut sounds different."""
 
 _STEPS_PER_S = 20
 """Of what is kept for the picture."""
@@ -44,34 +40,6 @@ _STEMS: Mapping[str, tuple[Role, ...]] = {
     "music-and-effects": ("native", "music", "sfx"),
 }
 """Roles in each stem."""
-
-
-def mix_key(cut: Cut, preset: MixPreset, *, true_peak_margin_db: float = 0.0) -> str:
-    """Key of everything that decides the programme's sound; files count by content, not by path."""
-    return content_key(
-        sum=sum_key(cut, preset),
-        lufs=preset.integrated_lufs,
-        dbtp=preset.true_peak_dbtp,
-        margin=true_peak_margin_db,
-    )
-
-
-def sum_key(cut: Cut, preset: MixPreset) -> str:
-    """The same without the loudness: mixes that differ in nothing else are made at once."""
-    sounds = [
-        replace(s, id="", path=Path(), segment="", minus=s.minus and replace(s.minus, path=Path()))
-        for s in cut.sounds
-    ]
-    apart = {"id", "title", "source", "integrated_lufs", "true_peak_dbtp"}
-    return content_key(
-        stage=STAGE,
-        frames=cut.frames,
-        rate=cut.rate,
-        hz=cut.hz,
-        layout=cut.layout,
-        sounds=sounds,
-        preset=preset.model_dump(exclude=apart, mode="json"),
-    )
 
 
 def mix(

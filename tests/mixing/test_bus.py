@@ -14,7 +14,8 @@ from assembler.cut.model import GainRamp
 from assembler.errors import MediaError, MixError
 from assembler.media import ffmpeg
 from assembler.media.samples import Samples
-from assembler.mixing.bus import mix, mix_key
+from assembler.mixing.bus import mix
+from assembler.mixing.keys import mix_key
 from assembler.mixing.session import levelling
 from assembler.spec.presets import MixPreset
 from assembler.timebase import NTSC, SampleRange, samples_at

@@ -14,8 +14,9 @@ from assembler.media.probe import probe
 from assembler.media.samples import Samples
 from assembler.mixing.beat import HZ as BEAT_HZ
 from assembler.mixing.beat import bars
-from assembler.mixing.bus import mix, mix_key, sum_key
+from assembler.mixing.bus import mix
 from assembler.mixing.drawing import draw
+from assembler.mixing.keys import mix_key, sum_key
 from assembler.mixing.outcome import Target
 from tests.mixing.conftest import (
     AS_IT_IS,

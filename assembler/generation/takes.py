@@ -66,7 +66,7 @@ def started_on(project: Project, link: Link, number: int) -> Handed | None:
 
 def provenance(project: Project, key: str, number: int) -> dict[str, Any]:
     """What was written down of a take; empty when it can't be read."""
-    path = take_path(project, key, number).with_suffix(".json")
+    path = project.takes / f"{take_key(key, number)}.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -84,6 +84,8 @@ def write_provenance(path: Path, noted: Mapping[str, Any]) -> None:
 def on_disk(project: Project, key: str, number: int) -> bool:
     """Whether a take is there with its provenance; it isn't opened."""
     noted = provenance(project, key, number)
+    if not noted:
+        return False
     try:
         return bool(taken_path(project, key, number).stat().st_size == noted["size_bytes"])
     except (OSError, KeyError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -29,8 +30,11 @@ def trimmed(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterato
 
 def drifting(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterator[str]:
     """Which segments' looks drift so that it shows or will show, and what would help."""
+    by_segment: defaultdict[str, list[Link]] = defaultdict(list)
+    for link in sorted((step.link for step in plan.steps), key=lambda link: link.number):
+        by_segment[link.segment].append(link)
     for segment in dict.fromkeys(step.link.segment for step in plan.steps):
-        for chain in chains_in(plan.links_of(segment)):
+        for chain in chains_in(by_segment[segment]):
             starts = (started_on(project, x, numbers.get(x.key, 1)) for x in chain[1:])
             yield from _drifting(chain, _known(starts))
 

@@ -397,9 +397,16 @@ class _Builder:
 
     def _bent(self, source: FrameSource | None) -> bool:
         """Whether it is a frame of a clip whose time is bent, which ends where it is bent to."""
-        after = source.after if isinstance(source, Handoff) else ""
-        links = any(step.link.id == after and step.link.retime for step in self.steps)
-        return links or any(clip.segment == after and clip.retime for clip in self.files)
+        if not isinstance(source, Handoff):
+            return False
+        link = self._made(source.after)
+        if link is not None:
+            return link.retime is not None
+        return any(clip.segment == source.after and clip.retime for clip in self.files)
+
+    def _made(self, id_: str) -> Link | None:
+        """The link of that id, if it comes before."""
+        return next((step.link for step in reversed(self.steps) if step.link.id == id_), None)
 
     def _price(
         self, segment: Segment, settings: Settings, kind: GenerationKind, length_s: Fraction
@@ -423,7 +430,7 @@ class _Builder:
     ) -> tuple[str, str]:
         """Of everything, and of what is asked for whatever it starts on."""
         elements = segment.references.elements if segment.references else ()
-        video = next((s.link for s in self.steps if s.link.id == link.video_of), None)
+        video = self._made(link.video_of) if link.video_of else None
         parts = keys.link_parts(
             link,
             start=start.identity if start else None,

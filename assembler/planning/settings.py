@@ -386,8 +386,8 @@ class _Resolver:
         )
         if not sizes:
             return _sized(resolution, wanted)
-        name, size = min(sizes.items(), key=lambda s: _distance(Fraction(*s[1]), wanted))
-        if _distance(Fraction(*size), wanted) > 1 + SAME_SHAPE and not self.segment.avatar:
+        name, size = min(sizes.items(), key=lambda s: _distance(s[1], float(wanted)))
+        if _distance(size, float(wanted)) > 1 + SAME_SHAPE and not self.segment.avatar:
             if model.id == DRAFT:
                 return _sized(resolution, wanted)
             self._other_shape(model, resolution, name, tuple(sizes))
@@ -567,8 +567,10 @@ def _lengths(limits: SpecLengths) -> Lengths:
     return Span(low, max(low, limits.max_s or 3600))
 
 
-def _distance(a: Fraction, b: Fraction) -> Fraction:
-    return max(a / b, b / a)
+def _distance(size: tuple[int, int], shape: float) -> float:
+    """How far a size is from a shape; 1 where it has it."""
+    own = size[0] / size[1]
+    return max(own / shape, shape / own)
 
 
 def _sized(resolution: str, shape: Fraction) -> tuple[int, int]:

@@ -243,6 +243,8 @@ class _Kept:
     grey: F32
     pattern: F32
     power: float
+    whole: float
+    """Share of it that is free."""
 
 
 class _Beside:
@@ -321,11 +323,10 @@ class _Beside:
 
     def _compare(self, place: int, rgb: F32, grey: F32, kept: _Kept, earlier: _Kept | None) -> None:
         views, free = self._views, kept.shown.free
-        part = float(free.mean())
-        if part < USABLE:
+        if kept.whole < USABLE:
             return
-        views.free[place] = part
-        total = float(free.sum())
+        views.free[place] = kept.whole
+        total = kept.whole * free.size
         views.planned_luma[place] = float((kept.grey * free).sum()) / total
         views.planned_detail[place] = kept.power
         views.planned_dark[place] = float(((kept.grey < _DARK) * free).sum()) / total
@@ -356,18 +357,15 @@ def _prepared(reference: Iterator[Shown | None]) -> Iterator[_Kept | None]:
             continue
         grey = luma(shown.rgb)
         own = pattern(grey)
-        yield _Kept(shown, grey, own, float(np.sqrt(np.mean(own * own))))
+        power = float(np.sqrt(np.mean(own * own)))
+        yield _Kept(shown, grey, own, power, float(shown.free.mean()))
 
 
 def _likeness(own: F32, power: float, kept: _Kept) -> float:
     """Correlation in [-1, 1]; NaN where neither has any detail or too little is free."""
-    free = kept.shown.free
-    if power < _NOISE and kept.power < _NOISE:
+    free, whole, other = kept.shown.free, kept.whole, kept.pattern
+    if whole < USABLE or (power < _NOISE and kept.power < _NOISE):
         return float("nan")
-    whole = float(free.mean())
-    if whole < USABLE:
-        return float("nan")
-    other = kept.pattern
     noise = _NOISE * _NOISE * free.size * whole
     if whole < 1:
         own, other = own * free, other * free

@@ -58,5 +58,5 @@ def until(true: Callable[[], bool]) -> None:
     """Waits in Python: the pages' policy lets no driver evaluate in them again and again."""
     end = time.monotonic() + PATIENCE_S
     while not true():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "it never came to be"
         time.sleep(0.1)

@@ -14,9 +14,9 @@ from assembler.assemble.seams import Seam, Side, decide, seam_data, sides
 from assembler.errors import MediaError, UsageError
 from assembler.match.decision import SeamDecision
 from assembler.media.conform import video_of
-from assembler.media.info import MediaInfo, VideoStream
+from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
-from assembler.spec.model import Defaults, SeamOverride
+from assembler.spec.model import Canvas, Defaults, SeamOverride
 from assembler.spec.presets import seam_preset
 
 
@@ -26,6 +26,7 @@ class Measured:
 
     decision: SeamDecision
     took_s: float
+    """Reading, measuring and deciding."""
 
     def text(self) -> str:
         """For people."""
@@ -73,13 +74,12 @@ def measure(
     began = time.monotonic()
     one, two = clips_to_join([a, b])
     guard([strip] if strip else [], None, force=force, inputs=[one.path, two.path])
-    first = video_of(one)
-    size, rate = canvas_size(first), first.rate
-    joined = Seam(_side(one, rate), _side(two, rate), preset, SeamOverride())
-    decision = decide(joined, None, size=size, rate=rate)
+    canvas = canvas_of(one)
+    joined = Seam(_side(one, canvas.rate), _side(two, canvas.rate), preset, SeamOverride())
+    decision = decide(joined, None, size=canvas.size, rate=canvas.rate)
     took_s = time.monotonic() - began
     if strip:
-        _draw(joined, decision, size, rate, strip)
+        _draw(joined, decision, canvas, strip)
     return Measured(decision, took_s)
 
 
@@ -90,13 +90,11 @@ def _side(info: MediaInfo, rate: Fraction) -> Side:
     return Side(info.path.name, "", info, video.colour, fit, 0, video.frames_at(rate))
 
 
-def _draw(
-    seam: Seam, decision: SeamDecision, size: tuple[int, int], rate: Fraction, path: Path
-) -> None:
+def _draw(seam: Seam, decision: SeamDecision, canvas: Canvas, path: Path) -> None:
     from assembler.match.strip import strip
     from assembler.media.frames import write_png
 
-    tail, head = sides(seam, None, size=size, rate=rate)
+    tail, head = sides(seam, None, size=canvas.size, rate=canvas.rate)
     write_png(path, strip(tail, head, decision, a_frames=seam.a.stop))
 
 
@@ -123,10 +121,11 @@ def _clip(path: Path) -> MediaInfo:
     return info
 
 
-def canvas_size(video: VideoStream) -> tuple[int, int]:
-    """Width and height of a canvas for a clip as it is shown: even, as codecs want it."""
+def canvas_of(clip: MediaInfo) -> Canvas:
+    """The canvas for a clip as it is shown: of its rate, with even sides, as codecs want it."""
+    video = video_of(clip)
     width, height = video.display_size
-    return _even(width), _even(height)
+    return Canvas(size=(_even(width), _even(height)), rate=video.rate)
 
 
 def _even(side: int) -> int:

@@ -11,16 +11,15 @@ from typing import Literal
 
 from assembler.assemble.container import in_container
 from assembler.assemble.film import Film, make
-from assembler.assemble.measuring import canvas_size, clips_to_join
+from assembler.assemble.measuring import canvas_of, clips_to_join
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.media.conform import video_of
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded
-from assembler.spec.model import Canvas, Join, NativeAudio, Output, SeamOverride, Segment, Timeline
+from assembler.spec.model import Join, NativeAudio, Output, SeamOverride, Segment, Timeline
 from assembler.spec.presets import delivery_preset, seam_preset
 from assembler.spec.yaml import Node, Source
 
@@ -89,11 +88,10 @@ def _timeline(
     preset: str,
     seam: str,
 ) -> Loaded:
-    first = video_of(clips[0])
     timeline = Timeline(
         assembler=1,
         title=out.stem,
-        canvas=Canvas(size=canvas_size(first), rate=first.rate),
+        canvas=canvas_of(clips[0]),
         output=(Output(preset=preset, path=out, mix=AS_IS),),
         native_audio=NativeAudio(match=False),
         segments=tuple(

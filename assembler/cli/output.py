@@ -134,7 +134,7 @@ def _said_line(text: str) -> None:
 
 
 class _Paced:
-    """Progress a line at a time: when the stage changes, and every few seconds."""
+    """Progress a line at a time: when the stage changes, and every so often."""
 
     def __init__(self, line: Callable[[Reading], str], every_s: float, *, last: bool) -> None:
         """*last*: the reading at the end of everything is always printed."""

@@ -37,9 +37,12 @@ def suffix_of(link: Link) -> str:
 
 def taken_path(project: Project, key: str, number: int) -> Path:
     """Where a take lies that is there, by its provenance."""
-    path = take_path(project, key, number)
-    noted = provenance(project, key, number).get("file", path.name)
-    return project.takes / Path(str(noted)).name
+    return _lying(project, key, number, provenance(project, key, number))
+
+
+def _lying(project: Project, key: str, number: int, noted: Mapping[str, Any]) -> Path:
+    name = str(noted.get("file", take_path(project, key, number).name))
+    return project.takes / Path(name).name
 
 
 def pending_path(project: Project, key: str, number: int) -> Path:
@@ -87,7 +90,8 @@ def on_disk(project: Project, key: str, number: int) -> bool:
     if not noted:
         return False
     try:
-        return bool(taken_path(project, key, number).stat().st_size == noted["size_bytes"])
+        size = _lying(project, key, number, noted).stat().st_size
+        return bool(size == noted["size_bytes"])
     except (OSError, KeyError):
         return False
 

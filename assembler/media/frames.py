@@ -36,7 +36,9 @@ from assembler.media.stills import read_image, write_png
 from assembler.media.tone import to_bt709
 from assembler.media.writer import FrameWriter
 
-_STAND_INS = 4
+_SKIPPED = ("h264",)
+"""Codecs whose decoder surely leaves out frames that no other is made from, when told to."""
+_STAND_INS = 8
 """So many frames before the first are decoded too: one of them stands in if it is damaged."""
 
 __all__ = [
@@ -132,7 +134,8 @@ def coded_frames(info: MediaInfo, first: int = 0) -> Iterator[tuple[int, av.Vide
     """
     Decoded frames as libav gives them, with their positions in the source, ascending.
 
-    They begin at *first* or a little before; those that can't be decoded are missing.
+    They begin before *first*, at a keyframe. Those that can't be decoded are missing, and before
+    *first* some that nothing is made from.
     """
     yield from _decoded(info, _video_of(info), first)
 
@@ -187,8 +190,8 @@ def _decoded(
         for key in _entry_points(video, first):
             if key:
                 container.seek(video.pts[key], stream=stream)
-            needed = video.pts[max(0, first - _STAND_INS)] if video.ordered else None
-            frames = _positions(_decode(container, stream, needed), video, counted=not key)
+            decoded = _decode(container, stream, _needed(video, stream, first))
+            frames = _positions(decoded, video, counted=not key)
             head = next(frames, None)
             if head is not None and (not key or head[0] <= key):
                 yield head
@@ -197,6 +200,13 @@ def _decoded(
             if not key:
                 return
     yield from _decoded(info, video, 0)  # no seek led before the frame
+
+
+def _needed(video: VideoStream, stream: AvVideo, first: int) -> int | None:
+    """Stamp before which frames may be left out; None where none may be."""
+    if not video.ordered or stream.codec_context.name not in _SKIPPED:
+        return None
+    return video.pts[min(max(0, first - _STAND_INS), video.frames - 1)]
 
 
 def _entry_points(video: VideoStream, first: int) -> list[int]:
@@ -213,12 +223,12 @@ def _decode(
     """
     Frames that can be decoded; damaged packets are passed over.
 
-    Those before the stamp *needed* may be missing where no other frame is made from them.
+    Those before the stamp *needed*, if given, may be missing where no other is made from them.
     """
     with suppress(av.FFmpegError):
         for packet in container.demux(stream):
-            unneeded = needed is not None and packet.pts is not None and packet.pts < needed
-            stream.codec_context.skip_frame = "NONREF" if unneeded else "DEFAULT"
+            if needed is not None and packet.pts is not None:
+                stream.codec_context.skip_frame = "NONREF" if packet.pts < needed else "DEFAULT"
             with suppress(av.FFmpegError):
                 for frame in packet.decode():
                     if isinstance(frame, av.VideoFrame):

@@ -271,7 +271,7 @@ def _white(layout: _Layout) -> float:
 
 
 def _resized(plane: NDArray[Any], width: int, height: int) -> Floats:
-    """Averaged down in float32."""
+    """Averaged down, float32."""
     if plane.shape[:2] == (height, width):
         return _floats(plane)
     times = plane.shape[0] // height

@@ -8,7 +8,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from assembler.media.info import MediaInfo
 from assembler.planning.chain import Lengths, Span, Yield
@@ -18,6 +18,8 @@ from assembler.planning.problems import Problems
 from assembler.spec.model import Segment, Timeline
 from assembler.spec.presets import FrameCount, GenerationKind, ModelPreset, Price
 from assembler.spec.presets import Lengths as SpecLengths
+
+_Number = TypeVar("_Number", float, Fraction)
 
 DRAFT = "animatic"
 """Provider and model that cost nothing."""
@@ -386,8 +388,9 @@ class _Resolver:
         )
         if not sizes:
             return _sized(resolution, wanted)
-        name, size = min(sizes.items(), key=lambda s: _distance(s[1], float(wanted)))
-        if _distance(size, float(wanted)) > 1 + SAME_SHAPE and not self.segment.avatar:
+        shape = float(wanted)
+        name, size = min(sizes.items(), key=lambda s: _distance(s[1][0] / s[1][1], shape))
+        if _distance(Fraction(*size), wanted) > 1 + SAME_SHAPE and not self.segment.avatar:
             if model.id == DRAFT:
                 return _sized(resolution, wanted)
             self._other_shape(model, resolution, name, tuple(sizes))
@@ -567,10 +570,8 @@ def _lengths(limits: SpecLengths) -> Lengths:
     return Span(low, max(low, limits.max_s or 3600))
 
 
-def _distance(size: tuple[int, int], shape: float) -> float:
-    """How far a size is from a shape; 1 where it has it."""
-    own = size[0] / size[1]
-    return max(own / shape, shape / own)
+def _distance(a: _Number, b: _Number) -> _Number:
+    return max(a / b, b / a)
 
 
 def _sized(resolution: str, shape: Fraction) -> tuple[int, int]:

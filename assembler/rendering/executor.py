@@ -108,6 +108,7 @@ class Processes(Threads):
     def __init__(self, workers: int, stop: threading.Event) -> None:
         super().__init__(workers, stop)
         self._threads = max(1, (os.cpu_count() or 1) // workers)
+        """Of OpenCV in each: together they use all cores."""
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
 
     def _once(self, job: SpanJob, report: Report) -> Path:
@@ -144,7 +145,7 @@ class Worker:
     """A process that does one job after the other, and ends when this one does."""
 
     def __init__(self, threads: int) -> None:
-        """*threads*: So many of its own work in arrays; a program that it starts has others."""
+        """*threads*: how many OpenCV may use in it, where the user hasn't said."""
         self._mark = uuid.uuid4().hex
         # Not multiprocessing: it would run the program's own main module once more.
         code = f"import sys; sys.path[:] = {sys.path!r}; from assembler.rendering import worker; "
@@ -152,7 +153,7 @@ class Worker:
             [sys.executable, "-c", code + "worker.main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {_MARK: self._mark, "OPENCV_FOR_THREADS_NUM": str(threads)},
+            env={"OPENCV_FOR_THREADS_NUM": str(threads)} | os.environ | {_MARK: self._mark},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._said: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -337,7 +337,7 @@ def _run_all(
         if on_bytes is not None and not future.cancelled() and not future.exception():
             on_bytes(sum(one.path.stat().st_size for one in (job, *job.beside)))
 
-    with start(workers, stop) as executor:
+    with start(min(workers, len(jobs)), stop) as executor:
         ordered = sorted(jobs, key=lambda job: -job.span.length)
         futures = [executor.submit(job, progress.of(job)) for job in ordered]
         for job, future in zip(ordered, futures, strict=True):

@@ -16,6 +16,7 @@ from assembler.media import ffmpeg
 from assembler.media.frames import (
     BT709,
     FrameWriter,
+    coded_frame,
     last_frames,
     read_frames,
     read_image,
@@ -52,6 +53,26 @@ def test_all_frames_in_order(clip: Path) -> None:
 @pytest.mark.parametrize("start", [0, 1, 9, 10, 11, 19, 25, 39])
 def test_any_frame_is_found_exactly(clip: Path, start: int) -> None:
     assert _numbers(clip, start=start, stop=start + 3)[0] == start
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1", "mpeg4"])
+def test_any_frame_is_found_far_from_a_keyframe(tmp_path: Path, encoder: str) -> None:
+    """What lies before may be left out, but none of the frames that are asked for."""
+    path = tmp_path / "clip.mp4"
+    with FrameWriter(path, (192, 128), RATE, encoder=encoder, options={"g": "60"}) as writer:
+        for number in range(COUNT):
+            writer.write(numbered(number, (192, 128)))
+    info, damaged = probe(path), list[int]()
+    whole = list(read_frames(info))
+    for start in (12, 21, 33):
+        found = list(read_frames(info, start=start, damaged=damaged))
+        assert np.array_equal(found, whole[start:])
+    assert damaged == []
+
+
+def test_a_frame_beyond_the_end_is_told(clip: Path) -> None:
+    with pytest.raises(MediaError, match="no frame from number 80 on"):
+        coded_frame(probe(clip), 80)
 
 
 def test_past_the_end_the_last_frame_stays(clip: Path) -> None:

@@ -30,13 +30,9 @@ def trimmed(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterato
 
 def drifting(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterator[str]:
     """Which segments' looks drift so that it shows or will show, and what would help."""
-    by_segment: defaultdict[str, list[Link]] = defaultdict(list)
-    for link in sorted((step.link for step in plan.steps), key=lambda link: link.number):
-        by_segment[link.segment].append(link)
-    for segment in dict.fromkeys(step.link.segment for step in plan.steps):
-        for chain in chains_in(by_segment[segment]):
-            starts = (started_on(project, x, numbers.get(x.key, 1)) for x in chain[1:])
-            yield from _drifting(chain, _known(starts))
+    for chain in chains(plan):
+        starts = (started_on(project, x, numbers.get(x.key, 1)) for x in chain[1:])
+        yield from _drifting(chain, _known(starts))
 
 
 def _trimmed(link: Link, start: Handed, plan: Plan) -> Iterator[str]:
@@ -54,7 +50,16 @@ def _trimmed(link: Link, start: Handed, plan: Plan) -> Iterator[str]:
         )
 
 
-def chains_in(links: Sequence[Link]) -> Iterator[list[Link]]:
+def chains(plan: Plan) -> Iterator[list[Link]]:
+    """Links that each start on the one before, segment by segment."""
+    by_segment: defaultdict[str, list[Link]] = defaultdict(list)
+    for step in plan.steps:
+        by_segment[step.link.segment].append(step.link)
+    for links in by_segment.values():
+        yield from _chained(sorted(links, key=lambda link: link.number))
+
+
+def _chained(links: Sequence[Link]) -> Iterator[list[Link]]:
     """Links that each start on the one before."""
     chain = list(links[:1])
     for one, two in pairwise(links):

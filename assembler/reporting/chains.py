@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from assembler.assemble.prepare import Prepared
 from assembler.generation.takes import started_on
-from assembler.generation.trends import chains_in
+from assembler.generation.trends import chains
 from assembler.match.drift import UNSEEN_DE, Drift
 from assembler.planning.model import Link
 from assembler.reporting.model import Chain, DriftPoint, Picture
@@ -15,10 +15,8 @@ from assembler.reporting.model import Chain, DriftPoint, Picture
 
 def chains_of(prepared: Prepared, pictures: Mapping[str, Picture]) -> tuple[Chain, ...]:
     """Chains of at least two links, with what is known of their drift."""
-    plan = prepared.plan
-    segments = dict.fromkeys(step.link.segment for step in plan.steps)
-    chains = [chain for name in segments for chain in chains_in(plan.links_of(name))]
-    found = (_chain(prepared, chain, pictures) for chain in chains if len(chain) > 1)
+    several = (chain for chain in chains(prepared.plan) if len(chain) > 1)
+    found = (_chain(prepared, chain, pictures) for chain in several)
     return tuple(chain for chain in found if chain.points or chain.pictures)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from assembler.media.info import MediaInfo
 from assembler.planning.chain import Lengths, Span, Yield
@@ -18,8 +19,6 @@ from assembler.planning.problems import Problems
 from assembler.spec.model import Segment, Timeline
 from assembler.spec.presets import FrameCount, GenerationKind, ModelPreset, Price
 from assembler.spec.presets import Lengths as SpecLengths
-
-_Number = TypeVar("_Number", float, Fraction)
 
 DRAFT = "animatic"
 """Provider and model that cost nothing."""
@@ -388,8 +387,7 @@ class _Resolver:
         )
         if not sizes:
             return _sized(resolution, wanted)
-        shape = float(wanted)
-        name, size = min(sizes.items(), key=lambda s: _distance(s[1][0] / s[1][1], shape))
+        name, size = _nearest(tuple(sizes.items()), wanted)
         if _distance(Fraction(*size), wanted) > 1 + SAME_SHAPE and not self.segment.avatar:
             if model.id == DRAFT:
                 return _sized(resolution, wanted)
@@ -570,7 +568,14 @@ def _lengths(limits: SpecLengths) -> Lengths:
     return Span(low, max(low, limits.max_s or 3600))
 
 
-def _distance(a: _Number, b: _Number) -> _Number:
+@lru_cache(maxsize=64)
+def _nearest(
+    sizes: tuple[tuple[str, tuple[int, int]], ...], shape: Fraction
+) -> tuple[str, tuple[int, int]]:
+    return min(sizes, key=lambda named: _distance(Fraction(*named[1]), shape))
+
+
+def _distance(a: Fraction, b: Fraction) -> Fraction:
     return max(a / b, b / a)
 
 

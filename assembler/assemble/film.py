@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from assembler.assemble.beside import beside
 from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
@@ -24,13 +24,11 @@ from assembler.checking.model import EXIT_CODES, Check
 from assembler.cut.model import Cut
 from assembler.errors import SpecError, UsageError
 from assembler.match.decision import SeamDecision
+from assembler.mixing.outcome import MixReport
 from assembler.planning.project import Project
 from assembler.rendering.explain import SpanState
 from assembler.rendering.explain import explain as explain_spans
 from assembler.spec.load import load
-
-if TYPE_CHECKING:
-    from assembler.mixing.outcome import MixReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
 from assembler.mixing.keys import mix_key, sum_key
+from assembler.mixing.outcome import MixReport, Target
 from assembler.spec.presets import AudioCodec, MixPreset
-
-if TYPE_CHECKING:
-    from assembler.mixing.outcome import MixReport, Target
 
 LOSSY = ("aac", "libopus", "libmp3lame")
 LOSSY_MARGIN_DB = 0.5
@@ -55,8 +53,6 @@ class Wanted:
 
     def target(self, folder: Path) -> Target:
         """Its loudness."""
-        from assembler.mixing.outcome import Target
-
         limit_dbtp = self.preset.true_peak_dbtp - self.margin_db
         return Target(self.path(folder), self.preset.integrated_lufs, limit_dbtp)
 

@@ -6,15 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from assembler.mixing.arranging import Meeting
-from assembler.mixing.master import Loudness
 from assembler.spec.model import Role
 from assembler.timebase import SampleRange
+
+if TYPE_CHECKING:  # a finished film needs neither
+    from assembler.mixing.arranging import Meeting
+    from assembler.mixing.master import Loudness
 
 GRAPH_COLUMNS = 1600
 """Of a drawing, which is as fine as a screen."""

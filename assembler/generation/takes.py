@@ -69,7 +69,7 @@ def started_on(project: Project, link: Link, number: int) -> Handed | None:
 
 def provenance(project: Project, key: str, number: int) -> dict[str, Any]:
     """What was written down of a take; empty when it can't be read."""
-    path = project.takes / f"{take_key(key, number)}.json"
+    path = take_path(project, key, number, ".json")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -306,7 +306,7 @@ def make(
     progress = _Progress(total - sum(job.span.length for job in missing), on_frames)
     together = list(sharing(missing))
     if missing:
-        workers = workers or fitting_workers(missing[0].span.form)
+        workers = min(workers or fitting_workers(missing[0].span.form), len(together))
         start = executor or starter_for(together, workers)
         _run_all(together, workers, start, progress, on_bytes, cancel)
     return tuple(job.span for job in missing)
@@ -337,7 +337,7 @@ def _run_all(
         if on_bytes is not None and not future.cancelled() and not future.exception():
             on_bytes(sum(one.path.stat().st_size for one in (job, *job.beside)))
 
-    with start(min(workers, len(jobs)), stop) as executor:
+    with start(workers, stop) as executor:
         ordered = sorted(jobs, key=lambda job: -job.span.length)
         futures = [executor.submit(job, progress.of(job)) for job in ordered]
         for job, future in zip(ordered, futures, strict=True):
@@ -360,7 +360,7 @@ def starter_for(jobs: Sequence[SpanJob], workers: int) -> Starter:
         for job in jobs
         for one in (job, *job.beside)
     )
-    several = min(workers, len(jobs)) > 1 and startable()
+    several = workers > 1 and startable()
     return Processes if several and pixels > _MUCH_PIXELS else Threads
 
 

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assembler.checking.rows import Rows
+
 F32 = NDArray[np.float32]
+Table = Rows | NDArray[np.float16]
 
 WHITE_NITS = 200.0
 """Peak white of the display that the recommendation assumes."""
@@ -43,18 +46,18 @@ class Flashing:
     red: bool
 
 
-def flashing(fields: NDArray[np.float16], red: NDArray[np.float16], fps: float) -> list[Flashing]:
+def flashing(fields: Table, red: Table | None, fps: float) -> list[Flashing]:
     """
     Stretches with more than three flashes in a second.
 
     Args:
         fields: Luma of fields of each frame in [0, 1], shape (n, rows, columns).
-        red: Saturated red of each field, same shape.
+        red: Saturated red of each field, same shape; None where it isn't known.
         fps: Frames a second.
     """
     light = _changes(fields, lambda v: WHITE_NITS * np.clip(v, 0, 1) ** _GAMMA, STEP_NITS)
     found = [Flashing(*stretch, False) for stretch in _dense(light, fps)]
-    if float(np.nanmax(red, initial=0)) >= _RED_STEP:
+    if red is not None:
         glow = _changes(red, lambda v: v, _RED_STEP)
         lit = [(f.start, f.stop) for f in found]
         for start, stop, count in _dense(glow, fps):
@@ -63,13 +66,15 @@ def flashing(fields: NDArray[np.float16], red: NDArray[np.float16], fps: float) 
     return sorted(found, key=lambda f: f.start)
 
 
-def _changes(fields: NDArray[np.float16], scale: Callable[[F32], F32], step: float) -> list[int]:
+def _changes(fields: Table, scale: Callable[[F32], F32], step: float) -> list[int]:
     """Frames at which a quarter of the picture turns brighter or darker, by turns."""
     events: list[int] = []
     way = 0
     for at in range(0, len(fields), _CHUNK):
         begin = max(0, at - _WITHIN)
         values = np.nan_to_num(scale(fields[begin : at + _CHUNK].astype(np.float32)))
+        if float(values.max()) < step:
+            continue
         up, down = _areas(values, step)
         for n in np.flatnonzero((up >= AREA) | (down >= AREA)):
             frame = begin + int(n)

@@ -3,7 +3,7 @@ Every sound of a file heard once: its levels, loudness, peaks, and what departs 
 
     heard = listen(info, mix=Path("mix.wav"), start_s=info.video.start_s)
 
-The sound is also kept at 8 kHz, so that what was planned can be looked for in it; that takes 32
+The sound is also kept at 8 kHz, so that what was planned can be looked for in it: on disk, 32
 kilobytes a second.
 """
 
@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assembler.checking.rows import Rows
 from assembler.errors import RenderError
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
@@ -26,7 +27,6 @@ from assembler.media.samples import SampleReader, Samples
 from assembler.mixing.loudness import LoudnessMeter, TruePeaks
 
 F32 = NDArray[np.float32]
-F16 = NDArray[np.float16]
 
 LOW_HZ = 8000
 """Rate of the sound that is kept."""
@@ -52,8 +52,8 @@ class Heard:
     hz: int
     channels: int
     seconds: float
-    low: F16
-    """The sound at 8 kHz, (n, 1 or 2), from the picture's first frame on."""
+    low: Rows
+    """The sound at 8 kHz, float16 (n, 1 or 2), from the picture's first frame on."""
     integrated_lufs: float
     short_term: NDArray[np.float64]
     """Loudness of the last three seconds, ten times a second."""
@@ -66,7 +66,7 @@ class Heard:
     """Times and sizes of clicks that the mix doesn't have, or that stand alone."""
     damaged: int = 0
     """Packets that can't be decoded."""
-    planned: F16 | None = None
+    planned: Rows | None = None
     """The mix at 8 kHz."""
     planned_lufs: float | None = None
     planned_clipped: int = 0
@@ -96,7 +96,7 @@ def listen(
     """
     stream = info.audio[0]
     channels = 1 if stream.channels == 1 else 6 if stream.channels == 6 else 2
-    meter, peaks = LoudnessMeter(stream.hz, channels), TruePeaks(channels)
+    meter, peaks = LoudnessMeter(stream.hz, channels), TruePeaks(channels, each=False)
     end_s = float(stream.start_s + stream.duration_s - start_s)
     left = max(0, round(end_s * stream.hz))
     low, planned_low = _Low(stream.hz, channels), _Low(stream.hz, channels)
@@ -130,7 +130,7 @@ def listen(
         hz=stream.hz,
         channels=stream.channels,
         seconds=end_s,
-        low=low.joined(),
+        low=low.whole(),
         integrated_lufs=meter.integrated(),
         short_term=meter.short_term(),
         range_lu=meter.loudness_range(),
@@ -139,7 +139,7 @@ def listen(
         clipped=clipped,
         clicks=clicks.found,
         damaged=damaged,
-        planned=planned_low.joined() if beside is not None else None,
+        planned=planned_low.whole() if beside is not None else None,
         planned_lufs=own_meter.integrated() if beside is not None else None,
         planned_clipped=over,
     )
@@ -160,19 +160,19 @@ class _Low:
 
         self._channels = min(2, channels)
         self._stream: Any = soxr.ResampleStream(hz, LOW_HZ, self._channels, quality="LQ")
-        self._parts: list[F16] = []
+        self._kept = Rows((self._channels,), np.float16)
 
     def add(self, block: Samples) -> None:
         front = np.ascontiguousarray(block[:, :2])
         if block.shape[1] > 2:  # the centre belongs to both sides
             front = front + np.float32(0.7) * block[:, 2:3]
-        self._parts.append(self._stream.resample_chunk(front).astype(np.float16))
+        self._kept.append(self._stream.resample_chunk(front))
 
-    def joined(self) -> F16:
+    def whole(self) -> Rows:
         """All of it."""
         none = np.zeros((0, self._channels), np.float32)
-        self._parts.append(self._stream.resample_chunk(none, last=True).astype(np.float16))
-        return np.concatenate(self._parts)
+        self._kept.append(self._stream.resample_chunk(none, last=True))
+        return self._kept
 
 
 def _clipped(block: Samples) -> list[int]:

@@ -81,7 +81,7 @@ def remember(path: Path, views: Views, groups: Sequence[Group], size: tuple[int,
     if not groups:
         path.unlink(missing_ok=True)
         return
-    rows = {name: getattr(views, name) for name in _ROWS}
+    rows = {name: getattr(views, name)[:] for name in _ROWS}
     with publish(path) as part, part.open("wb") as file:
         np.savez(
             file,

@@ -53,6 +53,8 @@ _CUT = 0.05
 """Mean change of luma at a cut."""
 _AROUND = 16
 """Frames around what looks odd that are looked at again."""
+_AT_ONCE = 4096
+"""Pictures that are compared at a time with one."""
 _FEW = 12
 """Findings of one kind that are listed one by one."""
 
@@ -105,9 +107,7 @@ def _frames(count: int) -> str:
 
 def _flashes(views: Views, places: Places) -> Iterator[Finding]:
     fps = float(places.rate)
-    planned = flashing(views.planned_fields, np.zeros_like(views.planned_fields), fps) if (
-        views.compared
-    ) else []  # fmt: skip
+    planned = flashing(views.planned_fields, None, fps) if views.compared else []
     for flash in flashing(views.fields, views.red, fps):
         meant = any(p.start < flash.stop and flash.start < p.stop for p in planned)
         kind = "red flashes" if flash.red else "flashes"
@@ -251,14 +251,14 @@ def _found(views: Views, frame: int) -> int | None:
     if power < 50:
         return None
     best, place = _KNOWN, None
-    for at in range(0, len(views.planned_thumbs), 4096):
-        part = views.planned_thumbs[at : at + 4096].astype(np.float32)
+    for number, thumbs in enumerate(views.planned_thumbs.parts(_AT_ONCE)):
+        part = thumbs.astype(np.float32)
         part -= part.mean(axis=(1, 2), keepdims=True)
         norms = np.sqrt((part * part).sum(axis=(1, 2))) * power + 1e-3
         like = (part * own).sum(axis=(1, 2)) / norms
         n = int(np.argmax(like))
         if like[n] > best:
-            best, place = float(like[n]), at + n
+            best, place = float(like[n]), number * _AT_ONCE + n
     return place
 
 

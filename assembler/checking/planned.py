@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assembler.checking.expected import Expected
-from assembler.checking.listening import F16, LOW_HZ, Heard
+from assembler.checking.listening import LOW_HZ, Heard
 from assembler.checking.model import Finding
 from assembler.checking.places import Places, runs
+from assembler.checking.rows import Rows
 from assembler.cut.model import Sound
 from assembler.errors import MediaError
 from assembler.media.probe import probe
@@ -116,7 +117,7 @@ def _followed(
     return np.array(clear, np.float32), np.array(kept, np.float32)
 
 
-def _clearness(piece: F32, sound: F16, at: int) -> float:
+def _clearness(piece: F32, sound: Rows, at: int) -> float:
     """How far the likeness at its place stands out of that elsewhere; best of all channels."""
     begin = max(0, at - _MARGIN)
     part = np.asarray(sound[begin : at + len(piece) + _MARGIN], np.float32)

@@ -8,7 +8,7 @@ Cropped, fitted, corrected, mixed and masked as the cut says. What can't be told
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -178,6 +178,8 @@ class _Strand:
 
     def close(self) -> None:
         """Forget what was read."""
+        if self._reader is not None:
+            self._reader.close()
         self._reader = self._last = None
 
     def at(self, frame: int) -> Shown | None:
@@ -333,7 +335,7 @@ class _Reader:
         self._video = source.info.video
         self._colour = assumed(source.colour, self._video.width, self._video.height)
         self._coded = size[::-1] if self._video.rotation in (90, 270) else size
-        self._frames: Iterator[tuple[int, F32]] = iter(())
+        self._frames = self._decoded(0)
         self._held: tuple[int, F32] | None = None
         self._ahead: tuple[int, F32] | None = None
         self._still = self._picture() if source.still else None
@@ -355,6 +357,10 @@ class _Reader:
                 kept[number] = picture.astype(np.float16)
         return kept
 
+    def close(self) -> None:
+        """Let go of the file; a generator that refers to its owner isn't freed at once."""
+        self._frames.close()
+
     def at(self, number: int) -> F32 | None:
         """The picture of a frame, counted as the cut does."""
         if self._still is not None:
@@ -371,13 +377,14 @@ class _Reader:
 
     def _forward(self, position: int) -> F32 | None:
         if self._held is None or not 0 <= position - self._held[0] < _FAR:
+            self.close()
             self._frames, self._held = self._decoded(position), None
             self._ahead = next(self._frames, None)
         while self._ahead is not None and (self._ahead[0] <= position or self._held is None):
             self._held, self._ahead = self._ahead, next(self._frames, None)
         return None if self._held is None else self._held[1]
 
-    def _decoded(self, first: int) -> Iterator[tuple[int, F32]]:
+    def _decoded(self, first: int) -> Generator[tuple[int, F32], None, None]:
         with suppress(MediaError):
             for position, frame in coded_frames(self._source.info, first):
                 rgb = shrunk(frame, self._colour, self._coded)

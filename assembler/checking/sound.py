@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assembler.checking.expected import Expected
-from assembler.checking.listening import F16, LOW_HZ, Heard
+from assembler.checking.listening import LOW_HZ, Heard
 from assembler.checking.model import Finding
 from assembler.checking.places import Places, runs
+from assembler.checking.rows import Rows
 
 F32 = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -21,6 +22,7 @@ Flags = NDArray[np.bool_]
 _STEP_S = 0.25
 _STEP = int(_STEP_S * LOW_HZ)
 """Samples of the stretches in which levels are compared."""
+_STEPS_AT_ONCE = 240
 _QUIET = 10 ** (-60 / 20)
 """Level below which nothing is heard."""
 _SILENT = 10 ** (-70 / 20)
@@ -63,7 +65,7 @@ def lag_of(heard: Heard) -> float | None:
     return middle / LOW_HZ if len(near) * 2 >= len(found) else None
 
 
-def _mono(sound: F16) -> F32:
+def _mono(sound: NDArray[np.float16]) -> F32:
     """Both channels in one; of channels that cancel out the first one."""
     values = np.asarray(sound, np.float32)
     if values.ndim == 1 or values.shape[1] == 1:
@@ -130,23 +132,34 @@ class _Steps:
 
 
 def _steps(heard: Heard) -> _Steps | None:
-    if heard.planned is None:
+    return None if heard.planned is None else _compared(heard.low, heard.planned)
+
+
+def _compared(low: Rows, planned: Rows) -> _Steps | None:
+    """Two sounds in steps, as long as both are; None when they are shorter than one."""
+    parts = [_part(a, b) for a, b in zip(_stepped(low), _stepped(planned), strict=False)]
+    if not parts:
         return None
-    count = min(len(heard.low), len(heard.planned)) // _STEP
-    channels = min(heard.low.shape[1], heard.planned.shape[1])
-    if not count:
-        return None
-    own = heard.low[: count * _STEP, :channels].astype(np.float32)
-    planned = heard.planned[: count * _STEP, :channels].astype(np.float32)
-    own, planned = own.reshape(count, _STEP, channels), planned.reshape(count, _STEP, channels)
+    a, b, product, crossed = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return _Steps(a, b, product, crossed if a.shape[1] == 2 else None)
+
+
+def _stepped(sound: Rows) -> Iterator[F32]:
+    """Sound in whole steps, some at a time, shape (steps, samples, channels)."""
+    for part in sound.parts(_STEPS_AT_ONCE * _STEP):
+        steps = len(part) // _STEP
+        if steps:
+            yield part[: steps * _STEP].astype(np.float32).reshape(steps, _STEP, -1)
+
+
+def _part(own: F32, planned: F32) -> tuple[F32, F32, F32, F32]:
+    steps, channels = min(len(own), len(planned)), min(own.shape[2], planned.shape[2])
+    own, planned = own[:steps, :, :channels], planned[:steps, :, :channels]
     a = np.sqrt((own * own).mean(axis=1))
     b = np.sqrt((planned * planned).mean(axis=1))
     product = (own * planned).mean(axis=1) / (a * b + 1e-9)
-    crossed = None
-    if channels == 2:
-        other = planned[:, :, ::-1]
-        crossed = (own * other).mean(axis=1) / (a * b[:, ::-1] + 1e-9)
-    return _Steps(a, b, product, crossed)
+    crossed = (own * planned[:, :, ::-1]).mean(axis=1) / (a * b[:, ::-1] + 1e-9)
+    return a, b, product, crossed
 
 
 def _levels(heard: Heard, places: Places) -> Iterator[Finding]:
@@ -309,13 +322,11 @@ def _clicks(heard: Heard, places: Places) -> Iterator[Finding]:
 
 
 def _alone(heard: Heard, places: Places) -> Iterator[Finding]:
-    count = len(heard.low) // _STEP
-    channels = heard.low.shape[1]
-    if not count:
+    steps = _compared(heard.low, heard.low)
+    if steps is None:
         return
-    own = heard.low[: count * _STEP].astype(np.float32).reshape(count, _STEP, channels)
-    level = np.sqrt((own * own).mean(axis=1))
-    silent = (level < _SILENT).all(axis=1)
+    level = steps.own
+    silent = np.asarray((level < _SILENT).all(axis=1), np.bool_)
     if silent.all():
         yield places.heard(
             "warning", "silence", 0.0, "the whole sound is silent", "check its mix.",
@@ -325,18 +336,18 @@ def _alone(heard: Heard, places: Places) -> Iterator[Finding]:
     holes = runs(silent)
     for start, stop in holes:
         seconds = (stop - start) * _STEP_S
-        inside = start > 0 and stop < count and len(holes) <= _HOLES
+        inside = start > 0 and stop < len(level) and len(holes) <= _HOLES
         abrupt = inside and min(level[start - 1].max(), level[stop].max()) > 30 * _SILENT
         if seconds >= _LONG_SILENCE_S or abrupt:
             yield places.heard(
                 "warning" if abrupt else "info", "silence", start * _STEP_S,
                 f"silent for {seconds:.2f} s", _LOOK if abrupt else "", length_s=seconds,
             )  # fmt: skip
-    if channels == 2:
-        yield from _phase(own, level, silent, places)
+    if steps.crossed is not None:
+        yield from _phase(level, steps.crossed[:, 0], silent, places)
 
 
-def _phase(own: F32, level: F32, silent: NDArray[np.bool_], places: Places) -> Iterator[Finding]:
+def _phase(level: F32, like: F32, silent: NDArray[np.bool_], places: Places) -> Iterator[Finding]:
     told = ~silent & (level.min(axis=1) > 4 * _QUIET)
     quiet = level.min(axis=1) < 0.003 * level.max(axis=1)
     if (~silent).sum() > 4 and (quiet & ~silent).sum() > 0.9 * (~silent).sum():
@@ -347,7 +358,6 @@ def _phase(own: F32, level: F32, silent: NDArray[np.bool_], places: Places) -> I
         return
     if told.sum() < 2:
         return
-    like = (own[..., 0] * own[..., 1]).mean(axis=1) / (level[:, 0] * level[:, 1] + 1e-9)
     if float(np.median(like[told])) < -0.6:
         yield places.whole(
             "error", "phase-inverted",

@@ -3,11 +3,12 @@ Every picture of a file seen once, small: the numbers of each frame that checks 
 
     views = view(info, reference=programme(expected, small_size(*expected.size)))
 
-Memory grows by about two kilobytes a frame.
+Memory grows by about a hundred bytes a frame; pictures are kept on disk.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,9 @@ from itertools import islice
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from assembler.checking.reference import Shown
+from assembler.checking.rows import Rows
 from assembler.checking.small import F32, GRID, THUMB, fields, pattern, shrunk, thumb
 from assembler.errors import RenderError
 from assembler.match.features import luma
@@ -60,11 +61,11 @@ class Views:
     """Mean difference of luma to the frame before."""
     leap: F32
     """The same to the frame before that."""
-    fields: NDArray[np.float16]
+    fields: Rows
     """Luma of 16 x 9 fields."""
-    red: NDArray[np.float16]
+    red: Rows
     """Part of each field's light that is red beyond the others."""
-    thumbs: NDArray[np.uint8]
+    thumbs: Rows
     damaged: list[int] = field(default_factory=list)
     """Frames that could not be decoded, or only in part."""
     # Beside the programme:
@@ -86,8 +87,8 @@ class Views:
     """Mean R'G'B' beyond the programme's, where both can be compared."""
     contrast: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
     """How much luma changes where the programme's changes by 1."""
-    planned_fields: NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, np.float16))
-    planned_thumbs: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    planned_fields: Rows = field(default_factory=lambda: _field_rows(0))
+    planned_thumbs: Rows = field(default_factory=lambda: _thumb_rows(0))
 
     @property
     def frames(self) -> int:
@@ -106,12 +107,18 @@ def blank(frames: int) -> Views:
     def row() -> F32:
         return np.full(frames, np.nan, np.float32)
 
-    grid = (frames, GRID[1], GRID[0])
     return Views(
         row(), row(), row(), row(), row(),
-        np.full(grid, np.nan, np.float16), np.zeros(grid, np.float16),
-        np.zeros((frames, THUMB[1], THUMB[0]), np.uint8),
+        _field_rows(frames), _field_rows(frames, 0), _thumb_rows(frames),
     )  # fmt: skip
+
+
+def _field_rows(frames: int, fill: float = math.nan) -> Rows:
+    return Rows((GRID[1], GRID[0]), np.float16, frames, fill)
+
+
+def _thumb_rows(frames: int) -> Rows:
+    return Rows((THUMB[1], THUMB[0]), np.uint8, frames)
 
 
 def view(
@@ -274,8 +281,7 @@ class _Beside:
         ):
             setattr(views, name, np.full(frames, np.nan, np.float32))
         views.colour = np.full((frames, 3), np.nan, np.float32)
-        views.planned_fields = np.full((planned, GRID[1], GRID[0]), np.nan, np.float16)
-        views.planned_thumbs = np.zeros((planned, THUMB[1], THUMB[0]), np.uint8)
+        views.planned_fields, views.planned_thumbs = _field_rows(planned), _thumb_rows(planned)
         self._window: dict[int, _Kept | None] = {}
         self._read = 0
         self._before: F32 | None = None

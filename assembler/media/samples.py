@@ -14,7 +14,7 @@ a sample without resampling).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -262,6 +262,7 @@ class _Native:
         self.end: int | None = None
         self.damaged_packets = 0
         self._mixers: dict[str, Samples | None] = {}
+        self._pieces = self._decode(0)
         self._ticks = (self._stream.time_base * self.hz).as_integer_ratio()
         """Samples in a step of the stream's clock."""
         vorbis = self._stream.codec_context.name == "vorbis"
@@ -295,7 +296,7 @@ class _Native:
             self._piece = next(self._pieces, None)
         return self._piece
 
-    def _decode(self, first: int) -> Iterator[_Piece]:
+    def _decode(self, first: int) -> Generator[_Piece, None, None]:
         """Pieces that reach beyond *first*, in order, never overlapping."""
         table = self._table(first)
         expected: int | None = None
@@ -422,6 +423,8 @@ class _Native:
         return samples
 
     def close(self) -> None:
+        # The generator refers to its owner: left alone, both would keep the decoder for long.
+        self._pieces.close()
         self._container.close()
 
 

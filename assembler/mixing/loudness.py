@@ -10,6 +10,7 @@ Loudness and true peak as broadcasting measures them: ITU-R BS.1770-5, EBU R 128
 from __future__ import annotations
 
 import math
+from array import array
 from copy import copy
 from functools import lru_cache
 
@@ -81,7 +82,7 @@ class LoudnessMeter:
         self._weights = np.array(_WEIGHTS[channels])
         self._step = round(hz / _STEPS_PER_S)
         self._rest = np.zeros((channels, 0))
-        self._energies: list[Floats] = []
+        self._energies = array("d")  # as one piece: many small ones scatter what lies between
 
     def add(self, block: Samples) -> None:
         """Measure further sound, shape (n, channels)."""
@@ -92,13 +93,15 @@ class LoudnessMeter:
         joined = np.concatenate([self._rest, weighted], axis=1)
         steps = joined.shape[1] // self._step
         whole = joined[:, : steps * self._step].reshape(len(joined), steps, self._step)
-        self._energies.append(self._weights @ np.einsum("csn,csn->cs", whole, whole) / self._step)
-        self._rest = joined[:, steps * self._step :]
+        energies = self._weights @ np.einsum("csn,csn->cs", whole, whole) / self._step
+        self._energies.frombytes(energies.tobytes())
+        self._rest = joined[:, steps * self._step :].copy()
 
     def with_gain(self, gain_db: float) -> LoudnessMeter:
         """What a meter would have seen of the same sound with a gain."""
         other = copy(self)
-        other._energies = [energies * 10 ** (gain_db / 10) for energies in self._energies]
+        louder = self._so_far() * 10 ** (gain_db / 10)
+        other._energies = array("d", louder.tobytes())
         return other
 
     def lowered(self, squares: Floats, every: int) -> float:
@@ -109,7 +112,7 @@ class LoudnessMeter:
             squares: Of the gain, one for every *every* samples.
             every: So many samples.
         """
-        energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
+        energies = self._so_far()
         sums = np.concatenate([[0.0], np.cumsum(squares)])
         edges = np.arange(len(energies) + 1) * self._step / every
         means = np.diff(np.interp(edges, np.arange(len(sums)), sums)) * every / self._step
@@ -147,7 +150,10 @@ class LoudnessMeter:
         return _levels(self._windows(_SHORT_TERM_STEPS)[::_ADVANCE])
 
     def _windows(self, steps: int) -> Floats:
-        return _means(np.concatenate(self._energies) if self._energies else np.zeros(0), steps)
+        return _means(self._so_far(), steps)
+
+    def _so_far(self) -> Floats:
+        return np.array(self._energies, np.float64)
 
 
 def _means(energies: Floats, steps: int) -> Floats:
@@ -240,17 +246,17 @@ class TruePeaks:
     """
     True peaks of sound that comes in blocks, kept for every chunk of `CHUNK` samples.
 
-    Memory grows by six kilobytes a second at 48 kHz.
-
     Args:
         channels: Number of channels.
+        each: Keep the peak of every chunk, which takes six kilobytes a second at 48 kHz.
         at_most: What no chunk can pass, where that is known; those far below the highest of them
             aren't measured and count as that.
     """
 
     _NEAR = 0.9
 
-    def __init__(self, channels: int, at_most: Samples | None = None) -> None:
+    def __init__(self, channels: int, at_most: Samples | None = None, *, each: bool = True) -> None:
+        self._each = each
         self._at_most = np.zeros(0, np.float32) if at_most is None else at_most
         self._measured_from = self._NEAR * float(self._at_most.max(initial=0))
         self._done = 0
@@ -279,7 +285,8 @@ class TruePeaks:
         else:
             chunks = np.zeros(count, np.float32)
         self._highest = max(self._highest, float(chunks.max(initial=0)))
-        self._chunks.append(chunks)
+        if self._each:
+            self._chunks.append(chunks)
 
     def per_chunk(self) -> Samples:
         """Highest true peak in each chunk so far, silence taken to follow; shape (chunks,)."""

@@ -10,6 +10,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
 from assembler.media.files import publish
+from assembler.rendering.aac import UnlikeError, parallel
 from assembler.spec.presets import AudioCodec, DeliveryPreset
 from assembler.timebase import round_half_up, samples_at
 
@@ -49,28 +51,42 @@ def encode(
     stop: threading.Event,
 ) -> Path:
     """
-    Write the packets of a mix to *out*.
+    Write the packets of a mix to *out*, made on several cores where that can be.
 
     Raises:
         RenderError: If *stop* is set on the way.
     """
-    import av
 
-    context: Any = av.CodecContext.create(codec.encoder, "w")
-    context.rate = codec.rate or cut.hz
-    context.options = _options(codec)
-    source = _Source(context, path, cut, codec, begins)
-    with publish(out) as part, part.open("wb") as file:
-        crc = 0
+    def made(first: int, count: int | None) -> Iterator[Any]:
+        import av
+
+        context: Any = av.CodecContext.create(codec.encoder, "w")
+        context.rate = codec.rate or cut.hz
+        context.options = _options(codec)
+        source = _Source(context, path, cut, codec, begins, first, count)
         for frame in chain(source.frames(), (None,)):
             if stop.is_set():
                 raise RenderError("cancelled", "encoding sound")
-            for packet in context.encode(frame):
-                block = _packed(packet)
-                crc = zlib.crc32(block, crc)
-                file.write(block)
-        file.write(_CRC.pack(crc))
+            yield from context.encode(frame)
+
+    hz = codec.rate or cut.hz
+    samples = samples_at(cut.frames, cut.rate, hz)
+    in_parts = codec.encoder == "aac" and hz == cut.hz and cut.layout in ("mono", "stereo")
+    with suppress(UnlikeError):
+        _write(out, parallel(made, samples) if in_parts else made(0, None))
+        return out
+    _write(out, made(0, None))
     return out
+
+
+def _write(out: Path, packets: Iterator[Any]) -> None:
+    with publish(out) as part, part.open("wb") as file:
+        crc = 0
+        for packet in packets:
+            block = _packed(packet)
+            crc = zlib.crc32(block, crc)
+            file.write(block)
+        file.write(_CRC.pack(crc))
 
 
 def _packed(packet: Any) -> bytes:
@@ -148,15 +164,24 @@ class SoundTrack:
 
 
 class _Source:
-    """Frames of a mix as an encoder takes them."""
+    """Frames of a mix as an encoder takes them, or *count* samples from the *first* on."""
 
     def __init__(
-        self, context: Any, path: Path, cut: Cut, codec: AudioCodec, begins: Fraction
+        self,
+        context: Any,
+        path: Path,
+        cut: Cut,
+        codec: AudioCodec,
+        begins: Fraction,
+        first: int = 0,
+        count: int | None = None,
     ) -> None:
         self.path = path
-        self.begins = begins
         self.hz = codec.rate or cut.hz
-        self.samples = samples_at(cut.frames, cut.rate, self.hz)
+        self.begins = begins + Fraction(first, self.hz)
+        self.first = first
+        whole = samples_at(cut.frames, cut.rate, self.hz)
+        self.stop = whole if count is None else min(first + count, whole)
         self.context = context
         context.layout = cut.layout
         context.time_base = Fraction(1, self.hz)
@@ -167,18 +192,20 @@ class _Source:
             context.bit_rate = codec.bitrate_kbps * 1000
 
     def frames(self) -> Iterator[av.AudioFrame]:
-        """Exactly the programme's samples in frames of the encoder's size."""
+        """Exactly those samples in frames of the encoder's size."""
         import av
 
-        fifo, sent = av.AudioFifo(), 0
+        fifo, sent = av.AudioFifo(), self.first
         size = self.context.frame_size or _READ_SAMPLES
         for frame in self._resampled():
             fifo.write(frame)
-            while fifo.samples >= size and sent + size <= self.samples:
+            if sent >= self.stop:
+                return
+            while fifo.samples >= size and sent + size <= self.stop:
                 yield _placed(fifo.read(size), sent, self.hz)
                 sent += size
-        if sent < self.samples and fifo.samples:
-            rest = fifo.read(min(fifo.samples, self.samples - sent), partial=True)
+        if sent < self.stop and fifo.samples:
+            rest = fifo.read(min(fifo.samples, self.stop - sent), partial=True)
             yield _placed(rest, sent, self.hz)
 
     def _resampled(self) -> Iterator[av.AudioFrame]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -68,17 +68,19 @@ def programme(
     strands = [_Strand(clip, expected, size) for clip in expected.cut.clips]
     masks = _Masks(expected, size)
     wanted = None if ranges is None else {n for start, stop in ranges for n in range(start, stop)}
-    for number, strand in enumerate(strands):
-        after = strands[number + 1] if number + 1 < len(strands) else None
-        for frame in range(strand.clip.record.start, strand.clip.record.stop):
-            if wanted is not None and frame not in wanted:
-                yield None
-                continue
-            passes = _passes(strand, after, frame)
-            shown = _mixed(strands, number, frame) if passes else strand.at(frame)
-            yield None if shown is None else replace(shown, free=shown.free * masks.at(frame))
-        if number:
-            strands[number - 1].close()
+    with ExitStack() as stack:
+        for number, strand in enumerate(strands):
+            stack.callback(strand.close)
+            after = strands[number + 1] if number + 1 < len(strands) else None
+            for frame in range(strand.clip.record.start, strand.clip.record.stop):
+                if wanted is not None and frame not in wanted:
+                    yield None
+                    continue
+                passes = _passes(strand, after, frame)
+                shown = _mixed(strands, number, frame) if passes else strand.at(frame)
+                yield None if shown is None else replace(shown, free=shown.free * masks.at(frame))
+            if number:
+                strands[number - 1].close()
 
 
 def _passes(strand: _Strand, after: _Strand | None, frame: int) -> bool:

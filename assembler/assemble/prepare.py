@@ -14,7 +14,7 @@ from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.cut.captions import too_fast
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
-from assembler.generation import PROVIDERS
+from assembler.generation import PROVIDERS, provider_names
 from assembler.generation.shelf import shelf_of
 from assembler.generation.trends import drifting, trimmed
 from assembler.layers.captions import check_captions, read_captions
@@ -29,7 +29,7 @@ from assembler.planning.settings import ANY, BY_HAND
 from assembler.planning.workflow import COMFYUI, price_of, problems_of, recipes
 from assembler.rendering.hardware import on_hardware
 from assembler.rendering.spans import delivered_size
-from assembler.spec.check import caption_entries
+from assembler.spec.check import caption_entries, check_names
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import MIDDLE, Output, Reframe
 from assembler.spec.presets import (
@@ -240,6 +240,7 @@ def prepare_loaded(
 ) -> Prepared:
     """The same, from a timeline that is loaded already."""
     named = _Presets(loaded, (project.root / "presets",))
+    named.look_up(draft)
     models = named.models(provider)
     deliveries = named.deliveries(draft)
     seams = named.seams()
@@ -307,6 +308,10 @@ def _fetched(loaded: Loaded, project: Project) -> dict[str, Path]:
     return found
 
 
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
+
+
 class _Presets:
     """Presets that a timeline names; every unknown name is collected with its place."""
 
@@ -319,6 +324,18 @@ class _Presets:
         """Raise what was collected."""
         if self._problems:
             raise SpecError(list(dict.fromkeys(self._problems)))
+
+    def look_up(self, draft: bool) -> None:
+        """Find every name that nothing has, those that aren't used this time as well."""
+        self._problems += check_names(
+            self._loaded.timeline,
+            self._loaded.marks,
+            providers=provider_names(),
+            deliveries=None if draft else names("delivery", self._folders),
+            mixes=names("mix", self._folders),
+            seams=names("seam", self._folders),
+            styles=names("titles", self._folders),
+        )
 
     def models(self, provider: str | None) -> dict[str, ModelPreset]:
         """Models that the timeline names, and those that may take the place of any of them."""
@@ -352,13 +369,14 @@ class _Presets:
 
     def _delivery(self, n: int, output: Output, draft: bool) -> Delivery | None:
         timeline = self._loaded.timeline
-        loc = () if draft else ("output", n)
-        preset = self._find(delivery_preset, output.preset, loc)
+        loc: Loc = () if draft else ("output", n)
+        preset = self._find(delivery_preset, output.preset, (*loc, "preset") if loc else ())
         if preset is None:
             return None
         if output.size:
             preset = preset.model_copy(update={"size": output.size})
-        mix = self._find(mix_preset, output.mix or timeline.mix or preset.mix, loc)
+        of: Loc = (*loc, "mix") if output.mix else ("mix",) if timeline.mix else loc
+        mix = self._find(mix_preset, output.mix or timeline.mix or preset.mix, of)
         if output.path:
             try:
                 preset = in_container(preset, output.path)
@@ -400,7 +418,10 @@ class _Presets:
         """Titles and captions that couldn't be set are found before anything is made."""
         timeline = self._loaded.timeline
         sizes = {delivered_size(timeline.canvas.size, d.preset) for d in deliveries}
+        styles = names("titles", self._folders)
         for n, title in enumerate(timeline.titles):
+            if title.style not in styles:
+                continue
             try:
                 for size in sorted(sizes) if title.text else ():
                     check_words(title.text or "", title.style, size, folders=self._folders)
@@ -439,8 +460,10 @@ class _Presets:
     def _collect(self, error: AssemblerError, *loc: str | int) -> None:
         if isinstance(error, SpecError):  # a preset file that is broken
             self._problems += error.problems
-        else:
-            self._problems.append(self._loaded.problem(error.what, error.fix, *loc))
+            return
+        problem = self._loaded.problem(error.what, error.fix, *loc)
+        if all(_place(other) != _place(problem) for other in self._problems):
+            self._problems.append(problem)
 
     def _find(
         self,

@@ -97,5 +97,5 @@ def runs(flags: Any, gap: int = 0) -> list[tuple[int, int]]:
 
 def clock(seconds: float) -> str:
     """A time as people read it: 1:02.458."""
-    minutes, rest = divmod(seconds, 60)
+    minutes, rest = divmod(round(seconds, 3), 60)
     return f"{int(minutes)}:{rest:06.3f}"

@@ -69,8 +69,9 @@ def programme(
     masks = _Masks(expected, size)
     wanted = None if ranges is None else {n for start, stop in ranges for n in range(start, stop)}
     with ExitStack() as stack:
-        for number, strand in enumerate(strands):
+        for strand in strands:
             stack.callback(strand.close)
+        for number, strand in enumerate(strands):
             after = strands[number + 1] if number + 1 < len(strands) else None
             for frame in range(strand.clip.record.start, strand.clip.record.stop):
                 if wanted is not None and frame not in wanted:

@@ -19,7 +19,7 @@ from assembler.match.decision import NO_CORRECTION, Correction, SeamDecision
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.retime import Retime
 from assembler.spec.model import FadeCurve, Fit, Polish, Role
-from assembler.timebase import FrameRange, SampleRange, Timecode
+from assembler.timebase import FrameRange, SampleRange, Timecode, frames_in
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -336,6 +336,11 @@ class Cue:
     """Its fields and words as ASS has them, where it comes from ASS: what follows its times."""
     styles: str = ""
     """Head of that ASS file: canvas and styles."""
+
+    def frames(self, rate: Fraction) -> FrameRange:
+        """Frames of the programme in which it is up, one at least."""
+        start = frames_in(self.start, rate)
+        return FrameRange(start, max(start + 1, frames_in(self.stop, rate)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,13 @@ def provider_class(name: str) -> MadeProvider:
     raise _unknown(name)
 
 
+def provider_names() -> tuple[str, ...]:
+    """Names of all providers, ours and those of other packages, sorted."""
+    return tuple(sorted({*PROVIDERS, *(o.name for o in entry_points(group=GROUP))}))
+
+
 def _unknown(name: str) -> GenerateError:
-    known = sorted({*PROVIDERS, *(o.name for o in entry_points(group=GROUP))})
+    known = provider_names()
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return GenerateError(

@@ -33,6 +33,8 @@ from assembler.spec.values import Rate, Ref, Share, Size, Spec
 from assembler.spec.yaml import Node, Source, read, value
 
 PresetKind = Literal["models", "delivery", "mix", "seam", "titles"]
+CAPTION = "caption"
+"""Style of titles that burned captions have."""
 PRESETS_VARIABLE = "ASSEMBLER_PRESETS"
 
 GenerationKind = Literal[

@@ -41,6 +41,37 @@ def test_check_names_every_mistake_with_its_place(assembler: Command, project: P
     assert "tiny.yaml:10:" in done.stderr
 
 
+def test_check_names_everything_at_once_that_nothing_has(
+    assembler: Command, tmp_path: Path
+) -> None:
+    """Presets, mixes, providers, models and styles, each once, used by a draft or not."""
+    (tmp_path / "t.yaml").write_text(
+        """\
+assembler: 1
+output: [youtub-1080p, {preset: draft, mix: podcst, path: b.mp4}]
+mix: wep
+defaults: {provider: klng}
+seam: {preset: gentel}
+segments: [{id: a, duration: 5s, prompt: x, model: kling-3}]
+titles: [{text: x, on: a, for: 1s, style: titel}]
+""",
+        encoding="utf-8",
+    )
+    done = assembler("check", tmp_path / "t.yaml")
+    found = [line.split(": ", 1) for line in done.stderr.splitlines() if "fix:" not in line]
+    assert done.returncode == 3
+    assert [(place.rpartition("/")[2], what.rpartition(" ")[2]) for place, what in found] == [
+        ("t.yaml:2:10", "'youtub-1080p'"),
+        ("t.yaml:2:45", "'podcst'"),
+        ("t.yaml:3:6", "'wep'"),
+        ("t.yaml:4:22", "'klng'"),
+        ("t.yaml:5:16", "'gentel'"),
+        ("t.yaml:6:52", "'kling-3'"),
+        ("t.yaml:7:43", "'titel'"),
+    ]
+    assert done.stderr.count("did you mean") == 7
+
+
 def test_json_errors_go_to_standard_output(assembler: Command, project: Path) -> None:
     """Programs read what is wrong and where without parsing sentences."""
     project.write_text("assembler: 1\nsegments: []\n", encoding="utf-8")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from assembler.cut.model import Cue
 from assembler.errors import MediaError, MissingProgramError, UsageError
+from assembler.layers.ass import ass_for
 from assembler.layers.captions import (
-    ass_for,
     burned_inserts,
     caption_inserts,
     check_captions,

@@ -27,8 +27,6 @@ class Place:
     elements: list[living.Element] = field(default_factory=list)
     ground: float = 0.0
     """Row on which people walk."""
-    sea: tuple[Array, Array] | None = None
-    """Alpha of moving water, and its edge line."""
 
     def says(self, pattern: str) -> bool:
         """Whether the prompt has these words."""

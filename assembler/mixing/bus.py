@@ -75,75 +75,65 @@ def mix(
         MixError: If it was stopped.
         MediaError: If a sound's file can't be read.
     """
+    hz = cut.hz
+    own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
+    targets = (own, *further)
     with _scratch(out) as file, ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix=".polish.", dir=out.parent))
         session = Session(cut, preset, Path(folder), cancel)
         session.prepare()
         writers = _stem_writers(cut, session.roles, stems, time_reference or 0, stack)
-        meter, mixed = Meter(cut.hz, cut.channels), 0
-        peaks: dict[Role, list[npt.NDArray[np.float32]]] = {role: [] for role in session.roles}
-        for buses in ahead(session.blocks()):
-            programme = _sum(list(buses.values()))
-            meter.add(programme)
-            file.write(np.ascontiguousarray(programme, "<f4").data)
-            for name, writer in writers.items():
-                writer.write(_sum([bus for role, bus in buses.items() if role in _STEMS[name]]))
-            for role, bus in buses.items():
-                peaks[role].append(_peaks(bus, cut.hz // _STEPS_PER_S))
-            mixed += len(programme)
-            if on_samples is not None:
-                on_samples(mixed)
-        file.flush()
-        own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
+        meter, peaks = _summed(session, cut, file, writers, on_samples)
         raw = Raw(file, session.samples, cut.channels)
         finished = [
             master(
-                raw,
-                meter,
-                target.out,
-                hz=cut.hz,
-                target_lufs=target.integrated_lufs,
-                limit_dbtp=target.true_peak_dbtp,
-                bits=bits,
-                time_reference=time_reference,
+                raw, meter, target.out, hz=hz, target_lufs=target.integrated_lufs,
+                limit_dbtp=target.true_peak_dbtp, bits=bits, time_reference=time_reference,
                 check=session.check,
             )
-            for target in (own, *further)
-        ]
-    before, mastered = meter.reading(), finished[0]
-    report = MixReport(
-        out,
-        session.samples,
-        cut.hz,
-        cut.channels,
-        before,
-        mastered.loudness,
-        mastered.gain_db,
-        mastered.limited_db,
-        tuple(session.levels[id(s)] for s in session.sounds if id(s) in session.levels),
-        session.speech,
-        session.meetings,
-        {name: stems / f"{name}.wav" for name in writers} if stems else {},
-        tuple(session.notes) + _master_notes(before, mastered, own),
-        Trace(
-            1 / _STEPS_PER_S,
-            {role: np.concatenate(parts) for role, parts in peaks.items()},
-            meter.short_term(),
-            session.ducked_db(cut.hz // _STEPS_PER_S),
-        ),
+            for target in targets
+        ]  # fmt: skip
+    before = meter.reading()
+    trace = Trace(
+        1 / _STEPS_PER_S, peaks, meter.short_term(), session.ducked_db(hz // _STEPS_PER_S)
     )
-    others = tuple(
-        replace(
-            report,
-            path=target.out,
-            loudness=done.loudness,
-            gain_db=done.gain_db,
-            limited_db=done.limited_db,
-            notes=tuple(session.notes) + _master_notes(before, done, target),
+    reports = [
+        MixReport(
+            target.out, session.samples, hz, cut.channels, before, done.loudness, done.gain_db,
+            done.limited_db,
+            tuple(session.levels[id(s)] for s in session.sounds if id(s) in session.levels),
+            session.speech, session.meetings,
+            {name: stems / f"{name}.wav" for name in writers} if stems else {},
+            tuple(session.notes) + _master_notes(before, done, target), trace,
         )
-        for target, done in zip(further, finished[1:], strict=True)
-    )
-    return replace(report, further=others)
+        for target, done in zip(targets, finished, strict=True)
+    ]  # fmt: skip
+    return replace(reports[0], further=tuple(reports[1:]))
+
+
+def _summed(
+    session: Session,
+    cut: Cut,
+    file: IO[bytes],
+    stems: Mapping[str, WavWriter],
+    on_samples: Callable[[int], None] | None,
+) -> tuple[Meter, dict[Role, npt.NDArray[np.float32]]]:
+    """Write the sum of all roles and the stems; its loudness, and the peaks of each role."""
+    meter, mixed = Meter(cut.hz, cut.channels), 0
+    peaks: dict[Role, list[npt.NDArray[np.float32]]] = {role: [] for role in session.roles}
+    for buses in ahead(session.blocks()):
+        programme = _sum(list(buses.values()))
+        meter.add(programme)
+        file.write(np.ascontiguousarray(programme, "<f4").data)
+        for name, writer in stems.items():
+            writer.write(_sum([bus for role, bus in buses.items() if role in _STEMS[name]]))
+        for role, bus in buses.items():
+            peaks[role].append(_peaks(bus, cut.hz // _STEPS_PER_S))
+        mixed += len(programme)
+        if on_samples is not None:
+            on_samples(mixed)
+    file.flush()
+    return meter, {role: np.concatenate(parts) for role, parts in peaks.items()}
 
 
 def _peaks(bus: Samples, step: int) -> npt.NDArray[np.float32]:

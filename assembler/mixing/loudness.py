@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterable
 from copy import copy
 from functools import lru_cache
 
@@ -104,18 +105,25 @@ class LoudnessMeter:
         other._energies = array("d", louder.tobytes())
         return other
 
-    def lowered(self, squares: Floats, every: int) -> float:
+    def lowered(self, squares: Iterable[Floats], every: int) -> float:
         """
         Gated loudness if the same sound had a gain that changes slowly.
 
         Args:
-            squares: Of the gain, one for every *every* samples.
+            squares: Of the gain, one for every *every* samples, in parts.
             every: So many samples.
         """
         energies = self._so_far()
-        sums = np.concatenate([[0.0], np.cumsum(squares)])
         edges = np.arange(len(energies) + 1) * self._step / every
-        means = np.diff(np.interp(edges, np.arange(len(sums)), sums)) * every / self._step
+        sums = np.zeros(len(edges))
+        total, start, done = 0.0, 0, 0
+        for part in squares:
+            within = np.concatenate([[0.0], np.cumsum(part)]) + total
+            stop = int(np.searchsorted(edges, start + len(part), "right"))
+            sums[done:stop] = np.interp(edges[done:stop] - start, np.arange(len(within)), within)
+            total, start, done = float(within[-1]), start + len(part), stop
+        sums[done:] = total
+        means = np.diff(sums) * every / self._step
         return gated(_means(energies * means, _MOMENTARY_STEPS)[::_ADVANCE])
 
     def momentary(self) -> Floats:

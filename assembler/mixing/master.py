@@ -90,12 +90,12 @@ class Meter:
     Args:
         hz: Sample rate.
         channels: Number of channels.
-        at_most: True peaks of chunks that can't be passed (see `TruePeaks`).
+        at_most: True peaks of chunks that can't be passed; of these, none is kept by itself.
     """
 
     def __init__(self, hz: int, channels: int, at_most: Samples | None = None) -> None:
         self.loudness = LoudnessMeter(hz, channels)
-        self.peaks = TruePeaks(channels, at_most)
+        self.peaks = TruePeaks(channels, at_most, each=at_most is None)
 
     def add(self, block: Samples) -> None:
         """Measure further sound, shape (n, channels)."""
@@ -288,15 +288,14 @@ class Limiter:
             carry, tail, last = float(released[chunks - 1]), joined[-window:], edges[-1]
             yield (edges[:-1, None] + np.diff(edges)[:, None] * ramp).ravel()
 
-    def squares(self, gain_db: float) -> Decibels:
-        """Square of the gain that sound gets in each chunk, *gain_db* included."""
-        count = _BLOCK_S * 1500
-        found = [
-            np.ones(count) if gains is None else np.square(gains[CHUNK // 2 :: CHUNK], dtype=float)
-            for gains in self.gains(gain_db, count)
-        ]
-        squares: Decibels = np.concatenate(found) * 10 ** (gain_db / 10)
-        return squares
+    def squares(self, gain_db: float) -> Iterator[npt.NDArray[np.float64]]:
+        """Square of the gain that sound gets in each chunk, *gain_db* included, in parts."""
+        count, whole = _BLOCK_S * 1500, 10 ** (gain_db / 10)
+        for gains in self.gains(gain_db, count):
+            if gains is None:
+                yield np.full(count, whole)
+            else:
+                yield np.square(gains[CHUNK // 2 :: CHUNK], dtype=np.float64) * whole
 
     def _needed(self, first: int, count: int, gain_db: float) -> Decibels:
         """Reduction in dB (negative) at the ends of chunks, for the chunks on both sides."""

@@ -9,6 +9,7 @@ written down beside it with a checksum, so that a damaged file is noticed and ma
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -24,6 +25,7 @@ from assembler.errors import RenderError
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish
 from assembler.rendering.hardware import encoder_frames, input_of, is_hardware
+from assembler.rendering.join import Part
 from assembler.rendering.spans import Form, Span, shots_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _SUFFIXES = {
 }  # fmt: skip
 """Containers with exact time stamps; other codecs go into Matroska."""
 
+_NOTED = {"bytes", "crc32", "frames", "delay", "headers"}
 _BLOCK = 1 << 20
 MATRICES = {"bt709": "bt709", "bt601": "smpte170m"}
 """ffmpeg's names."""
@@ -69,9 +72,10 @@ class SpanJob:
         except FileNotFoundError:
             return False
 
-    def delay(self) -> int:
-        """Frames by which decoding has to run ahead of showing in the finished file."""
-        return int(_read_record(self.record)["delay"])
+    def part(self) -> Part:
+        """The finished file, to be joined."""
+        record = _read_record(self.record)
+        return Part(self.path, self.span.length, int(record["delay"]), record["headers"])
 
     def note(self) -> str:
         """Why it was encoded although it should have been copied; empty when all went well."""
@@ -117,11 +121,13 @@ class SpanJob:
 
     def _entry(self, part: Path) -> dict[str, object]:
         """What is written down of a finished file."""
+        delay, headers = _checked(part, self.span)
         return {
             "bytes": part.stat().st_size,
             "crc32": checksum(part),
             "frames": self.span.length,
-            "delay": _checked_delay(part, self.span),
+            "delay": delay,
+            "headers": headers,
         }
 
     def _write(
@@ -230,7 +236,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) and {"bytes", "crc32", "delay"} <= found.keys() else {}
+    return found if isinstance(found, dict) and found.keys() >= _NOTED else {}
 
 
 def checksum(path: Path) -> int:
@@ -242,9 +248,9 @@ def checksum(path: Path) -> int:
     return value
 
 
-def _checked_delay(path: Path, span: Span) -> int:
+def _checked(path: Path, span: Span) -> tuple[int, str]:
     """
-    Frames by which decoding has to run ahead of showing.
+    Frames by which decoding has to run ahead of showing, and a hash of the encoder's headers.
 
     Raises:
         RenderError: If the frames aren't those of the span, each in its place.
@@ -255,9 +261,10 @@ def _checked_delay(path: Path, span: Span) -> int:
         stream = container.streams.video[0]
         clock = (stream.time_base or 1) * span.form.rate
         places = [round((p.pts or 0) * clock) for p in container.demux(stream) if p.size]
+        headers = hashlib.sha256(stream.codec_context.extradata or b"").hexdigest()[:16]
     if sorted(places) != list(range(span.length)):
         raise RenderError(f"{len(places)} frames were encoded, not {span.length}", span_name(span))
-    return max(n - place for n, place in enumerate(places))
+    return max(n - place for n, place in enumerate(places)), headers
 
 
 def encoder_args(form: Form) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Part(NamedTuple):
     frames: int
     delay: int
     """Frames by which decoding runs ahead of showing."""
+    headers: str
+    """Tells its encoder's parameters from others."""
 
 
 def join(
@@ -81,7 +83,7 @@ def join(
         with av.open(str(parts[0].path)) as first:
             picture = container.add_stream_from_template(first.streams.video[0], opaque=True)
         picture.time_base = 1 / cut.rate
-        repeated = delivery.match_source and _differing(parts)
+        repeated = delivery.match_source and len({part.headers for part in parts}) > 1
         tag = _REPEATING.get(picture.codec_context.name) if repeated else delivery.video.tag
         if tag and delivery.container in ("mp4", "mov"):
             picture.codec_context.codec_tag = tag
@@ -148,17 +150,6 @@ def _read_captions(path: Path, stream: Any) -> Iterator[Timed]:
 
 Timed = tuple[Fraction, int, Any]
 """Decoding time in seconds, number of the stream, packet."""
-
-
-def _differing(parts: Sequence[Part]) -> bool:
-    """Whether spans were encoded with different parameters."""
-    import av
-
-    found = set()
-    for part in parts:
-        with av.open(str(part.path)) as container:
-            found.add(container.streams.video[0].codec_context.extradata)
-    return len(found) > 1
 
 
 def _picture_packets(

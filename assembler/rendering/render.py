@@ -32,7 +32,7 @@ from assembler.planning.keys import content_key
 from assembler.rendering.encode import SpanJob, sharing, span_name
 from assembler.rendering.executor import Processes, Starter, Threads, startable
 from assembler.rendering.hardware import is_hardware
-from assembler.rendering.join import FORMATS, Part, join
+from assembler.rendering.join import FORMATS, join
 from assembler.rendering.smart import (
     as_source,
     encoded_notes,
@@ -136,7 +136,7 @@ def render(
     jobs = [SpanJob(span, spans) for span in planned]
     for job in jobs:
         job.used()
-    parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
+    parts = [job.part() for job in jobs]
     with publish(out) as new, caption_track(captions, delivery) as words:
         join(
             parts, sound, new, cut=shown, delivery=delivery, captions=words, begins=begins,
@@ -354,11 +354,12 @@ def _run_all(
 
 
 def starter_for(jobs: Sequence[SpanJob], workers: int) -> Starter:
-    """Processes where the work is worth starting them, threads else."""
+    """Processes where what is encoded is worth starting them, threads else."""
     pixels = sum(
         math.prod(one.span.form.size) * one.span.length
         for job in jobs
         for one in (job, *job.beside)
+        if one.span.copied is None
     )
     several = workers > 1 and startable()
     return Processes if several and pixels > _MUCH_PIXELS else Threads

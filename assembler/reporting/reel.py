@@ -32,7 +32,7 @@ from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, Samples, WavWriter
 from assembler.planning.project import Project
 from assembler.rendering.encode import SpanJob
-from assembler.rendering.join import Part, join
+from assembler.rendering.join import join
 from assembler.rendering.render import make
 from assembler.rendering.spans import Span, delivered_size, spans_of
 from assembler.reporting.gather import resolve, takes_there
@@ -193,7 +193,7 @@ def _write(run: Walk, cut: Cut, moments: Sequence[Moment], path: Path) -> int:
         cancel=run.cancel,
     )
     jobs = [SpanJob(span, project.spans) for span in spans]
-    parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
+    parts = [job.part() for job in jobs]
     shown = _shown(cut, moments)
     wav = path.with_name(f".{path.stem}.reel.part.wav")
     try:

@@ -21,6 +21,7 @@ from assembler.match.decision import Correction
 from assembler.rendering.encode import SpanJob, sharing
 from assembler.rendering.executor import Processes, Threads
 from assembler.rendering.render import make, render, starter_for
+from assembler.rendering.smart import as_source
 from assembler.rendering.spans import spans_of
 from assembler.spec.presets import delivery_preset
 from tests.rendering.conftest import clip, cut_of
@@ -128,6 +129,14 @@ def test_little_work_starts_no_processes(sources, tmp_path):
     assert starter_for([job] * 3, 2) is Threads
     assert starter_for([job] * 20_000, 2) is Processes
     assert starter_for([job] * 20_000, 1) is Threads
+
+
+def test_copies_start_no_processes(sources, tmp_path):
+    """However long they are: a copy is done before a process has begun."""
+    cut, delivery = cut_of(clip(sources[0], 0, 72)), delivery_preset("match-source")
+    (span,) = spans_of(cut, as_source(cut, delivery))
+    assert span.copied is not None
+    assert starter_for([SpanJob(span, tmp_path)] * 20_000, 2) is Threads
 
 
 def test_deliveries_of_the_same_pictures_are_made_from_one_decoding(sources, tmp_path):

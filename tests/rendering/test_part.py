@@ -15,7 +15,7 @@ from assembler.cut.part import part_of
 from assembler.errors import UsageError
 from assembler.media.samples import write_wav
 from assembler.rendering.encode import SpanJob
-from assembler.rendering.join import Part, join
+from assembler.rendering.join import join
 from assembler.rendering.render import render
 from assembler.rendering.spans import spans_of
 from assembler.spec.presets import delivery_preset
@@ -121,7 +121,7 @@ def test_sound_encoded_beside_the_pictures_is_the_same(sources, tmp_path, spans)
     cut, mix = cut_of(clip(sources[0], 0, 40)), tone(tmp_path / "s.wav", 80000)
     out = render(cut, preset, tmp_path / "o.mp4", sound=mix, spans=spans).path
     jobs = [SpanJob(span, spans) for span in spans_of(cut, preset)]
-    parts = [Part(job.path, job.span.length, job.delay()) for job in jobs]
+    parts = [job.part() for job in jobs]
     join(parts, mix, tmp_path / "joined.mp4", cut=cut, delivery=preset)
     assert packets_in(out) == packets_in(tmp_path / "joined.mp4")
     (kept,) = spans.glob("*.sound")

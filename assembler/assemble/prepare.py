@@ -240,7 +240,7 @@ def prepare_loaded(
 ) -> Prepared:
     """The same, from a timeline that is loaded already."""
     named = _Presets(loaded, (project.root / "presets",))
-    named.look_up(draft)
+    named.look_up(provider, draft=draft)
     models = named.models(provider)
     deliveries = named.deliveries(draft)
     seams = named.seams()
@@ -319,23 +319,26 @@ class _Presets:
         self._loaded = loaded
         self._folders = folders
         self._problems: list[Problem] = []
+        self._unknown: set[tuple[str, int, int]] = set()
+        """Places of names that nothing has."""
 
     def report(self) -> None:
         """Raise what was collected."""
         if self._problems:
             raise SpecError(list(dict.fromkeys(self._problems)))
 
-    def look_up(self, draft: bool) -> None:
-        """Find every name that nothing has, those that aren't used this time as well."""
+    def look_up(self, provider: str | None, *, draft: bool) -> None:
+        """Find every name that nothing has, but for those that something else stands in for."""
         self._problems += check_names(
             self._loaded.timeline,
             self._loaded.marks,
-            providers=provider_names(),
+            providers=None if draft or provider else provider_names(),
             deliveries=None if draft else names("delivery", self._folders),
             mixes=names("mix", self._folders),
             seams=names("seam", self._folders),
             styles=names("titles", self._folders),
         )
+        self._unknown = {_place(problem) for problem in self._problems}
 
     def models(self, provider: str | None) -> dict[str, ModelPreset]:
         """Models that the timeline names, and those that may take the place of any of them."""
@@ -462,7 +465,7 @@ class _Presets:
             self._problems += error.problems
             return
         problem = self._loaded.problem(error.what, error.fix, *loc)
-        if all(_place(other) != _place(problem) for other in self._problems):
+        if _place(problem) not in self._unknown:
             self._problems.append(problem)
 
     def _find(

@@ -10,6 +10,7 @@ kilobytes a second.
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -105,8 +106,11 @@ def listen(
     over = 0
     own_meter = LoudnessMeter(stream.hz, channels)
     at = 0
-    beside = _beside(mix, stream.hz, channels, lag_s)
-    with SampleReader(info, stream.index, start_s, stream.hz, channels) as reader:
+    with ExitStack() as stack:
+        beside = _beside(mix, stream.hz, channels, lag_s)
+        if beside is not None:
+            stack.enter_context(beside)
+        reader = stack.enter_context(SampleReader(info, stream.index, start_s, stream.hz, channels))
         while left > 0:
             if cancel is not None and cancel.is_set():
                 raise RenderError("stopped")
@@ -124,8 +128,6 @@ def listen(
             at += len(block)
             left -= len(block)
         damaged = reader.damaged_packets
-    if beside is not None:
-        beside.close()
     return Heard(
         hz=stream.hz,
         channels=stream.channels,

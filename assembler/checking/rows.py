@@ -11,6 +11,7 @@ Equal rows of numbers kept on disk, so that memory doesn't grow with a film.
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Iterator
 from threading import Lock
@@ -20,6 +21,8 @@ from weakref import finalize
 import numpy as np
 import numpy.typing as npt
 
+_ON_DISK = "/var/tmp"
+"""Where Unix keeps large files that nobody misses (FHS 3.0, 5.15)."""
 _AT_ONCE = 1 << 20
 """Bytes that are filled at a time."""
 
@@ -43,10 +46,13 @@ class Rows:
         self._bytes = math.prod(shape) * self._dtype.itemsize
         self._count = 0
         self._lock = Lock()
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # as long as this lives
+        self._file = tempfile.TemporaryFile(buffering=0, dir=_folder())  # noqa: SIM115
         finalize(self, self._file.close)
+        if not fill:
+            self._file.truncate(count * self._bytes)
+            self._count = count
         step = max(1, _AT_ONCE // self._bytes)
-        for at in range(0, count, step):
+        for at in range(self._count, count, step):
             self.append(np.full((min(step, count - at), *shape), fill, self._dtype))
 
     def __len__(self) -> int:
@@ -86,7 +92,14 @@ class Rows:
             yield self[at : at + rows]
 
     def _write(self, start: int, rows: npt.NDArray[Any]) -> None:
-        data = np.ascontiguousarray(rows, self._dtype).tobytes()
+        left = memoryview(np.ascontiguousarray(rows, self._dtype).tobytes())
         with self._lock:
             self._file.seek(start * self._bytes)
-            self._file.write(data)
+            while left:  # a full disk takes a part first, and says so of the next
+                left = left[self._file.write(left) :]
+
+
+def _folder() -> str | None:
+    """A folder on a disk: the usual one is often memory. Who has set TMPDIR has chosen."""
+    chosen = "TMPDIR" in os.environ or not os.access(_ON_DISK, os.W_OK)
+    return None if chosen else _ON_DISK

@@ -12,7 +12,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -152,23 +152,24 @@ def view(
     beside = _Beside(views, reference, planned) if reference is not None else None
     last: deque[F32] = deque(maxlen=2)
     expected = 0
-    for place, frame in _wanted(info, video, views, ranges):
-        if cancel is not None and cancel.is_set():
-            raise RenderError("stopped")
-        rgb = _small(frame, video, size)
-        if beside is not None and place > expected:
-            beside.skip(place - 1)
-        grey = luma(rgb)
-        _note(views, place, rgb, grey, last, whole=expected == place)
+    with closing(beside) if beside is not None else nullcontext():
+        for place, frame in _wanted(info, video, views, ranges):
+            if cancel is not None and cancel.is_set():
+                raise RenderError("stopped")
+            rgb = _small(frame, video, size)
+            if beside is not None and place > expected:
+                beside.skip(place - 1)
+            grey = luma(rgb)
+            _note(views, place, rgb, grey, last, whole=expected == place)
+            if beside is not None:
+                beside.note(place, rgb, grey)
+            last.append(grey)
+            expected = place + 1
         if beside is not None:
-            beside.note(place, rgb, grey)
-        last.append(grey)
-        expected = place + 1
+            beside.finish()
     if ranges is None:
         views.damaged += range(expected, video.frames)
     views.damaged.sort()
-    if beside is not None:
-        beside.close()
     return views
 
 
@@ -305,10 +306,13 @@ class _Beside:
             self._compare(place, rgb, grey, kept, earlier)
         self._before = grey
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Read the rest of the programme, so that pictures are found that come too early."""
         for kept in islice(self._reference, FARTHEST):
             self._keep(kept)
+
+    def close(self) -> None:
+        """Let go of the programme's sources."""
         with suppress(AttributeError):
             self._reference.close()  # type: ignore[attr-defined]  # a generator where it is one
 

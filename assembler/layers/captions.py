@@ -5,7 +5,7 @@ Captions: read from SRT, WebVTT and ASS files, written as sidecars, set as pictu
     write_captions(cues, Path("out/film.vtt"))
     caption_inserts(cues, (1920, 1080), Fraction(24), folder)      # to lie over the picture
 
-What is ASS's own is in `layers.ass`, which is loaded where it is needed: most films have none.
+What is ASS's own is in `layers.ass`. Both need pysubs2, loaded late: most films have no captions.
 """
 
 from __future__ import annotations

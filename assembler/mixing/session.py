@@ -96,7 +96,8 @@ class Session:
     def blocks(self) -> Iterator[dict[Role, Samples]]:
         """Buses by role, block after block; at least one bus."""
         size = _BLOCK_S * self._cut.hz
-        with ThreadPoolExecutor(2, "mix") as pool, _Stage(self) as stage:
+        # What plays in the pool is waited for before anything is closed.
+        with _Stage(self) as stage, ThreadPoolExecutor(2, "mix") as pool:
             for start in range(0, self.samples, size):
                 self.check()
                 stop = min(start + size, self.samples)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -31,7 +31,9 @@ class UnlikeError(Exception):
     """Two parts have no place at which one can follow the other."""
 
 
-def parallel(made: Callable[[int, int | None], Iterator[Any]], samples: int) -> Iterator[Any]:
+def parallel(
+    made: Callable[[int, int | None], Iterator[Any]], samples: int
+) -> Generator[Any, None, None]:
     """
     Packets of a sound in order.
 

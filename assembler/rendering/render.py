@@ -45,7 +45,7 @@ from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
 from assembler.timebase import FrameRange
 
-JOIN = 2
+JOIN = 3
 """Version of how spans become a file."""
 
 _MUCH_PIXELS = 300 * 1920 * 1080

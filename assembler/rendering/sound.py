@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -57,7 +57,7 @@ def encode(
         RenderError: If *stop* is set on the way.
     """
 
-    def made(first: int, count: int | None) -> Iterator[Any]:
+    def made(first: int, count: int | None) -> Generator[Any, None, None]:
         import av
 
         context: Any = av.CodecContext.create(codec.encoder, "w")
@@ -79,8 +79,8 @@ def encode(
     return out
 
 
-def _write(out: Path, packets: Iterator[Any]) -> None:
-    with publish(out) as part, part.open("wb") as file:
+def _write(out: Path, packets: Generator[Any, None, None]) -> None:
+    with closing(packets), publish(out) as part, part.open("wb") as file:
         crc = 0
         for packet in packets:
             block = _packed(packet)
@@ -199,11 +199,11 @@ class _Source:
         size = self.context.frame_size or _READ_SAMPLES
         for frame in self._resampled():
             fifo.write(frame)
-            if sent >= self.stop:
-                return
             while fifo.samples >= size and sent + size <= self.stop:
                 yield _placed(fifo.read(size), sent, self.hz)
                 sent += size
+            if fifo.samples >= self.stop - sent:
+                break
         if sent < self.stop and fifo.samples:
             rest = fifo.read(min(fifo.samples, self.stop - sent), partial=True)
             yield _placed(rest, sent, self.hz)

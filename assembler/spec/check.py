@@ -163,6 +163,9 @@ def _names(timeline: Timeline) -> Iterator[tuple[str, Loc, str | None]]:
             yield "seam preset", ("segments", i, "seam", "preset"), segment.seam.preset
         for link, seam in segment.seams.items():
             yield "seam preset", ("segments", i, "seams", str(link), "preset"), seam.preset
+    for i, track in enumerate(timeline.tracks):
+        if track.make is not None:
+            yield "provider", ("tracks", i, "make", "provider"), track.make.provider
     for i, title in enumerate(timeline.titles):
         yield "title style", ("titles", i, "style"), title.style
 

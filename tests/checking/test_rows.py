@@ -33,6 +33,9 @@ def test_rows_that_were_not_written_hold_what_they_were_filled_with() -> None:
     rows = Rows((1000,), np.float32, 600, np.nan)
     assert rows[:].shape == (600, 1000)
     assert np.isnan(rows[:]).all()
+    nothing = Rows((1000,), np.float32, 600)
+    nothing[599] = np.ones(1000)
+    assert (nothing[:598].any(), nothing[599].all(), len(nothing)) == (False, True, 600)
 
 
 @pytest.mark.parametrize("place", [3, -4])

@@ -72,6 +72,22 @@ titles: [{text: x, on: a, for: 1s, style: titel}]
     assert done.stderr.count("did you mean") == 7
 
 
+def test_a_provider_that_is_not_there_is_no_matter_to_a_draft(
+    assembler: Command, tmp_path: Path
+) -> None:
+    """Nor where another one is named on the command line."""
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "assembler: 1\ndefaults: {provider: my-studio}\n"
+        "segments: [{id: a, duration: 5s, prompt: a pier}]\n",
+        encoding="utf-8",
+    )
+    assert assembler("plan", path, "--draft").returncode == 0
+    assert assembler("plan", path, "--provider", "animatic").returncode == 0
+    done = assembler("plan", path)
+    assert (done.returncode, "t.yaml:2:22: there is no provider" in done.stderr) == (3, True)
+
+
 def test_json_errors_go_to_standard_output(assembler: Command, project: Path) -> None:
     """Programs read what is wrong and where without parsing sentences."""
     project.write_text("assembler: 1\nsegments: []\n", encoding="utf-8")

@@ -12,6 +12,8 @@ keeps clips and times, so that `--works` can be measured one at a time:
     python bench/render.py --folder DIR --works cold
     python bench/render.py --folder DIR --table
 
+Sound is a sine, or `--sounds A B`, recordings that are looped.
+
     python bench/render.py --seam --clips 2 --seconds 5 --size 1920x1080 --runs 3
 
 What a seam's correction costs: the second clip is corrected throughout, in colour, in geometry, in
@@ -64,6 +66,7 @@ def main() -> None:
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--noise", type=int, default=2, help="of the clips, in levels")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--sounds", type=Path, nargs=2, default=(), help="recordings, not sines")
     parser.add_argument("--folder", type=Path, help="keep clips, films and times here")
     parser.add_argument("--works", default=",".join(WORKS), help="what to measure, in this order")
     parser.add_argument("--table", action="store_true", help="show what was measured")
@@ -73,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = given.folder or Path(name)
         folder.mkdir(exist_ok=True)
-        bench = Bench(folder, given.clips, given.seconds, given.size, given.noise)
+        bench = Bench(folder, given.clips, given.seconds, given.size, given.noise, given.sounds)
         if given.seam:
             bench.seam(given.runs, given.presets.split(","))
             return
@@ -98,8 +101,17 @@ WORKS = (
 class Bench:
     """Clips, the cut made of them, and times."""
 
-    def __init__(self, folder: Path, clips: int, seconds: int, size: str, noise: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clips: int,
+        seconds: int,
+        size: str,
+        noise: int,
+        recordings: Sequence[Path] = (),
+    ) -> None:
         self.folder = folder
+        self.recordings = recordings
         self.size = size
         self.noise = noise
         self.frames = seconds * int(RATE)
@@ -136,9 +148,11 @@ class Bench:
         path = self.folder / f"sound{number}.wav"
         if path.exists():
             return path
-        seconds = self.frames * (len(self.sources) - 1) / RATE
-        tone = f"sine=frequency={300 + 100 * number}:sample_rate=48000:duration={float(seconds)}"
-        run(["-f", "lavfi", "-i", tone, "-ac", "2", str(path)])
+        seconds = float(self.frames * (len(self.sources) - 1) / RATE)
+        source = ["-f", "lavfi", "-i", f"sine=frequency={300 + 100 * number}:sample_rate=48000"]
+        if self.recordings:
+            source = ["-stream_loop", "-1", "-i", str(self.recordings[number])]
+        run([*source, "-t", str(seconds), "-ar", "48000", "-ac", "2", str(path)])
         return path
 
     def cut(self, sources: list[Source]) -> Cut:

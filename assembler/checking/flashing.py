@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.checking.rows import Rows
+from assembler.media.rows import Rows
 
 F32 = NDArray[np.float32]
 Table = Rows | NDArray[np.float16]

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.checking.rows import Rows
 from assembler.errors import RenderError
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
+from assembler.media.rows import Rows
 from assembler.media.samples import SampleReader, Samples
 from assembler.mixing.loudness import LoudnessMeter, TruePeaks
 

@@ -17,10 +17,10 @@ from assembler.checking.expected import Expected
 from assembler.checking.listening import LOW_HZ, Heard
 from assembler.checking.model import Finding
 from assembler.checking.places import Places, runs
-from assembler.checking.rows import Rows
 from assembler.cut.model import Sound
 from assembler.errors import MediaError
 from assembler.media.probe import probe
+from assembler.media.rows import Rows
 from assembler.media.samples import SampleReader
 
 F32 = NDArray[np.float32]

@@ -14,7 +14,7 @@ from assembler.checking.expected import Expected
 from assembler.checking.listening import LOW_HZ, Heard
 from assembler.checking.model import Finding
 from assembler.checking.places import Places, runs
-from assembler.checking.rows import Rows
+from assembler.media.rows import Rows
 
 F32 = NDArray[np.float32]
 Flags = NDArray[np.bool_]

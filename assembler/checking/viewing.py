@@ -21,13 +21,13 @@ import cv2
 import numpy as np
 
 from assembler.checking.reference import Shown
-from assembler.checking.rows import Rows
 from assembler.checking.small import F32, GRID, THUMB, fields, pattern, shrunk, thumb
 from assembler.errors import RenderError
 from assembler.match.features import luma
 from assembler.media.frames import assumed, coded_frames, upright
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened
+from assembler.media.rows import Rows
 from assembler.mixing.ahead import ahead
 from assembler.timebase import FrameRange
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assembler.cut.model import Sound
+from assembler.media.rows import Rows
 from assembler.media.samples import SampleReader, Samples
 from assembler.mixing.beat import HZ as BEAT_HZ
 from assembler.mixing.beat import bars
@@ -65,9 +65,7 @@ class _Replayed:
 
     def __init__(self, reader: SampleReader, channels: int) -> None:
         self._reader = reader
-        self._channels = channels
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
-        self._kept = 0
+        self._kept = Rows((channels,), np.float32)
         self._at = 0
 
     @property
@@ -81,22 +79,18 @@ class _Replayed:
 
     def read(self, samples: int) -> Samples:
         """Next samples, shape (samples, channels); silence after the end."""
-        frame = 4 * self._channels
-        self._file.seek(self._at * frame)
-        known = self._file.read(min(samples, self._kept - self._at) * frame)
-        again = np.frombuffer(known, np.float32).reshape(-1, self._channels)
+        again: Samples = self._kept[self._at : self._at + samples]
         self._at += samples
         if len(again) == samples:
             return again
         fresh = self._reader.read(samples - len(again))
-        self._file.write(np.ascontiguousarray(fresh).data)
-        self._kept += len(fresh)
+        self._kept.append(fresh)
         return np.concatenate([again, fresh])
 
     def close(self) -> None:
         """Let go of the file and what was kept of it."""
         self._reader.close()
-        self._file.close()
+        self._kept.close()
 
 
 class Loop:

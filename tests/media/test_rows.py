@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assembler.checking.rows import Rows
+from assembler.media.rows import Rows
 
 
 def test_rows_come_back_as_they_were_put_in() -> None:

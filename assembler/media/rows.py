@@ -29,7 +29,7 @@ _AT_ONCE = 1 << 20
 
 class Rows:
     """
-    Rows of one shape and type in a file without a name, gone with the object.
+    Rows of one shape and type in a file without a name, gone with the object or when closed.
 
     Args:
         shape: Of a row.
@@ -47,7 +47,7 @@ class Rows:
         self._count = 0
         self._lock = Lock()
         self._file = tempfile.TemporaryFile(buffering=0, dir=_folder())  # noqa: SIM115
-        finalize(self, self._file.close)
+        self._end = finalize(self, self._file.close)
         if not fill:
             self._file.truncate(count * self._bytes)
             self._count = count
@@ -85,6 +85,10 @@ class Rows:
             self._file.seek(start * self._bytes)
             data = self._file.read(count * self._bytes)
         return np.frombuffer(data, self._dtype).reshape(count, *self.row)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._end()
 
     def parts(self, rows: int) -> Iterator[npt.NDArray[Any]]:
         """All rows in order, so many at a time."""

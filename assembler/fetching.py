@@ -24,10 +24,9 @@ from urllib.parse import urljoin, urlsplit
 
 from assembler.errors import FetchError, MediaError
 from assembler.media.files import publish, sha256_of, try_lock
-from assembler.media.probe import probe
 
 if TYPE_CHECKING:
-    import httpx  # imported where it is used: most timelines fetch nothing
+    import httpx  # imported where it is used, like `probe`: most timelines fetch nothing
 
 LIMIT_BYTES = 8 << 30
 TIMEOUT_S = 1800.0
@@ -339,6 +338,8 @@ def _accepted(job: _Download, folder: Path, name: str, sha256: str | None) -> Pa
 
 def _suffix(job: _Download) -> str:
     """Suffix by what the file is, which is found by opening it."""
+    from assembler.media.probe import probe
+
     url, content_type = job.where, job.content_type
     try:
         info = probe(job.part)

@@ -17,8 +17,8 @@ from assembler.fetching import cached
 from assembler.generation import PROVIDERS, provider_names
 from assembler.generation.shelf import shelf_of
 from assembler.generation.trends import drifting, trimmed
-from assembler.layers.captions import check_captions, read_captions
-from assembler.layers.titles import check_words
+from assembler.layers.captions import read_captions
+from assembler.layers.words import check_captions, check_words
 from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
 from assembler.planning.guard import costs_more

@@ -16,8 +16,8 @@ from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.seams import Seam, Side, decide, seam_data
 from assembler.cut.pieces import override_of
 from assembler.errors import UsageError
+from assembler.generation.arrived import existing
 from assembler.generation.base import Take
-from assembler.generation.takes import existing
 from assembler.match.decision import SeamDecision
 from assembler.match.takes import rank
 from assembler.planning.clips import handed_frame

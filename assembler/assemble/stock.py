@@ -1,4 +1,9 @@
-"""The files that a timeline names: probed and hashed, once as long as they don't change."""
+"""
+The files that a timeline names: probed and hashed, once as long as they don't change.
+
+What opens files is imported when there is one to open: a plan is asked for often, and answers at
+once.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,8 @@ from pydantic import TypeAdapter
 
 from assembler.cut.change import module_of
 from assembler.errors import MediaError, Problem, SpecError
-from assembler.media.cube import read_cube
 from assembler.media.files import publish, sha256_of
-from assembler.media.info import MediaInfo
-from assembler.media.probe import VERSION, probe
+from assembler.media.info import VERSION, MediaInfo
 from assembler.spec.load import Loaded
 from assembler.spec.model import Segment, Timeline
 
@@ -70,6 +73,8 @@ def _beside(loaded: Loaded) -> tuple[dict[Path, str], list[Problem]]:
     timeline = loaded.timeline
     for n, segment in enumerate(timeline.segments):
         if segment.lut:
+            from assembler.media.cube import read_cube
+
             try:
                 read_cube(segment.lut.file)
                 hashes[segment.lut.file] = sha256_of(segment.lut.file)
@@ -151,7 +156,11 @@ class _Known:
         """Facts and SHA-256 of a file."""
         stat = path.stat()
         name = f"{VERSION}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
-        entry = self._old.get(name) or (probe(path), sha256_of(path))
+        entry = self._old.get(name)
+        if entry is None:
+            from assembler.media.probe import probe
+
+            entry = probe(path), sha256_of(path)
         self._new[name] = entry
         return entry
 

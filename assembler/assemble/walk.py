@@ -28,7 +28,8 @@ from assembler.errors import UsageError
 from assembler.generation.base import Take
 from assembler.generation.run import generate
 from assembler.generation.trends import drifting, trimmed
-from assembler.layers.captions import burned_inserts, read_captions
+from assembler.layers.burned import burned_inserts
+from assembler.layers.captions import read_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision
 from assembler.mixing.keys import mix_key

@@ -21,6 +21,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from assembler.errors import AssemblerError, GenerateError
+from assembler.generation.arrived import checked, existing, keep
 from assembler.generation.base import (
     CantTell,
     Done,
@@ -40,7 +41,7 @@ from assembler.generation.base import (
 )
 from assembler.generation.refusals import ExpiredError, NoClipError, Refusal, advice
 from assembler.generation.shelf import told_of
-from assembler.generation.takes import checked, existing, keep, on_disk, suffix_of, take_path
+from assembler.generation.takes import on_disk, suffix_of, take_path
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission

@@ -22,11 +22,12 @@ from anyio import CapacityLimiter
 
 from assembler.errors import AssemblerError, BudgetError, GenerateError, UsageError
 from assembler.generation import provider_class
+from assembler.generation.arrived import existing
 from assembler.generation.base import Provider, ProviderError, Request, Take
 from assembler.generation.handing import HandingOn
 from assembler.generation.inputs import files_of
 from assembler.generation.making import Maker, WaitingError
-from assembler.generation.takes import existing, on_disk
+from assembler.generation.takes import on_disk
 from assembler.media.files import sha256_of
 from assembler.planning.ledger import Ledger, Submission, chosen_takes, jobs_in_vain
 from assembler.planning.model import Link, Plan, Step

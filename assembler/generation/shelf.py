@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from assembler.generation.takes import on_disk, provenance
+from assembler.generation.takes import noted_takes, on_disk, provenance
 from assembler.planning.explain import money
+from assembler.planning.keys import take_key
 from assembler.planning.ledger import (
     Submission,
     TakeRow,
@@ -39,12 +40,13 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         numbers[row.key].add(row.number)
         by_link[row.link].append(row)
     links = [step.link for step in plan.all_steps]
+    noted = noted_takes(project)
     # A clip that lies there counts even if the ledger lost it: it was paid for.
     there = {
         link.key: frozenset(
             n
             for n in {chosen.get(link.key, 1), *range(1, link.takes + 1), *numbers[link.key]}
-            if on_disk(project, link.key, n)
+            if take_key(link.key, n) in noted and on_disk(project, link.key, n)
         )
         for link in links
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from assembler.generation.takes import started_on
-from assembler.match.drift import UNSEEN_DE, Drift, expected, trend
+from assembler.match.trend import UNSEEN_DE, Drift, expected, trend
 from assembler.planning.clips import Handed
 from assembler.planning.model import Handoff, Link, Plan
 from assembler.planning.project import Project
@@ -23,9 +23,10 @@ def trimmed(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterato
         numbers: The chosen takes by link key; 1 where none is named.
     """
     for step in plan.steps:
-        start = started_on(project, step.link, numbers.get(step.link.key, 1))
-        if start is not None:
-            yield from _trimmed(step.link, start, plan)
+        if isinstance(step.link.start, Handoff):
+            start = started_on(project, step.link, numbers.get(step.link.key, 1))
+            if start is not None:
+                yield from _trimmed(step.link, start, plan)
 
 
 def drifting(plan: Plan, project: Project, numbers: Mapping[str, int]) -> Iterator[str]:

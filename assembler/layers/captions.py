@@ -1,9 +1,8 @@
 """
-Captions: read from SRT, WebVTT and ASS files, written as sidecars, set as pictures.
+Captions: read from SRT, WebVTT and ASS files, and written as sidecars.
 
     cues = read_captions(Path("captions.srt"))
     write_captions(cues, Path("out/film.vtt"))
-    caption_inserts(cues, (1920, 1080), Fraction(24), folder)      # to lie over the picture
 
 What is ASS's own is in `layers.ass`. Both need pysubs2, loaded late: most films have no captions.
 """
@@ -14,15 +13,12 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
-from assembler.cut.model import Cue, Insert
+from assembler.cut.model import Cue
 from assembler.errors import MediaError, UsageError
-from assembler.layers.titles import check_text, text_insert
 from assembler.media.files import publish
-from assembler.spec.presets import CAPTION, font_file, title_preset
-from assembler.timebase import FrameRange, round_half_up
+from assembler.timebase import round_half_up
 
 MAX_BYTES = 20_000_000
 MAX_CUES = 50_000
@@ -175,76 +171,3 @@ def _clock(seconds: Fraction, mark: str) -> str:
     milliseconds = round_half_up(seconds * 1000)
     whole, rest = divmod(milliseconds, 1000)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{rest:03d}"
-
-
-def burned_inserts(
-    cues: Sequence[Cue],
-    size: tuple[int, int],
-    rate: Fraction,
-    folder: Path,
-    *,
-    folders: Sequence[Path] = (),
-) -> tuple[Insert, ...]:
-    """Captions to lie over the picture: ASS set by libass, others in the style `caption`."""
-    plain = [cue for cue in cues if not cue.event]
-    styled = [cue for cue in cues if cue.event]
-    inserts = caption_inserts(plain, size, rate, folder, folders=folders)
-    if styled:
-        from assembler.layers.ass import ass_inserts
-
-        inserts += ass_inserts(styled, size, rate, folder, folders=folders)
-    return inserts
-
-
-def check_captions(
-    cues: Sequence[Cue], size: tuple[int, int], *, folders: Sequence[Path] = ()
-) -> None:
-    """
-    Raise what burning these captions in would raise, in a moment and without a file.
-
-    Raises:
-        MissingProgramError: If the font lacks a character; the caption is named.
-        RenderError: If a caption doesn't fit the picture.
-    """
-    style = title_preset(CAPTION, folders)
-    for number, cue in enumerate(cues, 1):
-        if not cue.event:
-            check_text(cue.text, style, size, f"caption {number}", folders=folders)
-
-
-def caption_inserts(
-    cues: Sequence[Cue],
-    size: tuple[int, int],
-    rate: Fraction,
-    folder: Path,
-    *,
-    folders: Sequence[Path] = (),
-) -> tuple[Insert, ...]:
-    """
-    Captions as still pictures with transparency, in the style `caption`.
-
-    Captions that are up at the same time share a picture, one above the other.
-
-    Raises:
-        MissingProgramError: If the font or one of its characters is missing.
-        RenderError: If a caption doesn't fit the picture.
-    """
-    style = title_preset(CAPTION, folders)
-    font = font_file(style.font, folders)
-    return tuple(
-        text_insert(text, style, font, record, size, folder) for record, text in shown(cues, rate)
-    )
-
-
-def shown(cues: Sequence[Cue], rate: Fraction) -> Iterator[tuple[FrameRange, str]]:
-    """Stretches of frames and the words that are up in them."""
-    ranges = [(cue.frames(rate), cue.text) for cue in cues]
-    edges = sorted({edge for record, _ in ranges for edge in record})
-    active: list[tuple[FrameRange, str]] = []
-    waiting = sorted(ranges, key=lambda r: r[0])[::-1]
-    for start, stop in pairwise(edges):
-        while waiting and waiting[-1][0].start <= start:
-            active.append(waiting.pop())
-        active = [entry for entry in active if entry[0].stop > start]
-        if active:
-            yield FrameRange(start, stop), "\n".join(text for _, text in active)

@@ -9,7 +9,6 @@ A clip covers only the part of the canvas and the frames in which there is somet
 
 from __future__ import annotations
 
-import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from assembler.cut.code import function_of
 from assembler.cut.model import Effect, Insert, TitleLayer
-from assembler.errors import AssemblerError, MissingProgramError, RenderError
+from assembler.errors import AssemblerError, RenderError
 from assembler.layers.typeset import (
     SHADOW_BLUR,
     SHADOW_DROP,
@@ -30,11 +29,9 @@ from assembler.layers.typeset import (
     Block,
     Box,
     Line,
-    can_shape,
-    missing,
-    needs_shaping,
     typeset,
 )
+from assembler.layers.words import complete
 from assembler.media.files import sha256_of
 from assembler.planning.keys import content_key
 from assembler.spec.presets import TitlePreset, font_file, title_preset
@@ -77,7 +74,7 @@ def title_insert(
         return _own_insert(layer, layer.made, size, rate, folder)
     style = title_preset(layer.style, folders)
     font = font_file(style.font, folders)
-    block = typeset(layer.text, style, size, _complete(layer.text, font, style))
+    block = typeset(layer.text, style, size, complete(layer.text, font, style))
     frames = layer.record.frames
     key = content_key(
         stage=STAGE, text=layer.text, size=size, rate=rate, frames=frames, **_look(style, font)
@@ -129,27 +126,6 @@ def _own_picture(clip: Any, t: float, size: tuple[int, int]) -> Floats:
     return np.dstack([colour, np.ones(picture.shape[:2], np.float32)])
 
 
-def check_words(
-    text: str, style: str, size: tuple[int, int], *, folders: Sequence[Path] = ()
-) -> None:
-    """Raise what `title_insert` would raise for these words, in a moment and without a file."""
-    preset = title_preset(style, folders)
-    check_text(text, preset, size, f"title {text.strip()[:40]!r}", folders=folders)
-
-
-def check_text(
-    text: str,
-    style: TitlePreset,
-    size: tuple[int, int],
-    name: str,
-    *,
-    folders: Sequence[Path] = (),
-) -> None:
-    """The same for a style that is read already; *name* says which words they are."""
-    font = font_file(style.font, folders)
-    typeset(text, style, size, _complete(text, font, style, name))
-
-
 def text_insert(
     text: str,
     style: TitlePreset,
@@ -165,7 +141,7 @@ def text_insert(
         MissingProgramError: If the font lacks a character.
         RenderError: If the words don't fit the picture.
     """
-    block = typeset(text, style, size, _complete(text, font, style))
+    block = typeset(text, style, size, complete(text, font, style))
     key = content_key(stage=STAGE, still=True, text=text, size=size, **_look(style, font))
     path = folder / f"{key}.png"
     if not path.is_file():
@@ -183,27 +159,6 @@ def _look(style: TitlePreset, font: Path) -> dict[str, object]:
 @lru_cache(maxsize=16)
 def _font_hash(font: Path) -> str:
     return sha256_of(font)
-
-
-def _complete(text: str, font: Path, style: TitlePreset, name: str = "") -> Path:
-    """The font, once it is known to have every character."""
-    where = name or f"title {text.strip()[:40]!r}"
-    if needs_shaping(text) and not can_shape():
-        raise MissingProgramError(
-            "its letters join or run from right to left, and Pillow has no libraqm here",
-            where=where,
-            fix="install libraqm and FriBiDi, or write them as ASS captions, which libass sets.",
-        )
-    if lacking := missing(text, font):
-        named = ", ".join(f"{c} ({unicodedata.name(c, hex(ord(c)))})" for c in lacking[:5])
-        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-        raise MissingProgramError(
-            f"the font {style.font} has no {named}{more}",
-            where=where,
-            fix="put a font that has it into presets/titles/fonts/ beside the timeline, and a "
-            f"copy of the style with `font: <file>` into presets/titles/{style.id}.yaml.",
-        )
-    return font
 
 
 def _write(path: Path, pictures: Iterator[Floats], box: Box, rate: Fraction) -> None:

@@ -163,17 +163,18 @@ def _patch_from_json(data: Mapping[str, Any] | None) -> Patch | None:
 
 def _colour_from_json(data: Mapping[str, Any]) -> ColourFix:
     return ColourFix(
-        matrix=_rows(data["matrix"]),
+        matrix=rows_from_json(data["matrix"]),
         decay=_row(data["decay"]),
         tau_frames=float(data["tau_frames"]),
         steps=tuple(
-            ColourStep(_rows(step["matrix"]), tuple(float(w) for w in step["weights"]))
+            ColourStep(rows_from_json(step["matrix"]), tuple(float(w) for w in step["weights"]))
             for step in data["steps"]
         ),
     )
 
 
-def _rows(rows: Any) -> tuple[tuple[float, float, float], ...]:
+def rows_from_json(rows: Any) -> tuple[tuple[float, float, float], ...]:
+    """A colour matrix as it was stored."""
     return tuple(_row(row) for row in rows)
 
 

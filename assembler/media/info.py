@@ -9,6 +9,9 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
+VERSION = 2
+"""Raised when `probe` finds something new, so that remembered answers aren't used."""
+
 Matrix = Literal["bt601", "bt709", "bt2020", "rgb"]
 
 

@@ -46,9 +46,6 @@ _FIRST_FRAME_PACKETS = 600
 _ORDER_FRAMES = 48
 """Frames looked at where the order of time stamps is in doubt."""
 
-VERSION = 2
-"""Raised when `probe` finds something new, so that remembered answers aren't used."""
-
 _SECONDS_BASE = 60.0
 _SECONDS_PER_BYTE = 1 / 20e6
 

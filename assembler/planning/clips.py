@@ -7,16 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-import numpy as np
-
-from assembler.match.colour import rows_of
 from assembler.match.decision import (
     NO_CORRECTION,
     Correction,
     correction_from_json,
     correction_to_json,
+    rows_from_json,
 )
-from assembler.match.drift import Drift
+from assembler.match.trend import Drift
 from assembler.media.info import Colour, MediaInfo, VideoStream
 
 
@@ -93,7 +91,7 @@ class Handed:
             lost_s=Fraction(data["lost_s"]),
             why=str(data["why"]),
             correction=correction_from_json(data["correction"]),
-            home=None if home is None else rows_of(np.array(home)),
+            home=None if home is None else rows_from_json(home),
             behind=float(data["behind"]),
             drift=None if drift is None else Drift(**drift),
             remaining=None if remaining is None else Drift(**remaining),

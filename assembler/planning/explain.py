@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
@@ -50,7 +50,8 @@ class PlanRow:
     def data(self) -> dict[str, Any]:
         """For JSON."""
         price = None if self.price_usd is None else str(self.price_usd)
-        return asdict(self) | {"price_usd": price, "size": list(self.size)}
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return told | {"price_usd": price, "size": list(self.size)}
 
 
 @dataclass(frozen=True, slots=True)

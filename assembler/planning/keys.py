@@ -44,9 +44,14 @@ def take_key(key: str, number: int) -> str:
     return key if number == 1 else f"{key}-{number}"
 
 
+_PLAIN = frozenset({type(None), bool, int, float, str})
+
+
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if type(value) in _PLAIN or isinstance(value, (int, float, str)):
         return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
     if isinstance(value, (Fraction, Decimal)):
         return [type(value).__name__, str(value)]
     if isinstance(value, Path):
@@ -58,8 +63,6 @@ def _plain(value: Any) -> Any:
                 sorted(([_plain(k), _plain(v)] for k, v in value.items()), key=json.dumps),
             ]
         return {key: _plain(value[key]) for key in value}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
         named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         return [type(value).__name__, named]

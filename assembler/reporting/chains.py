@@ -8,7 +8,7 @@ from itertools import pairwise
 from assembler.assemble.prepare import Prepared
 from assembler.generation.takes import started_on
 from assembler.generation.trends import chains
-from assembler.match.drift import UNSEEN_DE, Drift
+from assembler.match.trend import UNSEEN_DE, Drift
 from assembler.planning.model import Link
 from assembler.reporting.model import Chain, DriftPoint, Picture
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from assembler.match.drift import VISIBLE_DE, VISIBLE_PART
+from assembler.match.trend import VISIBLE_DE, VISIBLE_PART
 from assembler.reporting.model import Chain
 
 WIDE, TALL = 1000.0, 100.0

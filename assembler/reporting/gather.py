@@ -24,8 +24,8 @@ from assembler.checking.model import known_check
 from assembler.cut.build import handoffs
 from assembler.cut.model import Cut
 from assembler.cut.pieces import HandoffSides
+from assembler.generation.arrived import existing
 from assembler.generation.base import Take
-from assembler.generation.takes import existing
 from assembler.match.decision import SeamDecision
 from assembler.planning.project import Project
 from assembler.rendering.encode import SpanJob

@@ -96,23 +96,28 @@ class Duration:
             raise flawed(f"{int(number):,} frames are longer than a day")
         return cls(Fraction(number), "f")
 
+    @property
+    def _number(self) -> Fraction:
+        assert isinstance(self.value, Fraction)
+        return self.value
+
     def frames(self, rate: Fraction) -> int:
         """Nearest frame position at *rate*."""
         if self.unit == "tc":
             return Timecode.parse(str(self.value), rate).frame
-        value = Fraction(self.value)
+        value = self._number
         return int(value) if self.unit == "f" else frames_in(value, rate)
 
     def seconds(self, rate: Fraction) -> Fraction:
         """Exact seconds; frames and timecode are read at *rate*."""
         if self.unit == "s":
-            return Fraction(self.value)
+            return self._number
         return seconds_at(self.frames(rate), rate)
 
     def __str__(self) -> str:
         if self.unit == "tc":
             return str(self.value)
-        return f"{_decimal(Fraction(self.value))}{self.unit}"
+        return f"{_decimal(self._number)}{self.unit}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

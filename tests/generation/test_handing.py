@@ -15,8 +15,8 @@ from assembler.generation.base import Take
 from assembler.generation.run import generate
 from assembler.generation.takes import pending_path, started_on
 from assembler.generation.trends import drifting, trimmed
-from assembler.match.drift import Drift
 from assembler.match.measure import colour_step, low_lab, sharpness
+from assembler.match.trend import Drift
 from assembler.media.frames import read_frames
 from assembler.media.stills import read_image
 from assembler.planning.clips import Handed

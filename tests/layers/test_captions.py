@@ -17,14 +17,9 @@ from hypothesis import strategies as st
 from assembler.cut.model import Cue
 from assembler.errors import MediaError, MissingProgramError, UsageError
 from assembler.layers.ass import ass_for
-from assembler.layers.captions import (
-    burned_inserts,
-    caption_inserts,
-    check_captions,
-    read_captions,
-    shown,
-    write_captions,
-)
+from assembler.layers.burned import burned_inserts, caption_inserts, shown
+from assembler.layers.captions import read_captions, write_captions
+from assembler.layers.words import check_captions
 from assembler.spec.data import data_folder
 from assembler.timebase import FrameRange
 

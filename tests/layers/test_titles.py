@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from assembler.cut.model import Insert, TitleLayer
 from assembler.errors import AssemblerError, MissingProgramError, UsageError
-from assembler.layers.titles import check_words, title_insert
+from assembler.layers.titles import title_insert
+from assembler.layers.words import check_words
 from assembler.timebase import FrameRange
 
 SIZE = (320, 192)

@@ -11,7 +11,6 @@ import pytest
 from assembler.match.apply import corrected
 from assembler.match.colour import identity_matrix
 from assembler.match.drift import (
-    Drift,
     change_along,
     composed,
     followed,
@@ -19,11 +18,11 @@ from assembler.match.drift import (
     inverse,
     moved_de,
     softened,
-    trend,
 )
 from assembler.match.engine import decide
 from assembler.match.features import LUMA
 from assembler.match.measure import colour_step, low_lab
+from assembler.match.trend import Drift, trend
 from assembler.spec.model import SeamOverride
 from tests.match.conftest import F32, INVISIBLE, picture, shot
 

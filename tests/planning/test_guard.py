@@ -12,7 +12,7 @@ import pytest
 
 from assembler.errors import PlanError
 from assembler.match.decision import ColourFix, Correction
-from assembler.match.drift import Drift
+from assembler.match.trend import Drift
 from assembler.planning.clips import Handed
 from assembler.planning.guard import costs_more
 from assembler.planning.model import Plan

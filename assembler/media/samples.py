@@ -415,7 +415,7 @@ class _Native:
         samples = _floats(frame)
         mixer = self._mixers[layout]
         if mixer is not None:
-            samples = samples @ mixer
+            samples = _mixed(samples, mixer)
         if frame.sample_rate != self.hz:  # the stream changes its rate on the way
             import soxr
 
@@ -510,9 +510,20 @@ def _floats(frame: AudioFrame) -> Samples:
             return raw.T.astype(np.float32)
         case "u":
             return (raw.T.astype(np.float32) - 128) / np.float32(128)
-        case _:
-            full = float(2 ** (8 * raw.dtype.itemsize - 1))
-            return (raw.T.astype(np.float64) / full).astype(np.float32)
+        case _:  # exact: a power of two
+            part = np.float32(2.0 ** (1 - 8 * raw.dtype.itemsize))
+            scaled: Samples = np.multiply(raw.T, part, dtype=np.float32, casting="unsafe")
+            return scaled
+
+
+def _mixed(samples: Samples, mixer: Samples) -> Samples:
+    """Channels by their weights; a single one, which libraries of matrices are slow at, by hand."""
+    if len(mixer) > 1:
+        return samples @ mixer
+    out = np.empty((len(samples), mixer.shape[1]), np.float32)
+    for n, weight in enumerate(mixer[0]):
+        np.multiply(samples[:, 0], weight, out=out[:, n])
+    return out
 
 
 # Channels -----------------------------------------------------------------------------------------

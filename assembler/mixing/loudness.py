@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import lru_cache
 
@@ -250,55 +250,113 @@ def true_peaks(samples: Samples) -> npt.NDArray[np.float32]:
     return peaks
 
 
+_WINDOW = BEFORE + CHUNK + AFTER
+
+
+def _reaches() -> tuple[float, float]:
+    """
+    How much higher than samples the curve through them can be.
+
+    Returns:
+        By their second differences, over a straight line between two samples; and as a factor.
+    """
+    lines = np.zeros(_PHASES.shape)
+    for row, phase in enumerate(range(1, OVERSAMPLING)):
+        lines[row, BEFORE : BEFORE + 2] = 1 - phase / OVERSAMPLING, phase / OVERSAMPLING
+    twice = np.cumsum(np.cumsum(_PHASES - lines, axis=1), axis=1)
+    return float(np.abs(twice).sum(axis=1).max()), float(np.abs(_PHASES).sum(axis=1).max())
+
+
+_BY_BEND, _BY_FACTOR = _reaches()
+_ROUNDING = np.float32(1.003)
+"""What the sums above leave out."""
+_PART = 256
+"""Chunks looked at together."""
+_MANY = 3
+"""When more than one in so many is to be interpolated, all are: faster than one by one."""
+
+
 class TruePeaks:
     """
-    True peaks of sound that comes in blocks, kept for every chunk of `CHUNK` samples.
+    True peaks of sound that comes in blocks.
+
+    Interpolating is slow, so it is done only where a new highest peak can be: where the samples
+    are loud enough. Of every other chunk of `CHUNK` samples it is known what it can't pass.
 
     Args:
         channels: Number of channels.
-        each: Keep the peak of every chunk, which takes six kilobytes a second at 48 kHz.
-        at_most: What no chunk can pass, where that is known; those far below the highest of them
-            aren't measured and count as that.
+        at_most: What no chunk can pass, where that is known better than by its samples.
+        each: Keep what is known of every chunk, which takes eight kilobytes a second at 48 kHz.
     """
-
-    _NEAR = 0.9
 
     def __init__(self, channels: int, at_most: Samples | None = None, *, each: bool = True) -> None:
         self._each = each
         self._at_most = np.zeros(0, np.float32) if at_most is None else at_most
-        self._measured_from = self._NEAR * float(self._at_most.max(initial=0))
-        self._done = 0
-        # Small parts cost more each, but more of them needn't be measured.
-        self._part = (256 if at_most is None else 32) * CHUNK
         self._context = np.zeros((BEFORE, channels), np.float32)
-        self._chunks: list[Samples] = []
+        self._done = 0
+        self._bounds: list[Samples] = []
+        self._measured: list[npt.NDArray[np.bool_]] = []
         self._highest = 0.0
 
     def add(self, block: Samples) -> None:
         """Measure further sound, shape (n, channels)."""
         joined = np.concatenate([self._context, block])
-        whole = max(0, len(joined) - BEFORE - AFTER) // CHUNK * CHUNK
-        for at in range(0, whole, self._part):
-            self._keep(joined[at : min(at + self._part, whole) + BEFORE + AFTER])
-        self._context = joined[whole:]
+        count = max(0, len(joined) - BEFORE - AFTER) // CHUNK
+        if count:
+            self._keep(joined, count)
+        self._context = joined[count * CHUNK :].copy()
 
-    def _keep(self, part: Samples) -> None:
-        count = (len(part) - BEFORE - AFTER) // CHUNK
+    def _keep(self, joined: Samples, count: int) -> None:
+        bounds, measured = _bounds(joined, count), np.zeros(count, np.bool_)
         known = self._at_most[self._done : self._done + count]
+        np.minimum(bounds[: len(known)], known, out=bounds[: len(known)])
         self._done += count
-        if len(known) == count and known.max() < self._measured_from:
-            chunks = known
-        elif part.any():
-            chunks = true_peaks(part).reshape(-1, CHUNK).max(axis=1)
-        else:
-            chunks = np.zeros(count, np.float32)
-        self._highest = max(self._highest, float(chunks.max(initial=0)))
+        # The likeliest first, so that few of the others can be higher.
+        likeliest = np.array([bounds.argmax()])
+        self._measure(joined, bounds, measured, likeliest)
+        for at in range(0, count, _PART):
+            part = slice(at, at + _PART)
+            wanted = (bounds[part] > self._highest) & ~measured[part]
+            self._measure(joined, bounds, measured, np.flatnonzero(wanted) + at)
         if self._each:
-            self._chunks.append(chunks)
+            self._bounds.append(bounds)
+            self._measured.append(measured)
 
-    def per_chunk(self) -> Samples:
-        """Highest true peak in each chunk so far, silence taken to follow; shape (chunks,)."""
-        return np.concatenate([*self._chunks, self._rest()])
+    def _measure(
+        self,
+        joined: Samples,
+        bounds: Samples,
+        measured: npt.NDArray[np.bool_],
+        chunks: npt.NDArray[np.intp],
+    ) -> None:
+        bounds[chunks] = _chunk_peaks(joined, chunks)
+        measured[chunks] = True
+        self._highest = max(self._highest, float(bounds[chunks].max(initial=0)))
+
+    def per_chunk(self, above: float, read: Callable[[int, int], Samples]) -> Samples:
+        """
+        Highest true peak in each chunk so far, silence taken to follow, where it passes *above*.
+
+        Args:
+            above: Amplitude; the other chunks have any value up to it, or their true peak.
+            read: Gives the samples of a range once more, shape (n, channels).
+
+        Returns:
+            float32, shape (chunks,).
+        """
+        bounds, measured = np.concatenate(self._bounds), np.concatenate(self._measured)
+        wanted = np.flatnonzero((bounds > above) & ~measured)
+        for at in range(0, len(bounds), _PART):
+            first, stop = np.searchsorted(wanted, [at, at + _PART])
+            if first < stop:
+                part = wanted[first:stop]
+                begin = at * CHUNK - BEFORE
+                samples = read(max(0, begin), (int(part[-1]) + 1) * CHUNK + AFTER)
+                samples = np.pad(samples, ((max(0, -begin), 0), (0, 0)))
+                bounds[part] = _chunk_peaks(samples, part - at)
+        measured[wanted] = True
+        self._bounds, self._measured = [bounds], [measured]
+        return np.concatenate([bounds, self._rest()])
 
     def _rest(self) -> Samples:
         """Peaks of the chunks that wait for what follows."""
@@ -308,11 +366,50 @@ class TruePeaks:
             return np.zeros(0, np.float32)
         short = chunks * CHUNK - left + AFTER
         ended = np.pad(self._context, ((0, short), (0, 0)))
-        peaks: Samples = true_peaks(ended).reshape(-1, CHUNK).max(axis=1)
-        return peaks
+        return _chunk_peaks(ended, np.arange(chunks))
 
     @property
     def dbtp(self) -> float:
         """Highest true peak so far in dBTP; -inf in silence."""
         peak = max(self._highest, float(self._rest().max(initial=0)))
         return 20 * math.log10(peak) if peak > 0 else -math.inf
+
+
+def _bounds(joined: Samples, count: int) -> Samples:
+    """What the true peaks of *count* chunks can't pass; their context lies around them."""
+    bounds = np.zeros(count, np.float32)
+    for channel in np.ascontiguousarray(joined.T):
+        bent = np.abs(np.diff(channel, 2))
+        loud = np.abs(channel)
+        around = _highest_in(bent[: BEFORE + count * CHUNK + AFTER - 2], BEFORE - 1, count)
+        bend = np.maximum(np.maximum(around[:-2], around[2:]), around[1:-1])
+        loudest = _highest_in(loud, BEFORE, count)
+        near = np.maximum(loudest[1:-1], loudest[2:])
+        far = np.maximum(near, loudest[:-2])
+        found = np.minimum(near + np.float32(_BY_BEND) * bend, np.float32(_BY_FACTOR) * far)
+        np.maximum(bounds, found, out=bounds)
+    return bounds * _ROUNDING
+
+
+def _highest_in(values: Samples, first: int, count: int) -> Samples:
+    """Maximum of what comes before *first*, of each of *count* chunks, and of what follows."""
+    stop = first + count * CHUNK
+    inner = values[first:stop].reshape(count, CHUNK).max(axis=1)
+    return np.concatenate([[values[:first].max()], inner, [values[stop:].max()]])
+
+
+def _chunk_peaks(joined: Samples, chunks: npt.NDArray[np.intp]) -> Samples:
+    """True peaks of some chunks, *joined* beginning with the context of the first."""
+    if not len(chunks):
+        return np.zeros(0, np.float32)
+    first, stop = int(chunks[0]), int(chunks[-1]) + 1
+    if stop - first < _MANY * len(chunks):
+        part = joined[first * CHUNK : stop * CHUNK + BEFORE + AFTER]
+        every: Samples = true_peaks(part).reshape(-1, CHUNK).max(axis=1)
+        return every[chunks - first]
+    windows = joined[chunks[:, None] * CHUNK + np.arange(_WINDOW)]
+    # What is found between two windows is of no use, and costs less than going one by one.
+    found = true_peaks(windows.reshape(-1, joined.shape[1]))
+    found = np.pad(found, (0, BEFORE + AFTER)).reshape(len(chunks), _WINDOW)
+    peaks: Samples = found[:, :CHUNK].max(axis=1)
+    return peaks

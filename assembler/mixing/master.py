@@ -30,6 +30,8 @@ _LOOK_AHEAD_S = 0.004
 _RELEASE_DB_PER_S = 40.0
 _SAFETY_DB = 0.03
 """Kept below the limit for what lies between the four oversampled points."""
+_OVERSHOOT = 1.1
+"""No peak behind a gain that changes is higher than this times what it should be."""
 _BLOCK_S = 2
 
 Decibels = npt.NDArray[np.float64]
@@ -157,20 +159,24 @@ def master(
         reading = meter.reading(gain)
         reached = target_lufs is None or abs(target_lufs - reading.integrated_lufs) < TOLERANCE_LU
         return Mastered(reading, gain, 0.0, capped, reached)
-    peaks = meter.peaks.per_chunk()
-    limiter = Limiter(peaks, hz, limit_dbtp - _SAFETY_DB)
+
+    def limiter_of(gain: float) -> Limiter:
+        under_dbtp = limit_dbtp - _SAFETY_DB
+        peaks = meter.peaks.per_chunk(10 ** ((under_dbtp - gain) / 20), raw.read)
+        return Limiter(peaks, hz, under_dbtp)
+
     tried: list[tuple[float, float]] = []
     while target_lufs is not None and len(tried) < _ATTEMPTS:
-        expected = meter.loudness.lowered(limiter.squares(gain), CHUNK)
+        expected = meter.loudness.lowered(limiter_of(gain).squares(gain), CHUNK)
         tried.append((gain, expected))
         gain = min(_next_gain(tried, target_lufs), highest)
         if abs(expected - target_lufs) < TOLERANCE_LU / 5 or gain == tried[-1][0]:
             break
     tried = tried[-1:]
     while True:
+        limiter = limiter_of(gain)
         blocks = Limited(raw, hz, gain, limiter)
-        limit = np.float32(10 ** (limit_dbtp / 20))
-        after = Meter(hz, raw.channels, np.minimum(peaks * np.float32(10 ** (gain / 20)), limit))
+        after = Meter(hz, raw.channels, limiter.at_most(gain))
         _write(raw, out, hz, bits, time_reference, blocks, [after], check)
         reading = after.reading()
         tried.append((gain, reading.integrated_lufs))
@@ -268,6 +274,11 @@ class Limiter:
         self._limit = 10 ** (limit_dbtp / 20)
         self._window = max(2, round(_LOOK_AHEAD_S * hz / CHUNK))
         self._slope = _RELEASE_DB_PER_S * CHUNK / hz
+
+    def at_most(self, gain_db: float) -> Samples:
+        """What no chunk's true peak passes behind it."""
+        lowered: Samples = np.minimum(self._peaks * 10 ** (gain_db / 20), self._limit)
+        return lowered * np.float32(_OVERSHOOT)
 
     def gains(self, gain_db: float, chunks: int) -> Iterator[npt.NDArray[np.float32] | None]:
         """Gains of blocks of so many chunks, sample by sample; None where nothing is lowered."""

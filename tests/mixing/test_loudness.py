@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pyloudnorm
 import pytest
 from scipy.signal import firwin
 
 from assembler.media.samples import Samples
-from assembler.mixing.loudness import LoudnessMeter, TruePeaks, true_peaks
+from assembler.mixing.loudness import (
+    AFTER,
+    BEFORE,
+    CHUNK,
+    LoudnessMeter,
+    TruePeaks,
+    true_peaks,
+)
 from tests.mixing.conftest import HZ, Studio, ebur128, hiss, tone
 
 
@@ -205,17 +213,41 @@ def test_other_sample_rates_read_the_same(hz: int) -> None:
     assert meter.integrated() == pytest.approx(-23, abs=0.05)
 
 
-def test_chunks_that_are_known_to_be_far_below_are_not_measured() -> None:
-    """The highest peak is the same; the others are at most what was known of them."""
+def _every_chunk(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """True peak of each chunk, all of them interpolated."""
+    whole = -(-len(sound) // CHUNK) * CHUNK
+    padded = np.pad(sound, ((BEFORE, whole - len(sound) + AFTER), (0, 0)))
+    return true_peaks(padded).reshape(-1, CHUNK).max(axis=1)
+
+
+@pytest.mark.parametrize("blocks", [1, 5, 37])
+def test_only_loud_chunks_are_interpolated_and_no_peak_is_missed(blocks: int) -> None:
+    """The highest peak is that of all chunks; each that passes a level is exact, others are not."""
+    sound = hiss(1, 1, 0.02)
+    sound[20_000:20_400] *= 10
+    sound[:3] = sound[-2:] = 0.3
+    exact = _every_chunk(sound)
+    meter = TruePeaks(2)
+    for block in np.array_split(sound, blocks):
+        meter.add(block)
+    assert meter.dbtp == pytest.approx(20 * math.log10(exact.max()), abs=1e-4)
+    for above in (0.3, 0.05):
+        found = meter.per_chunk(above, lambda start, stop: sound[start:stop])
+        over = exact > above
+        assert 0 < over.sum() < len(over)
+        np.testing.assert_allclose(found[over], exact[over], rtol=1e-5)
+        assert (found[~over] <= above).all()
+
+
+def test_chunks_that_are_known_to_be_far_below_change_nothing() -> None:
+    """What is known beforehand saves work; the highest peak stays the same."""
     sound = hiss(1, 1, 0.02)
     sound[20_000:20_100] *= 20
-    plain = TruePeaks(2)
-    plain.add(sound)
-    known = TruePeaks(2, plain.per_chunk() * np.float32(1.01))
+    exact = _every_chunk(sound)
+    known = TruePeaks(2, exact * np.float32(1.01), each=False)
     for block in np.array_split(sound, 5):
         known.add(block)
-    assert known.dbtp == plain.dbtp
-    assert (known.per_chunk() >= plain.per_chunk() - 1e-6).all()
+    assert known.dbtp == pytest.approx(20 * math.log10(exact.max()), abs=1e-4)
 
 
 def test_loudness_under_a_slow_gain_is_known_beforehand() -> None:

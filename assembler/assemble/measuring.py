@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -108,7 +109,8 @@ def clips_to_join(clips: Sequence[Path | str]) -> list[MediaInfo]:
     """
     if len(clips) < 2:
         raise UsageError("two clips are needed to join them", fix="name at least two files")
-    return [_clip(Path(clip).absolute()) for clip in clips]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(_clip, (Path(clip).absolute() for clip in clips)))
 
 
 def _clip(path: Path) -> MediaInfo:

@@ -6,6 +6,7 @@ What is done to B's picture so that it follows A's: place, colour and its change
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
@@ -98,13 +99,15 @@ def correction_of(
 ) -> tuple[Correction, tuple[str, ...]]:
     """What *may* be done to B at a cut as *found*, and what is worth telling of it."""
     size = (tail.shape[2], tail.shape[1])
-    affine = _geometry(tail, head, found) if may.geometry else None
-    parts = None if affine is None else _six(part_affine(affine, size))
     fix, notes = None, []
-    if may.colour != _OFF:
-        fix, change = _colour(tail, head, found, affine)
-        fix, share = _bounded(fix, head[found.pairs[-1][1]], may.max_de)
-        notes += _colour_told(change, share, may)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        coming = beside.submit(_unsettled, tail, head, found) if may.colour != _OFF else None
+        affine = _geometry(tail, head, found) if may.geometry else None
+        parts = None if affine is None else _six(part_affine(affine, size))
+        if coming is not None:
+            fix, change = _colour(tail, head, found, affine, coming)
+            fix, share = _bounded(fix, head[found.pairs[-1][1]], may.max_de)
+            notes += _colour_told(change, share, may)
     laid = Correction(colour=fix, affine=parts)
     sharpen = _sharpening(tail, head, found, laid) if may.sharpness else 0.0
     release = round(RELEASE_S.get(may.colour, 0) * rate)
@@ -195,14 +198,18 @@ def _sharpening(tail: F32, head: F32, found: Timing, laid: Correction) -> float:
 
 
 def _colour(
-    tail: F32, head: F32, found: Timing, affine: Affine | None
+    tail: F32,
+    head: F32,
+    found: Timing,
+    affine: Affine | None,
+    coming: Future[Change | None],
 ) -> tuple[ColourFix | None, Change | None]:
     """The constant fix that the matched pictures want, and the change over time on top of it."""
     seen, wanted = _samples(tail, head, found, affine)
     if len(seen) < FEWEST_COLOURS:
         return None, None
     fixed = colour.fit(seen, wanted)
-    change = _unsettled(tail, head, found)
+    change = coming.result()
     if change is None:
         return ColourFix(colour.rows_of(fixed)), None
     if change.kind == "pop":

@@ -49,7 +49,7 @@ class Outlook:
         """
         one, two = self.sides
         flat = replace(correction, sharpen=0.0)
-        shown = [self._lab(n, flat, k) for k, n in enumerate(used)]
+        shown = side_by_side(lambda at: self._lab(at[1], flat, at[0]), enumerate(used))
         before = [low_lab(frame) for frame in self.tail[max(0, kept - 4) : kept]]
         same = self._lab(self.pair[1], flat, 0)
         return {

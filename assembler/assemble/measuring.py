@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.outputs import guard
-from assembler.assemble.seams import Seam, Side, decide, seam_data, sides
+from assembler.assemble.seams import Seam, Side, Sides, decided, seam_data, sides
 from assembler.errors import MediaError, UsageError
 from assembler.match.decision import SeamDecision
 from assembler.media.conform import video_of
@@ -77,10 +77,11 @@ def measure(
     guard([strip] if strip else [], None, force=force, inputs=[one.path, two.path])
     canvas = canvas_of(one)
     joined = Seam(_side(one, canvas.rate), _side(two, canvas.rate), preset, SeamOverride())
-    decision = decide(joined, None, size=canvas.size, rate=canvas.rate)
+    both = sides(joined, None, canvas.size, canvas.rate)
+    decision = decided(joined, both, canvas.rate)
     took_s = time.monotonic() - began
     if strip:
-        _draw(joined, decision, canvas, strip)
+        _draw(joined, both, decision, strip)
     return Measured(decision, took_s)
 
 
@@ -91,12 +92,11 @@ def _side(info: MediaInfo, rate: Fraction) -> Side:
     return Side(info.path.name, "", info, video.colour, fit, 0, video.frames_at(rate))
 
 
-def _draw(seam: Seam, decision: SeamDecision, canvas: Canvas, path: Path) -> None:
+def _draw(seam: Seam, both: Sides, decision: SeamDecision, path: Path) -> None:
     from assembler.match.strip import strip
     from assembler.media.frames import write_png
 
-    tail, head = sides(seam, None, size=canvas.size, rate=canvas.rate)
-    write_png(path, strip(tail, head, decision, a_frames=seam.a.stop))
+    write_png(path, strip(both.tail, both.head, decision, a_frames=seam.a.stop))
 
 
 def clips_to_join(clips: Sequence[Path | str]) -> list[MediaInfo]:

@@ -199,8 +199,8 @@ def _cached(
         found = decision_from_json(json.loads(path.read_text(encoding="utf-8")))
         return replace(found, seam=seam.id)
     except (OSError, ValueError, KeyError, TypeError):  # absent or damaged: decided anew
-        read = _sides(seam, before, size, rate)
-        decision = _decided(seam, read, rate)
+        read = sides(seam, before, size, rate)
+        decision = decided(seam, read, rate)
     if sights:
         keep_sight(sight_file(path), _seen(seam, read, decision))
     with publish(path) as part:
@@ -224,7 +224,7 @@ def sights_of(
         path = sight_file(cache / "seams" / f"{_key(seam, before, size, rate)}.json")
         known = known_sight(path)
         if known is None:  # decided by an older version
-            read = _sides(seam, before, size, rate)
+            read = sides(seam, before, size, rate)
             keep_sight(path, _seen(seam, read, decisions[seam.id]))
             known = known_sight(path)
         return known or {}
@@ -263,10 +263,11 @@ def decide(
         size: Of the canvas.
         rate: Of the programme.
     """
-    return _decided(seam, _sides(seam, before, size, rate), rate)
+    return decided(seam, sides(seam, before, size, rate), rate)
 
 
-def _decided(seam: Seam, read: _Read, rate: Fraction) -> SeamDecision:
+def decided(seam: Seam, read: Sides, rate: Fraction) -> SeamDecision:
+    """The same for sides that were read already."""
     override = seam.override
     if seam.a.retime:  # the author decides where time that he bends has its end
         override = override.model_copy(update={"keep_until": seam.a.stop})
@@ -288,21 +289,13 @@ def _decided(seam: Seam, read: _Read, rate: Fraction) -> SeamDecision:
     )
 
 
-def _seen(seam: Seam, read: _Read, decision: SeamDecision) -> Sight:
+def _seen(seam: Seam, read: Sides, decision: SeamDecision) -> Sight:
     return sight(read.tail, read.head, decision, a_frames=seam.a.stop, first=seam.b.first)
 
 
-def sides(
-    seam: Seam, before: SeamDecision | None, *, size: tuple[int, int], rate: Fraction
-) -> tuple[Frames, Frames]:
-    """A's last and B's first frames, laid on the canvas at analysis size."""
-    read = _sides(seam, before, size, rate)
-    return read.tail, read.head
-
-
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """Both sides of a seam."""
+class Sides:
+    """A's last and B's first frames, laid on the canvas at analysis size."""
 
     tail: Frames
     head: Frames
@@ -310,7 +303,8 @@ class _Read:
     """The tail in the look of the chain's first link."""
 
 
-def _sides(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction) -> _Read:
+def sides(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction) -> Sides:
+    """Read both sides; of A what its own correction makes of it."""
     small = engine.analysis_size(size)
     a, b = seam.a, seam.b
     tail_from = max(a.first, a.stop - engine.TAIL_FRAMES)
@@ -324,7 +318,7 @@ def _sides(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate:
         used = tail_from - before.start_from
         for n, frame in enumerate(tail):
             tail[n] = corrected(frame, before.correction, max(0, used + n))
-    return _Read(tail, head, anchor)
+    return Sides(tail, head, anchor)
 
 
 def _coloured(frames: Frames, matrix: ColourMatrix) -> Frames:

@@ -11,14 +11,11 @@ from typing import Any, TypeVar
 
 from assembler.assemble.container import in_container
 from assembler.assemble.stock import Loc, Stock, take_stock
-from assembler.cut.captions import too_fast
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS, provider_names
 from assembler.generation.shelf import shelf_of
 from assembler.generation.trends import drifting, trimmed
-from assembler.layers.captions import read_captions
-from assembler.layers.words import check_captions, check_words
 from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
 from assembler.planning.guard import costs_more
@@ -28,7 +25,6 @@ from assembler.planning.project import Project
 from assembler.planning.settings import ANY, BY_HAND
 from assembler.planning.workflow import COMFYUI, price_of, problems_of, recipes
 from assembler.rendering.hardware import on_hardware
-from assembler.rendering.spans import delivered_size
 from assembler.spec.check import caption_entries, check_names
 from assembler.spec.load import Loaded, load
 from assembler.spec.model import MIDDLE, Output, Reframe
@@ -148,8 +144,12 @@ def check(timeline: Path | str) -> Checked:
 def _remarks(loaded: Loaded) -> Iterator[str]:
     """Captions that can't be read comfortably."""
     captions = loaded.timeline.captions
-    for entry in captions.entries if captions else ():
-        assert captions is not None
+    if captions is None:
+        return
+    from assembler.cut.captions import too_fast
+    from assembler.layers.captions import read_captions
+
+    for entry in captions.entries:
         cues = read_captions(entry.file)
         for text in too_fast(cues, line=captions.line, speed=captions.speed):
             yield f"{entry.file.name}: {text}"
@@ -420,7 +420,12 @@ class _Presets:
     def words(self, deliveries: Sequence[Delivery]) -> None:
         """Titles and captions that couldn't be set are found before anything is made."""
         timeline = self._loaded.timeline
-        sizes = {delivered_size(timeline.canvas.size, d.preset) for d in deliveries}
+        if not (timeline.titles or timeline.captions):
+            return
+        from assembler.layers.captions import read_captions
+        from assembler.layers.words import check_captions, check_words
+
+        sizes = {d.preset.size_on(timeline.canvas.size) for d in deliveries}
         styles = names("titles", self._folders)
         for n, title in enumerate(timeline.titles):
             if title.style not in styles:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from assembler.cut.change import module_of
 from assembler.errors import MediaError, Problem, SpecError
 from assembler.media.files import publish, sha256_of
 from assembler.media.info import VERSION, MediaInfo
+from assembler.spec.change import module_of
 from assembler.spec.load import Loaded
 from assembler.spec.model import Segment, Timeline
 

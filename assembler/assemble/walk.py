@@ -38,7 +38,7 @@ from assembler.planning.keys import content_key
 from assembler.planning.model import Plan
 from assembler.rendering.render import make as make_spans
 from assembler.rendering.render import render as render_cut
-from assembler.rendering.spans import delivered_size, spans_of
+from assembler.rendering.spans import spans_of
 from assembler.spec.model import Budget
 from assembler.timebase import FrameRange
 
@@ -227,7 +227,7 @@ class Walk:
             captions=[read_captions(entry.file) for entry in captions.entries] if captions else (),
             masters=self.masters,
         )
-        size = delivered_size(cut.size, delivery.preset)
+        size = delivery.preset.size_on(cut.size)
         return framed(cut, size, delivery.reframe, self.prepared.project.cache)
 
     def render_together(self, cuts: Sequence[Cut]) -> None:
@@ -355,7 +355,7 @@ class Walk:
 
     def inserts(self, cut: Cut, delivery: Delivery) -> tuple[Insert, ...]:
         """Titles and burnt-in captions with transparency, in the size that is delivered."""
-        size = delivered_size(cut.size, delivery.preset)
+        size = delivery.preset.size_on(cut.size)
         folder = self.prepared.project.cache / "layers"
         own = (self.prepared.project.root / "presets",)
         made = [title_insert(t, size, cut.rate, folder, folders=own) for t in cut.titles]

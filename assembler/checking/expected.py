@@ -9,7 +9,6 @@ from pathlib import Path
 
 from assembler.cut.model import Clip, Cut, Insert
 from assembler.rendering.smart import as_source
-from assembler.rendering.spans import delivered_size
 from assembler.spec.presets import DeliveryPreset, MixPreset
 
 
@@ -36,7 +35,7 @@ class Expected:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture."""
-        return delivered_size(self.cut.size, self.delivery)
+        return self.delivery.size_on(self.cut.size)
 
     @property
     def form(self) -> DeliveryPreset:

@@ -99,13 +99,8 @@ def effect_of(effect: spec.Effect, hashes: Mapping[Path, str], root: Path) -> Ef
     options = json.dumps(effect.options, sort_keys=True)
     if not effect.code:
         return Effect(effect.name, options)
-    module = module_of(effect.name, root)
+    module = spec.module_of(effect.name, root)
     return Effect(effect.name, options, module, hashes.get(module, ""))
-
-
-def module_of(name: str, root: Path) -> Path:
-    """The file that ``module:function`` names, below *root*."""
-    return root.joinpath(*name.partition(":")[0].split(".")).with_suffix(".py")
 
 
 def key_of(key: spec.Key | None) -> ChromaKey | None:

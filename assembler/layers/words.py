@@ -9,11 +9,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assembler.cut.model import Cue
 from assembler.errors import MissingProgramError
 from assembler.layers.typeset import can_shape, missing, needs_shaping, typeset
 from assembler.spec.presets import CAPTION, TitlePreset, font_file, title_preset
+
+if TYPE_CHECKING:
+    from assembler.cut.model import Cue
 
 
 def check_words(

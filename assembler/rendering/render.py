@@ -40,7 +40,7 @@ from assembler.rendering.smart import (
     with_whole_heads,
 )
 from assembler.rendering.sound import beforehand, encode, intact
-from assembler.rendering.spans import Form, Span, delivered_size, form_of, spans_of
+from assembler.rendering.spans import Form, Span, form_of, spans_of
 from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
 from assembler.timebase import FrameRange
@@ -189,7 +189,7 @@ def _heard(sound: Path) -> list[object]:
 
 def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
     """Every conversion and assumption, said once."""
-    size = delivered_size(cut.size, delivery)
+    size = delivery.size_on(cut.size)
     found: dict[str, None] = {}
     form = form_of(cut, as_source(cut, delivery))
     if form.matrix == "bt601":

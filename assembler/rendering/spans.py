@@ -204,18 +204,10 @@ def shots_of(span: Span) -> Iterator[Shot]:
                 yield piece.after
 
 
-def delivered_size(canvas: tuple[int, int], delivery: DeliveryPreset) -> tuple[int, int]:
-    """Width and height of the final file, even."""
-    if delivery.size is not None:
-        return delivery.size
-    width, height = (2 * round_half_up(side * delivery.scale / 2) for side in canvas)
-    return max(16, width), max(16, height)
-
-
 def form_of(cut: Cut, delivery: DeliveryPreset) -> Form:
     """The picture format of all spans."""
     return Form(
-        size=delivered_size(cut.size, delivery),
+        size=delivery.size_on(cut.size),
         canvas=cut.size,
         rate=cut.rate,
         pix_fmt=delivery.video.pix_fmt,

@@ -15,7 +15,6 @@ from typing import Any
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
 from assembler.rendering.hardware import codec_of
-from assembler.rendering.spans import delivered_size
 from assembler.spec.presets import DeliveryPreset
 
 _CODECS = {
@@ -119,7 +118,7 @@ def _picture_faults(
     codec = codec_of(encoder) or _CODECS.get(encoder, encoder)
     yield from _differs("codec", codec, _plain_codec(found.codec))
     yield from _differs("pixel format", delivery.video.pix_fmt, found.pix_fmt)
-    yield from _differs("size", delivered_size(cut.size, delivery), found.size)
+    yield from _differs("size", delivery.size_on(cut.size), found.size)
     yield from _differs("number of frames", cut.frames, found.frames)
     matrix = _RGB if rgb else MATRIX_CODES[delivery.video.matrix]
     yield from _differs("matrix", matrix, int(context.colorspace))

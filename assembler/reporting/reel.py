@@ -34,7 +34,7 @@ from assembler.planning.project import Project
 from assembler.rendering.encode import SpanJob
 from assembler.rendering.join import join
 from assembler.rendering.render import make
-from assembler.rendering.spans import Span, delivered_size, spans_of
+from assembler.rendering.spans import Span, spans_of
 from assembler.reporting.gather import resolve, takes_there
 from assembler.reporting.model import Grade, Join, Seam
 from assembler.reporting.page import clock
@@ -247,7 +247,7 @@ def _labels(
     cut: Cut, preset: DeliveryPreset, moment: Moment, number: str, run: Walk
 ) -> Iterator[Insert]:
     """The label before and after the join, which differ in the colour of their stripe."""
-    size = delivered_size(cut.size, preset)
+    size = preset.size_on(cut.size)
     folder = run.prepared.project.cache / "layers"
     seam, one = moment.seam, moment.join
     how = f"{seam.grade}, score {seam.score:.2f}" if seam else one.name

@@ -20,7 +20,6 @@ from assembler.assemble.walk import begin
 from assembler.errors import UsageError
 from assembler.planning.keys import content_key
 from assembler.rendering.render import render
-from assembler.rendering.spans import delivered_size
 from assembler.reviewing.view import View
 from assembler.spec.presets import DeliveryPreset, delivery_preset
 from assembler.timebase import FrameRange, round_half_up
@@ -108,7 +107,7 @@ def preview(
 
 def _small(canvas: tuple[int, int], delivery: DeliveryPreset) -> DeliveryPreset:
     """The draft's form at the delivery's shape, without words burnt in."""
-    size = delivered_size(canvas, delivery)
+    size = delivery.size_on(canvas)
     scale = min(Fraction(1), Fraction(LONGEST_PX, max(size)))
     width, height = (max(16, 2 * round_half_up(side * scale / 2)) for side in size)
     return delivery_preset("draft").model_copy(

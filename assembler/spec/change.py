@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -225,3 +226,8 @@ class Key(Spec):
     @classmethod
     def _from_colour(cls, raw: Any) -> Any:
         return {"colour": raw} if isinstance(raw, str) else raw
+
+
+def module_of(name: str, root: Path) -> Path:
+    """The file that ``module:function`` names, below *root*."""
+    return root.joinpath(*name.partition(":")[0].split(".")).with_suffix(".py")

@@ -31,6 +31,7 @@ from assembler.spec.model import Resolution
 from assembler.spec.problems import constraint
 from assembler.spec.values import Rate, Ref, Share, Size, Spec
 from assembler.spec.yaml import Node, Source, read, value
+from assembler.timebase import round_half_up
 
 PresetKind = Literal["models", "delivery", "mix", "seam", "titles"]
 CAPTION = "caption"
@@ -306,6 +307,13 @@ class DeliveryPreset(Spec):
     """Muxer options by ffmpeg's names, for the final file."""
     burn_in: bool = False
     """Burn timecode and segment names into the picture (drafts)."""
+
+    def size_on(self, canvas: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the file, even, where that is the canvas's size."""
+        if self.size is not None:
+            return self.size
+        width, height = (2 * round_half_up(side * self.scale / 2) for side in canvas)
+        return max(16, width), max(16, height)
 
 
 class MixPreset(Spec):

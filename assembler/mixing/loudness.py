@@ -294,8 +294,8 @@ class TruePeaks:
         self._at_most = np.zeros(0, np.float32) if at_most is None else at_most
         self._context = np.zeros((BEFORE, channels), np.float32)
         self._done = 0
-        self._bounds: list[Samples] = []
-        self._measured: list[npt.NDArray[np.bool_]] = []
+        self._bounds = [np.zeros(0, np.float32)]
+        self._measured = [np.zeros(0, np.bool_)]
         self._highest = 0.0
 
     def add(self, block: Samples) -> None:

@@ -169,6 +169,14 @@ def test_true_peak_at_the_very_end_is_seen() -> None:
     assert meter.dbtp > 20 * math.log10(0.75)
 
 
+def test_sound_shorter_than_a_chunk_has_a_true_peak() -> None:
+    sound = np.full((5, 1), 0.5, np.float32)
+    meter = TruePeaks(1)
+    meter.add(sound)
+    assert meter.dbtp > 20 * math.log10(0.5)
+    assert meter.per_chunk(0.1, lambda start, stop: sound[start:stop]).shape == (1,)
+
+
 def test_fast_interpolation_equals_a_long_sinc() -> None:
     """Against an exact band-limited interpolation by Fourier transform."""
     rng = np.random.default_rng(3)

@@ -12,6 +12,8 @@ from typing import Any
 from assembler.errors import OutputExistsError, UsageError
 from assembler.media.files import publish
 
+_NOT_OURS = " and was not made by this timeline, or was changed since"
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -80,7 +82,7 @@ def guard(
     if foreign and not force:
         listed = ", ".join(str(p) for p in foreign)
         raise OutputExistsError(
-            f"{listed} exists and was not made by this timeline, or was changed since",
+            f"{listed} exists" + (_NOT_OURS if records else ""),
             fix="name another output, move the file away, or use --force",
         )
 

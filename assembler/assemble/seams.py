@@ -271,6 +271,9 @@ def decided(seam: Seam, read: Sides, rate: Fraction) -> SeamDecision:
     override = seam.override
     if seam.a.retime:  # the author decides where time that he bends has its end
         override = override.model_copy(update={"keep_until": seam.a.stop})
+    first = seam.b.first
+    if override.start_from is not None:  # counted in the file, as authors see it
+        override = override.model_copy(update={"start_from": max(0, override.start_from - first)})
     found = engine.decide(
         read.tail,
         read.head,
@@ -280,7 +283,6 @@ def decided(seam: Seam, read: Sides, rate: Fraction) -> SeamDecision:
         override=override,
         anchor=read.anchor,
     )
-    first = seam.b.first
     return replace(
         found,
         seam=seam.id,

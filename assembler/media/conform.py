@@ -139,7 +139,9 @@ def conform(
     from assembler.media.pixels import assumed
 
     video = video_of(source_info)
-    stream = node[str(video.index)]
+    # Else what is said of the source's picture (how to turn it, its mastering display) would be
+    # said of the film's, too.
+    stream = node[str(video.index)].filter("sidedata", mode="delete")
     seen, window = cropped(video, crop)
     from_first = tuple((n - first, x, y) for n, x, y in framing)
     colour = assumed(colour, video.width, video.height)

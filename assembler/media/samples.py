@@ -413,6 +413,8 @@ class _Native:
             names = tuple(c.name for c in frame.layout.channels)
             self._mixers[layout] = downmix(names, self._channels)
         samples = _floats(frame)
+        if not np.isfinite(samples).all():  # floats in a file may be anything
+            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         mixer = self._mixers[layout]
         if mixer is not None:
             samples = _mixed(samples, mixer)

@@ -75,6 +75,11 @@ def mix(
         MixError: If it was stopped.
         MediaError: If a sound's file can't be read.
     """
+    # Threads that import parts of one package at the same time can find it half made.
+    import scipy.fft
+    import scipy.ndimage
+    import scipy.signal  # noqa: F401
+
     hz = cut.hz
     own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
     targets = (own, *further)

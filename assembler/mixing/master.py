@@ -180,7 +180,9 @@ def master(
         _write(raw, out, hz, bits, time_reference, blocks, [after], check)
         reading = after.reading()
         tried.append((gain, reading.integrated_lufs))
-        goal = reading.integrated_lufs if target_lufs is None else target_lufs
+        if target_lufs is None or reading.integrated_lufs == -math.inf:
+            return Mastered(reading, gain, blocks.reduction_db, capped, True)
+        goal = target_lufs
         error = abs(goal - reading.integrated_lufs)
         following = min(_next_gain(tried, goal), highest)
         if error <= TOLERANCE_LU or len(tried) == _ATTEMPTS or following == gain:

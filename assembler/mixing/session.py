@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -383,6 +383,14 @@ def _small(sound: Sound, hz: int, samples: int) -> Iterator[Samples]:
     begin, stop = max(sound.record.start, 0), min(sound.record.stop, samples)
     start_s = sound.source_start_s + Fraction(begin - sound.record.start, hz)
     left = math.ceil((stop - begin) * SPEECH_HZ / hz)
+    if sound.loop:
+        with closing(Loop(sound, SPEECH_HZ, 1)) as loop:
+            if skipped := (begin - sound.record.start) * SPEECH_HZ // hz:
+                loop.read(skipped)
+            while left > 0:
+                yield loop.read(min(left, SPEECH_HZ))
+                left -= SPEECH_HZ
+        return
     with SampleReader(sound.path, sound.stream, start_s, SPEECH_HZ, 1, quality="LQ") as reader:
         while left > 0:
             yield reader.read(min(left, SPEECH_HZ))

@@ -35,8 +35,20 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
     Write the frames of *shot* without decoding them.
 
     Raises:
-        RenderError: If the copy doesn't decode to the same pictures, or the work is cancelled.
+        RenderError: If it can't be copied or doesn't decode to the same pictures, or the work is
+            cancelled.
     """
+    import av
+    import av.error
+
+    try:
+        _copy(shot, form, out, cancel)
+        _prove(shot, out)
+    except av.error.FFmpegError as exc:
+        raise RenderError(f"its packets can't be copied ({exc.strerror})", shot.clip) from exc
+
+
+def _copy(shot: Shot, form: Form, out: Path, cancel: threading.Event | None) -> None:
     import av
 
     video = shot.source.info.video
@@ -58,6 +70,8 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
                 continue
             if cancel is not None and cancel.is_set():
                 raise RenderError("cancelled", shot.clip)
+            if packet.is_corrupt:
+                raise RenderError(f"its frame {place + shot.first} is damaged", shot.clip)
             whole = form.encoder in EVERY_FRAME
             if not written and not whole and not begins_closed(packet, own.codec_context):
                 raise RenderError("its keyframe can't be decoded by itself", shot.clip)
@@ -69,7 +83,6 @@ def copy_frames(shot: Shot, form: Form, out: Path, cancel: threading.Event | Non
             written += 1
     if written != shot.frames:
         raise RenderError(f"{written} frames were found, not {shot.frames}", shot.clip)
-    _prove(shot, out)
 
 
 def _check_profile(own: Any, form: Form, clip: str) -> None:

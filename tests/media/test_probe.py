@@ -88,6 +88,18 @@ def test_uneven_stamps_are_a_varying_rate(clip: Path, restamped: Remux) -> None:
     assert video.rate == RATE  # what most frames keep to
 
 
+def test_a_last_frame_that_stays_longer_makes_no_odd_rate(clip: Path, tmp_path: Path) -> None:
+    """Files divide their frames by their whole length, which sound may have made longer."""
+    held = tmp_path / "held.mp4"
+    bsf = "setts=duration=if(eq(N\\,23)\\,600\\,512)"
+    ffmpeg.run(["-i", str(clip), "-c", "copy", "-an", "-bsf:v", bsf, str(held)])
+    with av.open(str(held)) as container:
+        assert container.streams.video[0].average_rate not in (RATE, None)
+    video = probe(held).video
+    assert video is not None
+    assert (video.rate, video.vfr) == (RATE, False)
+
+
 @pytest.mark.parametrize(
     ("flags", "rotation", "mirrored"),
     [

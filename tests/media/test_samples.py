@@ -243,6 +243,18 @@ def test_a_file_cut_off_gives_what_it_has(tmp_path: Path) -> None:
     assert not read[2 * 44100 :].any()
 
 
+def test_numbers_that_are_no_sound_are_silence(tmp_path: Path) -> None:
+    """A float file may hold anything; one such number must not spoil a programme."""
+    sound = np.full((48000, 2), 0.25, np.float32)
+    sound[1000], sound[20_000, 1], sound[30_000, 0] = np.nan, np.inf, -np.inf
+    path = tmp_path / "odd.wav"
+    write_wav(path, [sound], 48000, 2)
+    with SampleReader(path, 0, Fraction(0), 48000, 2) as reader:
+        heard = reader.read(48000)
+    expected = np.where(np.isfinite(sound), sound, 0)
+    np.testing.assert_array_equal(heard, expected)
+
+
 def test_a_stream_without_sound_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "silent.mp4"
     ffmpeg.run(["-f", "lavfi", "-i", "color=s=64x64:d=0.2:r=25", str(path)])

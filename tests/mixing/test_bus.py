@@ -152,6 +152,28 @@ def test_a_loop_goes_on_without_a_gap_or_a_dip(studio: Studio) -> None:
     np.testing.assert_allclose(sound[:10_000], hiss(0.7)[:10_000], atol=1e-6)
 
 
+def test_loud_sound_too_short_for_a_loudness_is_limited_and_nothing_else(studio: Studio) -> None:
+    """Less than 400 ms have no loudness to bring to a target, but peaks."""
+    cut = programme(studio.sound(hiss(0.375, level=0.4), 0, HZ, "sfx"), frames=9)
+    report = mix(cut, target(-14), studio.out(), bits=32)
+    sound = heard(studio.out())
+    assert np.isfinite(sound).all()
+    assert 0.7 < np.abs(sound).max() <= 10 ** (-1 / 20)
+    assert (report.gain_db, report.loudness.true_peak_dbtp <= -0.95) == (0, True)
+
+
+def test_a_looped_voice_ducks_in_every_round(studio: Studio) -> None:
+    voice = studio.sound(speech(1.5), HZ, 7 * HZ, "voice", loop=True)
+    music = studio.sound(
+        hiss(8, level=0.05), 0, 8 * HZ, "music", duck_db=12.0, duck_under=("voice",)
+    )
+    stems = studio.folder / "stems"
+    mix(programme(voice, music, frames=192), AS_IT_IS, studio.out(), stems=stems)
+    level = heard(stems / "music.wav")
+    levels = [rms_db(level[at * HZ : (at + 1) * HZ]) for at in (0, 2, 3, 4, 5)]
+    assert all(levels[0] - 12.5 < one < levels[0] - 11.5 for one in levels[1:])
+
+
 def test_a_loop_of_next_to_nothing_ends(studio: Studio) -> None:
     """A file of a hundredth of a second isn't repeated into a buzz, nor forever."""
     cut = programme(studio.sound(hiss(0.01), 0, 2 * HZ, "music", loop=True))

@@ -11,7 +11,7 @@ import pytest
 
 from assembler.cut.model import Clip, PictureLayer
 from assembler.match.decision import ColourFix, Correction, SeamDecision
-from assembler.media.ffmpeg import exe
+from assembler.media.ffmpeg import exe, run
 from assembler.rendering.render import render
 from assembler.rendering.spans import spans_of
 from assembler.spec.presets import delivery_preset
@@ -67,6 +67,43 @@ def test_parameters_may_change_inside_a_file(sources, made: Made, tmp_path, span
     assert rendered.notes == (
         "a.mp4: encoded anew: clip a40 has no keyframe that a copy could begin at",
     )
+
+
+def test_a_turned_source_is_turned_once(sources, tmp_path, spans):
+    """What is said of the source's picture is not said of the film's again."""
+    turned = tmp_path / "turned.mp4"
+    path = str(sources[0].path)
+    run(["-display_rotation", "90", "-i", path, "-frames:v", "12", "-c", "copy", str(turned)])
+    cut = cut_of(clip(source(turned), 0, 12), size=(192, 320))
+    out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path
+    with av.open(str(out)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.width, frame.height, frame.rotation) == (192, 320, 0)
+
+
+def test_a_source_that_breaks_off_is_encoded_as_far_as_it_goes(sources, tmp_path, spans):
+    """Half a packet isn't copied: the film can be decoded to its end."""
+    whole, short = tmp_path / "whole.mp4", tmp_path / "short.mp4"
+    run(["-i", str(sources[0].path), "-c", "copy", "-movflags", "+faststart", str(whole)])
+    content = whole.read_bytes()
+    short.write_bytes(content[: int(len(content) * 0.7)])
+    taken = source(short)
+    frames = taken.info.video.frames
+    cut = cut_of(clip(taken, 0, frames))
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    assert len(decoded(rendered.path)) == frames
+    assert "is damaged" in rendered.notes[0]
+
+
+def test_packets_that_cannot_be_written_are_encoded(sources, tmp_path, spans):
+    """Untagged H.264 from a transport stream."""
+    bare, ts = tmp_path / "bare.mp4", tmp_path / "a.ts"
+    bsf = "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
+    run(["-i", str(sources[0].path), "-c", "copy", "-bsf:v", bsf, str(bare)])
+    run(["-i", str(bare), "-c", "copy", str(ts)])
+    taken = source(ts)
+    rendered = render(cut_of(clip(taken, 0, 72)), COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    assert len(decoded(rendered.path)) == 72
 
 
 def test_a_repeated_frame_is_dropped_where_copying_allows_it(sources, tmp_path, spans):

@@ -342,7 +342,8 @@ class _Beside:
         views.planned_dark[place] = float(((kept.grey < _DARK) * free).sum()) / total
         if kept.shown.coloured:
             # Small and coarse encodings lose detail; a squeezed range shows in large areas.
-            away = (_large(kept.grey) - views.planned_luma[place]) * free
+            planned = _large(kept.grey)
+            away = (planned - float(np.vdot(planned, free)) / total) * free
             power = float(np.vdot(away, away))
             if power > _FLAT * total:
                 views.contrast[place] = float(np.vdot(away, _large(grey))) / power

@@ -14,7 +14,7 @@ import assembler
 from assembler.checking.model import Check, Finding
 from assembler.cli.app import run
 from assembler.errors import MediaError
-from tests.checking.conftest import RATE, SHOT, Picture, Project
+from tests.checking.conftest import RATE, SHOT, Picture, Project, ffmpeg
 
 Pictures = Callable[[list[Picture]], list[Picture]]
 Sounds = Callable[[Any], Any]
@@ -42,6 +42,23 @@ def test_a_still_scene_that_fades_in_is_not_taken_for_repeated_frames(project: P
     assembler.render(timeline)
     check = assembler.qc(timeline.parent / "out" / "fade.mp4", timeline)
     assert not check.count("error"), check.text()
+
+
+def test_light_along_an_edge_is_not_taken_for_contrast(project: Project) -> None:
+    """Blurring changes the mean of a picture that is bright at one side."""
+    media, timeline = project.timeline.parent / "media", project.timeline.with_name("edge.yaml")
+    light = "drawbox=w=iw:h=6:c=white:t=fill,noise=alls=6:allf=t"
+    ffmpeg(media / "edge.mp4", "-f", "lavfi", "-i", f"color=c=0x808080:s=192x108:r=24,{light}",
+           "-t", 1, "-pix_fmt", "yuv420p")  # fmt: skip
+    timeline.write_text(
+        "assembler: 1\ntitle: Edge\ncanvas: {size: 192x108, rate: 24}\n"
+        "output: [{preset: web-720p, size: 192x108, path: out/edge.mp4}]\n"
+        "segments: [{id: edge, file: media/edge.mp4}]\n",
+        encoding="utf-8",
+    )
+    assembler.render(timeline)
+    check = assembler.qc(timeline.parent / "out" / "edge.mp4", timeline)
+    assert "colour-shift" not in {finding.kind for finding in check.findings}
 
 
 def _check(project: Project, film: Path) -> Check:

@@ -322,6 +322,9 @@ class MixedFilm:
         return {**self.report.data(), "notes": list(self.notes)}
 
 
+_WAVES = (".wav", ".wave", ".bwf")
+
+
 def mix(
     timeline: Path | str,
     out: Path | None = None,
@@ -366,6 +369,8 @@ def mix(
     first = prepared.deliveries[0]
     prepared = replace(prepared, deliveries=(first,))
     path = Path(out) if out else first.path.with_suffix(".wav")
+    if path.suffix.lower() not in _WAVES:
+        raise UsageError(f"{path.name}: the mix is written as WAV", fix="name it .wav")
     run = begin(prepared, workers, progress, cancel, None)
     drawn = [Path(picture)] if picture else []
     guard([path, *bus.stem_paths(stems), *drawn], run.records, force=force, inputs=_read(prepared))
@@ -378,6 +383,9 @@ def mix(
         draw(report, first.mix, cut.title, target)
     for written in (path, *report.stems.values(), *drawn):
         run.records.write(written, "", {})
+    for old in bus.stem_paths(stems):  # of a role that isn't heard any more
+        if old not in report.stems.values() and run.records.made_by_us(old):
+            old.unlink()
     return MixedFilm(report, tuple(dict.fromkeys([*cut.notes, *run.notes, *report.notes])))
 
 

@@ -388,12 +388,16 @@ def _split(
     """A cut of the sound at another place than that of the picture (J-cut, L-cut)."""
     early = _samples(joint.j_cut, clock)
     late = _samples(joint.l_cut, clock)
-    early = min(early, clock.at(a.stop) - clock.at(a.start)) if a else early
-    late = min(late, clock.at(b.stop) - clock.at(b.start)) if b else late
+    j_cut = f"{b.id}: its j-cut" if b else ""
+    l_cut = f"{a.id}: the l-cut after it" if a else ""
+    if a and b:
+        before, after = (clock.at(x.stop) - clock.at(x.start) for x in (a, b))
+        early = _limited(early, before, j_cut, f"{a.id} is no longer", clock, notes)
+        late = _limited(late, after, l_cut, f"{b.id} is no longer", clock, notes)
     if b:
-        early = _limited(early, b.spare_before(clock), f"{b.id}: its j-cut", clock, notes)
+        early = _limited(early, b.spare_before(clock), j_cut, _NO_MORE, clock, notes)
     if a:
-        late = _limited(late, a.spare_after(clock), f"{a.id}: the l-cut after it", clock, notes)
+        late = _limited(late, a.spare_after(clock), l_cut, _NO_MORE, clock, notes)
     if early and late:
         return _Edge(late, early, early + late)
     if late:
@@ -405,11 +409,14 @@ def _samples(frames: int, clock: Clock) -> int:
     return samples_at(frames, clock.rate, clock.hz)
 
 
-def _limited(wanted: int, has: int, what: str, clock: Clock, notes: list[str]) -> int:
+_NO_MORE = "the clip has no more"
+
+
+def _limited(wanted: int, has: int, what: str, why: str, clock: Clock, notes: list[str]) -> int:
     if wanted <= has:
         return wanted
     ms = 1000 / clock.hz
-    notes.append(f"{what} has {has * ms:.0f} ms instead of {wanted * ms:.0f}; the clip has no more")
+    notes.append(f"{what} has {has * ms:.0f} ms instead of {wanted * ms:.0f}; {why}")
     return has
 
 

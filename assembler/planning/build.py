@@ -169,6 +169,7 @@ class _Builder:
                 self.add_file(place)
             else:
                 self.add_generated(place)
+            self._check_cut(place)
         sounds = sound_links(self.loaded, self.inputs, self.links, self.problems, self._take)
         self.problems.raise_any()
         plan = Plan(
@@ -287,6 +288,39 @@ class _Builder:
                 what = f"segment {place.segment.id}: it has {_links(links)}, and no seam {number}"
                 fix = "name a link that `assembler plan` shows."
                 self.problems.add(what, fix, "segments", place.index, "seams", str(number))
+
+    def _check_cut(self, place: Place) -> None:
+        """Frames that the author names at a seam must be there."""
+        segment, said = place.segment, place.segment.seam
+        if said is None or (said.keep_until is None and said.start_from is None):
+            return
+        if place.joint.kind != "handoff":
+            self.notes.append(
+                f"{segment.id}: it isn't joined by a seam, so `keep_until` and `start_from` change "
+                "nothing"
+            )
+            return
+        named = (
+            ("keep_until", said.keep_until, segment.continue_ or "", 0),
+            ("start_from", said.start_from, segment.id, 1),
+        )
+        for name, number, clip, more in named:
+            frames = self._frames(clip)
+            if number is not None and frames is not None and number + more > frames:
+                what = f"segment {segment.id}: `{name}: {number}` is beyond the {frames} frames"
+                self.problems.add(
+                    f"{what} of {clip!r}",
+                    "count the frames of its clip at the canvas's rate, from its first one",
+                    "segments", place.index, "seam", name,
+                )  # fmt: skip
+
+    def _frames(self, segment: str) -> int | None:
+        """Frames of the clip at a segment's end that goes on, or at its start; None if unknown."""
+        for clip in self.files:
+            video = clip.info.video
+            if clip.segment == segment and video is not None and not clip.info.still:
+                return None if clip.retime else video.frames_at(self.rate)
+        return None
 
     def _check_transitions(self, place: Place, frames: int) -> None:
         needed = place.joint.after + place.following.before

@@ -291,6 +291,12 @@ def test_mix_writes_sound_alone_and_its_stems(assembler: Command, project: Path)
     assert made["samples"] == 3 * 48000
     assert set(made["stems"]) == {p.stem for p in (folder / "stems").iterdir()}
     assert not (folder / "out").exists()
+    project.write_text(project.read_text().replace("role: voice,", "role: voice, mute: true,"))
+    again = assembler("mix", project, "--stems", folder / "stems", "-o", folder / "m.wav", "--json")
+    stems = set(json.loads(again.stdout)["stems"])
+    assert stems == {p.stem for p in (folder / "stems").iterdir()} < set(made["stems"])
+    refused = assembler("mix", project, "-o", folder / "m.mp3")
+    assert (refused.returncode, "name it .wav" in refused.stderr) == (2, True)
 
 
 def test_sync_says_when_there_is_nothing_to_find(assembler: Command, project: Path) -> None:

@@ -236,6 +236,29 @@ def test_going_on_from_a_file_starts_on_its_out_frame(tmp_path: Path) -> None:
     assert Handoff("a", 48) == plan.link("b.1").start
 
 
+def test_frames_that_a_seam_names_must_be_there(tmp_path: Path) -> None:
+    text = """
+    segments:
+      - {id: a, file: a.mov}
+      - {id: b, continue: a, file: a.mov, seam: {keep_until: 97, start_from: 96}}
+    """
+    files = {"a.mov": info("a.mov", video(96))}
+    with pytest.raises(PlanError) as caught:
+        planned(tmp_path, text, files)
+    path, fix = tmp_path / "film.yaml", "count the frames of its clip at the canvas's rate"
+    assert str(caught.value) == (
+        f"{path}:5:58: segment b: `keep_until: 97` is beyond the 96 frames of 'a'\n"
+        f"  fix: {fix}, from its first one\n"
+        f"{path}:5:74: segment b: `start_from: 96` is beyond the 96 frames of 'b'\n"
+        f"  fix: {fix}, from its first one"
+    )
+    plan = plan_of(tmp_path, text.replace("97", "96").replace("start_from: 96", "start_from: 95"),
+                   files=files)  # fmt: skip
+    assert not plan.notes
+    cut = text.replace("continue: a, ", "join: cut, ")
+    assert "b: it isn't joined by a seam" in plan_of(tmp_path, cut, files=files).notes[0]
+
+
 def test_renaming_a_segment_or_a_file_changes_no_key(tmp_path: Path) -> None:
     text = """
     segments:

@@ -70,7 +70,9 @@ def masters(
                 MasterJump(_exact(jump.until_s), _exact(jump.from_s), offset)
                 for jump, offset in zip(found.jumps, later, strict=True)
             )
-            placed[link.id] = Master(recording, key, info.audio[0], offset_s, jumps)
+            sound = info.audio[0]
+            begins_s = sound.start_s + link.avatar_in_s if link.number == 1 else Fraction(0)
+            placed[link.id] = Master(recording, key, sound, offset_s, jumps, begins_s)
     return placed, tuple(told)
 
 

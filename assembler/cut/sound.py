@@ -92,6 +92,8 @@ class Master:
     """On the master's clock, where the clip's sound begins."""
     jumps: tuple[MasterJump, ...] = ()
     """Where the clip leaves something of it out or puts something in."""
+    begins_s: Fraction = Fraction(0)
+    """On the master's clock, before which nothing of it was given to the clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,9 @@ def _heard(
         return own
     zero_s = master.offset_s + own.zero_s - own.stream.start_s
     stretches = _parted(own.stretches, master, own.stream.start_s - own.zero_s, rate)
+    if not native.rest:  # lips that don't move yet say nothing
+        first = floor((master.begins_s - zero_s) * rate)
+        stretches = tuple(cut for one in stretches if (cut := _within(one, first, None)))
     beside = replace(
         own, role="native", stretches=tuple(replace(s, shift_s=Fraction(0)) for s in stretches)
     )

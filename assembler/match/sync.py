@@ -171,7 +171,8 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
         largest = max(map(len, parts), default=0) / len(windows)
         if share >= _LEAST_AGREEING and largest >= _LEAST_AGREEING / 2:
             measured = _measured(_mono(clip, own, _FINE_HZ), master, other, parts)
-            if measured is not None:
+            # A clip of another tempo lies beyond what a rate error can be.
+            if measured is not None and abs(measured[1]) < _MAX_DRIFT:
                 lines, drift = measured
                 begin, jumps = _joined(lines, sound, master, other)
                 return Sync(True, begin, share, -drift * 1e6, jumps)

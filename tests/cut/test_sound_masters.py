@@ -43,6 +43,19 @@ def test_a_narration_goes_on_over_its_links_without_a_step(tmp_path: Path) -> No
     assert (a.record.stop, a.fade_out, b.fade_in) == (b.record.start, 0, 0)
 
 
+def test_nothing_of_the_recording_is_heard_before_the_clip_was_given_any(tmp_path: Path) -> None:
+    """Generators begin with closed lips; what comes before `in` is not for them to say."""
+    stream = audio(Fraction(20))
+    files = {"anna.png": image((720, 1280)), "talk.wav": info("talk.wav", sound=stream)}
+    loaded, plan = planned(tmp_path, TALK, files)
+    link = plan.steps[0].link
+    master = Master(tmp_path / "talk.wav", "talk", stream, Fraction(17, 10), begins_s=Fraction(2))
+    takes, placed = takes_of(plan, {}), {link.id: master}
+    (sound,) = resolve(loaded, plan, takes, {}, {}, mix=MIX, hashes={}, masters=placed).sounds
+    assert sound.record.start == 7 * 2000
+    assert sound.source_start_s == Fraction(17, 10) + Fraction(7, 24)
+
+
 def jumping(folder: Path, jump: MasterJump, native: str = "") -> tuple[Sound, ...]:
     stream = audio(Fraction(20))
     files = {"anna.png": image((720, 1280)), "talk.wav": info("talk.wav", sound=stream)}

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from assembler.errors import MediaError
-from assembler.media.info import Colour, MediaInfo, VideoStream
+from assembler.media.info import DAMAGED, Colour, MediaInfo, VideoStream
 from assembler.spec.model import Fit
 from assembler.timebase import round_half_up
 
@@ -587,9 +587,13 @@ def notes(
     """What is converted and assumed of a source on the way to the canvas, each said once."""
     video = video_of(info)
     name = info.path.name
+    damage = [note.rstrip(".") for note in info.notes if note.startswith(DAMAGED)]
     found = [*_time_notes(info, video, rate), *_shape_notes(video, size)]
     found += _colour_notes(video, colour)
-    return tuple(f"{name}: {text}" for text in found)
+    return (
+        *(f"warning: {name}: {text}" for text in damage),
+        *(f"{name}: {text}" for text in found),
+    )
 
 
 def _time_notes(info: MediaInfo, video: VideoStream, rate: Fraction) -> list[str]:

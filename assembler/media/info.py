@@ -9,8 +9,11 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-VERSION = 2
+VERSION = 3
 """Raised when `probe` finds something new, so that remembered answers aren't used."""
+
+DAMAGED = "the file is damaged"
+"""How a note on that begins."""
 
 Matrix = Literal["bt601", "bt709", "bt2020", "rgb"]
 

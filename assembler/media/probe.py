@@ -30,7 +30,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream as AvVideo
 
 from assembler.errors import MediaError
-from assembler.media.info import AudioStream, Colour, Matrix, MediaInfo, VideoStream
+from assembler.media.info import DAMAGED, AudioStream, Colour, Matrix, MediaInfo, VideoStream
 from assembler.timebase import NTSC, nearest_standard
 
 MOST_PACKETS = 20_000_000
@@ -287,7 +287,11 @@ def _scan(container: InputContainer, path: Path, deadline: float) -> _Scan:
             _note_packet(scan.tracks[packet.stream_index], packet)
     except av.FFmpegError as exc:
         scan.broken = exc.strerror or str(exc)
-        scan.notes.append(f"the file is damaged: reading stopped early ({scan.broken}).")
+        scan.notes.append(f"{DAMAGED}: reading stopped early ({scan.broken}).")
+    broken = sum(track.corrupt for track in scan.tracks.values())
+    # Other formats mark what follows a gap, too: a broadcast that was joined while it ran.
+    if broken and not scan.broken and "mp4" in container.format.name:
+        scan.notes.append(f"{DAMAGED}: it breaks off in the middle of a frame.")
     return scan
 
 

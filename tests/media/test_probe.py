@@ -15,7 +15,7 @@ import pytest
 from assembler.errors import MediaError
 from assembler.media import ffmpeg
 from assembler.media.frames import FrameWriter, write_png
-from assembler.media.info import Colour
+from assembler.media.info import DAMAGED, Colour
 from assembler.media.probe import probe
 from tests.media.conftest import SIZE, Remux, numbered
 
@@ -70,6 +70,19 @@ def test_edit_list_leaves_frames_out(clip: Path, tmp_path: Path) -> None:
     assert list(info.video.pts) == decoded
     assert info.video.frames < 16
     assert any("edit list" in note for note in info.notes)
+
+
+def test_a_file_that_breaks_off_says_so(clip: Path, tmp_path: Path) -> None:
+    """A download that stopped: its index promises frames that aren't there."""
+    whole, short = tmp_path / "whole.mp4", tmp_path / "short.mp4"
+    ffmpeg.run(["-i", str(clip), "-c", "copy", "-movflags", "+faststart", str(whole)])
+    content = whole.read_bytes()
+    short.write_bytes(content[: int(len(content) * 0.8)])
+    info = probe(short)
+    assert info.video is not None
+    assert info.video.frames < 24
+    assert info.notes == (f"{DAMAGED}: it breaks off in the middle of a frame.",)
+    assert not probe(whole).notes
 
 
 def test_late_start_is_kept(clip: Path, restamped: Remux) -> None:

@@ -20,7 +20,7 @@ from assembler.errors import MediaError
 from assembler.generation.byhand.likeness import small
 from assembler.media.files import sha256_of
 from assembler.media.frames import read_frames
-from assembler.media.info import MediaInfo
+from assembler.media.info import DAMAGED, MediaInfo
 from assembler.media.pixels import Floats
 from assembler.media.probe import opened, probe
 
@@ -125,7 +125,7 @@ def _is_whole(path: Path, info: MediaInfo) -> bool:
     assert info.video is not None
     if info.container.startswith("mov") and not _boxes_are_whole(path):
         return False
-    if any(note.startswith("the file is damaged") for note in info.notes):
+    if any(note.startswith(DAMAGED) for note in info.notes):
         return False
     with opened(path) as container:
         stream = container.streams[info.video.index]

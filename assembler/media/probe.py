@@ -537,15 +537,26 @@ def _rate(pts: Sequence[int], time_base: Fraction, stream: AvVideo) -> tuple[Fra
     if len(pts) < 2 or pts[-1] == pts[0]:
         return claimed, False
     average = (len(pts) - 1) / ((pts[-1] - pts[0]) * time_base)
-    prevailing = _prevailing(pts, time_base)
-    likely = [nearest_standard(average)] if len({b - a for a, b in pairwise(pts)}) == 1 else []
-    likely += [prevailing] if prevailing else []
-    # What files claim is often wrong by a thousandth, when it isn't a usual rate: a frame too long.
-    likely.insert(0 if claimed in _USUAL_RATES else len(likely), claimed)
-    for rate in (*likely, *_standards_near(average), nearest_standard(average)):
+    for rate in _likely_rates(claimed, average, pts, time_base):
         if _on_grid(pts, time_base, rate):
             return rate, False
-    return prevailing or nearest_standard(average), True
+    return _prevailing(pts, time_base) or nearest_standard(average), True
+
+
+def _likely_rates(
+    claimed: Fraction, average: Fraction, pts: Sequence[int], time_base: Fraction
+) -> Iterator[Fraction]:
+    """Rates that frames may have, likeliest first."""
+    if claimed in _USUAL_RATES:
+        yield claimed
+    if len({b - a for a, b in pairwise(pts)}) == 1:
+        yield nearest_standard(average)
+    if prevailing := _prevailing(pts, time_base):
+        yield prevailing
+    if claimed not in _USUAL_RATES:  # often wrong by a thousandth: a frame too long
+        yield claimed
+    yield from _standards_near(average)
+    yield nearest_standard(average)
 
 
 def _claimed_rate(stream: AvVideo) -> Fraction:

@@ -182,9 +182,8 @@ def master(
         tried.append((gain, reading.integrated_lufs))
         if target_lufs is None or reading.integrated_lufs == -math.inf:
             return Mastered(reading, gain, blocks.reduction_db, capped, True)
-        goal = target_lufs
-        error = abs(goal - reading.integrated_lufs)
-        following = min(_next_gain(tried, goal), highest)
+        error = abs(target_lufs - reading.integrated_lufs)
+        following = min(_next_gain(tried, target_lufs), highest)
         if error <= TOLERANCE_LU or len(tried) == _ATTEMPTS or following == gain:
             on_target = error <= 2 * TOLERANCE_LU
             return Mastered(reading, gain, blocks.reduction_db, capped, on_target)

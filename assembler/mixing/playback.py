@@ -99,11 +99,12 @@ class Loop:
 
     Args:
         sound: What is repeated.
-        hz: Sample rate of the programme.
-        channels: Of the programme.
+        hz: Sample rate delivered.
+        channels: Delivered.
+        skipped: So many samples are left out at the beginning.
     """
 
-    def __init__(self, sound: Sound, hz: int, channels: int) -> None:
+    def __init__(self, sound: Sound, hz: int, channels: int, skipped: int = 0) -> None:
         reader = SampleReader(sound.path, sound.stream, sound.source_start_s, hz, channels)
         self._reader = _Replayed(reader, channels)
         self.source_channels = reader.source_channels
@@ -114,6 +115,8 @@ class Loop:
         self._waiting = 0
         self._taken = 0
         self._tail: Samples | None = None
+        if skipped:
+            self.read(skipped)
 
     def read(self, samples: int) -> Samples:
         """Next samples, shape (samples, channels)."""

@@ -273,10 +273,7 @@ class Session:
         cut = self._cut
         skipped = max(sound.record.start, 0) - sound.record.start
         if sound.loop:
-            source = Loop(sound, cut.hz, cut.channels)
-            if skipped:
-                source.read(skipped)
-            return source
+            return Loop(sound, cut.hz, cut.channels, skipped)
         start_s = sound.source_start_s + Fraction(skipped, cut.hz)
         path, stream = sound.path, sound.stream
         if sound.polish:
@@ -381,21 +378,18 @@ def _speech_of(sound: Sound, hz: int, samples: int) -> list[SampleRange]:
 def _small(sound: Sound, hz: int, samples: int) -> Iterator[Samples]:
     """What is heard of a sound, in mono at the rate of analysis."""
     begin, stop = max(sound.record.start, 0), min(sound.record.stop, samples)
-    start_s = sound.source_start_s + Fraction(begin - sound.record.start, hz)
-    left = math.ceil((stop - begin) * SPEECH_HZ / hz)
+    skipped, left = begin - sound.record.start, math.ceil((stop - begin) * SPEECH_HZ / hz)
+    source: Loop | SampleReader
     if sound.loop:
-        with closing(Loop(sound, SPEECH_HZ, 1)) as loop:
-            if skipped := (begin - sound.record.start) * SPEECH_HZ // hz:
-                loop.read(skipped)
-            while left > 0:
-                yield loop.read(min(left, SPEECH_HZ))
-                left -= SPEECH_HZ
-        return
-    with SampleReader(sound.path, sound.stream, start_s, SPEECH_HZ, 1, quality="LQ") as reader:
+        source = Loop(sound, SPEECH_HZ, 1, skipped * SPEECH_HZ // hz)
+    else:
+        start_s = sound.source_start_s + Fraction(skipped, hz)
+        source = SampleReader(sound.path, sound.stream, start_s, SPEECH_HZ, 1, quality="LQ")
+    with closing(source):
         while left > 0:
-            yield reader.read(min(left, SPEECH_HZ))
+            yield source.read(min(left, SPEECH_HZ))
             left -= SPEECH_HZ
-            if reader.end == 0:
+            if isinstance(source, SampleReader) and source.end == 0:
                 break
 
 

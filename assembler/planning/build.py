@@ -315,7 +315,7 @@ class _Builder:
                 )  # fmt: skip
 
     def _frames(self, segment: str) -> int | None:
-        """Frames of the clip at a segment's end that goes on, or at its start; None if unknown."""
+        """Frames of a segment's file; None where it has none, or its time is bent."""
         for clip in self.files:
             video = clip.info.video
             if clip.segment == segment and video is not None and not clip.info.still:

@@ -29,36 +29,41 @@ def test_a_clean_film_has_no_faults(project: Project) -> None:
 
 def test_a_still_scene_that_fades_in_is_not_taken_for_repeated_frames(project: Project) -> None:
     """Of pictures near black all are vaguely alike, and the brighter ones more so."""
-    timeline = project.timeline.with_name("fade.yaml")
-    timeline.write_text(
-        "assembler: 1\ntitle: Fade\ncanvas: {size: 384x216, rate: 24}\n"
+    check = _rendered(
+        project,
+        "fade",
+        "title: Fade\ncanvas: {size: 384x216, rate: 24}\n"
         "defaults: {provider: animatic, model: animatic, resolution: 720p}\n"
         "output: [{preset: web-720p, size: 384x216, path: out/fade.mp4}]\nsegments:\n"
         "  - {id: town, file: media/town.mp4, out: 1s}\n"
         "  - {id: evening, duration: 3s, join: {fade-black: 18f},"
         " prompt: Sunset over the harbour. Static camera.}\n",
-        encoding="utf-8",
     )
-    assembler.render(timeline)
-    check = assembler.qc(timeline.parent / "out" / "fade.mp4", timeline)
     assert not check.count("error"), check.text()
 
 
 def test_light_along_an_edge_is_not_taken_for_contrast(project: Project) -> None:
     """Blurring changes the mean of a picture that is bright at one side."""
-    media, timeline = project.timeline.parent / "media", project.timeline.with_name("edge.yaml")
+    media = project.timeline.parent / "media"
     light = "drawbox=w=iw:h=6:c=white:t=fill,noise=alls=6:allf=t"
     ffmpeg(media / "edge.mp4", "-f", "lavfi", "-i", f"color=c=0x808080:s=192x108:r=24,{light}",
            "-t", 1, "-pix_fmt", "yuv420p")  # fmt: skip
-    timeline.write_text(
-        "assembler: 1\ntitle: Edge\ncanvas: {size: 192x108, rate: 24}\n"
+    check = _rendered(
+        project,
+        "edge",
+        "title: Edge\ncanvas: {size: 192x108, rate: 24}\n"
         "output: [{preset: web-720p, size: 192x108, path: out/edge.mp4}]\n"
         "segments: [{id: edge, file: media/edge.mp4}]\n",
-        encoding="utf-8",
     )
-    assembler.render(timeline)
-    check = assembler.qc(timeline.parent / "out" / "edge.mp4", timeline)
     assert "colour-shift" not in {finding.kind for finding in check.findings}
+
+
+def _rendered(project: Project, name: str, text: str) -> Check:
+    """What is found in ``out/<name>.mp4`` of another timeline beside the project's."""
+    timeline = project.timeline.with_name(f"{name}.yaml")
+    timeline.write_text(f"assembler: 1\n{text}", encoding="utf-8")
+    assembler.render(timeline)
+    return assembler.qc(timeline.parent / "out" / f"{name}.mp4", timeline)
 
 
 def _check(project: Project, film: Path) -> Check:

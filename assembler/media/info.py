@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-VERSION = 3
+VERSION = 4
 """Raised when `probe` finds something new, so that remembered answers aren't used."""
 
 DAMAGED = "the file is damaged"

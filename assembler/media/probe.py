@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 import av
 import av.logging
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream as AvAudio
 from av.container import InputContainer
 from av.stream import Disposition
@@ -31,7 +32,7 @@ from av.video.stream import VideoStream as AvVideo
 
 from assembler.errors import MediaError
 from assembler.media.info import DAMAGED, AudioStream, Colour, Matrix, MediaInfo, VideoStream
-from assembler.timebase import NTSC, nearest_standard
+from assembler.timebase import NTSC, nearest_standard, round_half_up
 
 MOST_PACKETS = 20_000_000
 """More than a day of picture and sound has; a file with more is refused."""
@@ -107,6 +108,7 @@ _FIELDS: dict[int, Literal["tff", "bff"]] = {2: "tff", 3: "bff", 4: "tff", 5: "b
 
 _STILL_CODECS = {"png", "mjpeg", "webp", "bmp", "tiff", "gif", "jpeg2000", "jpegxl", "targa", "exr"}
 _STILL_CONTAINERS = ("_pipe", "image2")
+_OPUS_HZ = 48000
 
 
 def probe(path: Path) -> MediaInfo:
@@ -713,7 +715,7 @@ def _audio(stream: AvAudio, scan: _Scan) -> AudioStream | None:
     time_base = stream.time_base or Fraction(1, context.sample_rate)
     start = track.first * time_base
     if stream.start_time is not None:
-        start = max(start, stream.start_time * time_base)
+        start = _heard_from(context, start, stream.start_time * time_base, time_base)
     return AudioStream(
         index=stream.index,
         codec=context.name,
@@ -723,3 +725,16 @@ def _audio(stream: AvAudio, scan: _Scan) -> AudioStream | None:
         start_s=start,
         duration_s=max(Fraction(0), track.last_end * time_base - start),
     )
+
+
+def _heard_from(
+    context: AudioCodecContext, first: Fraction, told: Fraction, tick: Fraction
+) -> Fraction:
+    """Time of the first sample that counts, from those of the first packet and of the stream."""
+    head = context.extradata or b""
+    if context.name == "opus" and head.startswith(b"OpusHead") and len(head) >= 12:
+        # RFC 7845: the pre-skip counts at 48 kHz; libavformat takes it at Matroska's given rate.
+        true = first + Fraction(int.from_bytes(head[10:12], "little"), _OPUS_HZ)
+        if told - true > tick:
+            return round_half_up(true / tick) * tick
+    return max(first, told)

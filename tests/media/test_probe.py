@@ -17,6 +17,7 @@ from assembler.media import ffmpeg
 from assembler.media.frames import FrameWriter, write_png
 from assembler.media.info import DAMAGED, Colour
 from assembler.media.probe import probe
+from assembler.media.samples import write_wav
 from tests.media.conftest import SIZE, Remux, numbered
 
 RATE = Fraction(24)
@@ -33,6 +34,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(24):
             writer.write(numbered(number))
     return path
+
+
+@pytest.mark.parametrize("name", ["voice.webm", "voice.ogg", "voice.mp4"])
+def test_opus_of_a_low_rate_begins_at_the_beginning(tmp_path: Path, name: str) -> None:
+    """Its pre-skip counts at 48 kHz, whatever rate the container names."""
+    source, out = tmp_path / "voice.wav", tmp_path / name
+    write_wav(source, [np.zeros((8000, 1), np.float32)], 8000, 1)
+    ffmpeg.run(["-i", str(source), "-c:a", "libopus", str(out)])
+    (sound,) = probe(out).audio
+    assert sound.start_s == 0
+    assert float(sound.duration_s) == pytest.approx(1, abs=0.015)
 
 
 def test_frames_rate_and_sound(clip: Path) -> None:

@@ -36,6 +36,8 @@ _SEEK_FROM_S = Fraction(2)
 """Nearer to the file's start, decoding from there is as quick as seeking."""
 _SEEKABLE = ("mov", "mp4", "matroska", "webm")
 """Containers with an index of keyframes."""
+_STAMPLESS = "avi"
+"""Its time stamps are made up by the demuxer, and by each version of it in another way."""
 _WIDE_PRIMARIES = ("bt2020", "smpte431", "smpte432")
 """Converted to BT.709; the small step from SD to HD primaries is left out, as players do."""
 _RESIZE = "spline36"
@@ -150,6 +152,8 @@ def conform(
         still = _windowed(stream.filter("trim", end_frame=1), window)
         return _repeated(_picture(still, look), rate, count)
     stream = _deinterlaced(stream, video)
+    if source_info.container == _STAMPLESS:
+        stream = stream.filter("setpts", f"PTS-STARTPTS+{video.pts[0]}")
     stream = _timed(stream, video, rate, first, count)
     return _picture(_windowed(stream, window), look)
 

@@ -37,7 +37,7 @@ from assembler.planning.retime import Retime
 from assembler.planning.row import Place, places
 from assembler.planning.settings import Inputs, Settings, settings_of
 from assembler.planning.sounds import sound_links
-from assembler.spec.model import Segment
+from assembler.spec.model import SeamOverride, Segment
 from assembler.spec.presets import GenerationKind, ModelPreset
 
 
@@ -199,6 +199,7 @@ class _Builder:
         if clip is None:
             return
         self.files.append(clip)
+        self._check_seams(place, 1, "it is one file")
         self._check_transitions(place, clip.out_frame - clip.in_frame)
         self._check_end(place, clip.retime)
         self.ends[segment.id] = self._end_of_file(clip)
@@ -231,7 +232,7 @@ class _Builder:
         shapes = shapes_of(place, settings, self.inputs, self.problems)
         if shapes and len(self.problems) == before:
             self._check_transitions(place, sum(s.shown_frames for s in shapes))
-            self._check_seams(place, len(shapes))
+            self._check_seams(place, len(shapes), f"it is made of {_links(len(shapes))}")
             self._check_end(place, shapes[-1].retime)
             self._add_links(place, settings, shapes, start)
             if shapes[-1].retime:
@@ -279,27 +280,32 @@ class _Builder:
                 fix = f"take it out, and let `duration` say where {place.segment.id!r} ends"
                 self.problems.add(what, fix, "segments", n, "seam" if segment.seam else "continue")
 
-    def _check_seams(self, place: Place, links: int) -> None:
+    def _check_seams(self, place: Place, links: int, has: str) -> None:
         """What is said of single seams must be about links of its models, not of a stand-in's."""
         if self.inputs.draft or self.inputs.provider:
             return
         for number in place.segment.seams:
             if number > links:
-                what = f"segment {place.segment.id}: it has {_links(links)}, and no seam {number}"
-                fix = "name a link that `assembler plan` shows."
+                what = f"segment {place.segment.id}: {has}, and has no seam {number}"
+                fix = "name a link that `assembler plan` shows; 1 is the seam before the segment."
                 self.problems.add(what, fix, "segments", place.index, "seams", str(number))
 
     def _check_cut(self, place: Place) -> None:
-        """Frames that the author names at a seam must be there."""
-        segment, said = place.segment, place.segment.seam
-        if said is None or (said.keep_until is None and said.start_from is None):
-            return
-        if place.joint.kind != "handoff":
-            self.notes.append(
-                f"{segment.id}: it isn't joined by a seam, so `keep_until` and `start_from` change "
-                "nothing"
-            )
-            return
+        """Frames that the author names at the seam before a segment must be there."""
+        segment = place.segment
+        for said, at in (segment.seam, ("seam",)), (segment.seams.get(1), ("seams", "1")):
+            if said is None or (said.keep_until is None and said.start_from is None):
+                continue
+            if place.joint.kind == "handoff":
+                self._check_named(place, said, at)
+            else:
+                self.notes.append(
+                    f"{segment.id}: it isn't joined by a seam, so `keep_until` and `start_from` "
+                    "change nothing"
+                )
+
+    def _check_named(self, place: Place, said: SeamOverride, at: tuple[str, ...]) -> None:
+        segment = place.segment
         named = (
             ("keep_until", said.keep_until, segment.continue_ or "", 0),
             ("start_from", said.start_from, segment.id, 1),
@@ -311,7 +317,7 @@ class _Builder:
                 self.problems.add(
                     f"{what} of {clip!r}",
                     "count the frames of its clip at the canvas's rate, from its first one",
-                    "segments", place.index, "seam", name,
+                    "segments", place.index, *at, name,
                 )  # fmt: skip
 
     def _frames(self, segment: str) -> int | None:

@@ -19,6 +19,7 @@ from assembler.media.frames import FrameWriter, read_frames
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.pixels import BT709, rgb_of
 from assembler.media.probe import probe
+from tests.media.conftest import number_of, numbered
 
 RATE = Fraction(24)
 SIZE = (320, 192)
@@ -187,3 +188,16 @@ def test_every_layout_has_planes_of_the_same_depth(pix_fmt, expected):
 def test_odd_sizes_become_full_chroma():
     """Half a chroma sample can't be scaled."""
     assert planar("yuv420p", 161, 121) == "yuv444p"
+
+
+@pytest.mark.parametrize("b_frames", ["0", "2"])
+@pytest.mark.parametrize("first", [0, 5])
+def test_avi_loses_no_frame(tmp_path: Path, first: int, b_frames: str) -> None:
+    """It has no time stamps, and demuxers don't agree where its first frame lies."""
+    path = tmp_path / "in.avi"
+    with FrameWriter(path, SIZE, RATE, options={"bf": b_frames}) as writer:
+        for n in range(12):
+            writer.write(numbered(n))
+    frames = conformed(probe(path), tmp_path / "out.mkv", first=first, count=12 - first)
+    shown = [number_of(f.to_ndarray(format="gbrpf32le")) for f in frames]
+    assert shown == list(range(first, 12))

@@ -259,6 +259,19 @@ def test_frames_that_a_seam_names_must_be_there(tmp_path: Path) -> None:
     assert "b: it isn't joined by a seam" in plan_of(tmp_path, cut, files=files).notes[0]
 
 
+def test_single_seams_of_a_file_are_checked_too(tmp_path: Path) -> None:
+    text = """
+    segments:
+      - {id: a, file: a.mov}
+      - {id: b, continue: a, file: a.mov, seams: {1: {keep_until: 97}, 2: {preset: gentle}}}
+    """
+    with pytest.raises(PlanError) as caught:
+        planned(tmp_path, text, {"a.mov": info("a.mov", video(96))})
+    path = tmp_path / "film.yaml"
+    assert f"{path}:5:63: segment b: `keep_until: 97` is beyond the 96 frames" in str(caught.value)
+    assert f"{path}:5:69: segment b: it is one file, and has no seam 2" in str(caught.value)
+
+
 def test_renaming_a_segment_or_a_file_changes_no_key(tmp_path: Path) -> None:
     text = """
     segments:

@@ -64,7 +64,7 @@ def test_a_word_on_one_seam_is_about_its_link_alone(tmp_path: Path) -> None:
 
 
 def test_a_seam_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match="segment dawn: it has 2 links, and no seam 4"):
+    with pytest.raises(PlanError, match="segment dawn: it is made of 2 links, and has no seam 4"):
         _plan(tmp_path, "duration: 20s, seams: {4: {colour: off}}")
 
 

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-VERSION = 4
+VERSION = 5
 """Raised when `probe` finds something new, so that remembered answers aren't used."""
 
 DAMAGED = "the file is damaged"
@@ -74,6 +74,11 @@ class VideoStream:
     """
     Frames shown before a keyframe that are decoded after it (an open group), for each of
     `keyframes`; none where it is empty.
+    """
+    closed: tuple[int, ...] = ()
+    """
+    Numbers of first frames for which no later one has to be decoded, ascending; empty where that
+    holds for each.
     """
 
     @property

@@ -258,6 +258,8 @@ class _Track:
     first: int | None = None
     last_end: int | None = None
     discarded: int = 0
+    hidden: list[tuple[int, int]] = field(default_factory=list)
+    """Frames that the edit list leaves out: frames shown that are decoded before, time stamp."""
     unstamped: int = 0
     corrupt: int = 0
     reordered: bool = False
@@ -317,6 +319,8 @@ def _note_packet(track: _Track, packet: Any) -> None:
             return
     if packet.is_discard:
         track.discarded += 1
+        if packet.stream.type == "video":
+            track.hidden.append((len(track.pts), pts))
         return
     duration = packet.duration or 0
     if packet.stream.type == "video":
@@ -512,7 +516,22 @@ def _described(
         last_duration=_last_duration(pts, track, rate, vfr, time_base),
         ordered=ordered and len(set(pts)) == len(pts),
         leading=tuple(track.leading.get(pts[i], 0) for i in found) if track.leading else (),
+        closed=_closed(track, pts),
     )
+
+
+def _closed(track: _Track, pts: Sequence[int]) -> tuple[int, ...]:
+    """After how many frames all that were decoded are shown, and nothing else was decoded."""
+    place = {stamp: n for n, stamp in enumerate(pts)}
+    hidden = next((n for n, stamp in track.hidden if stamp > pts[0]), len(track.pts))
+    found, decoded, highest = [], 0, -1
+    for stamp in track.pts[:hidden]:
+        if stamp in place:
+            decoded += 1
+            highest = max(highest, place[stamp])
+            if highest < decoded:
+                found.append(decoded)
+    return () if len(found) == len(pts) else tuple(found or [0])
 
 
 def _shown(track: _Track, frame: av.VideoFrame, scan: _Scan) -> tuple[int, ...]:

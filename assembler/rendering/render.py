@@ -35,9 +35,8 @@ from assembler.rendering.hardware import is_hardware
 from assembler.rendering.join import FORMATS, join
 from assembler.rendering.smart import (
     as_source,
-    encoded_notes,
+    copy_notes,
     in_its_numbers,
-    with_whole_heads,
 )
 from assembler.rendering.sound import beforehand, encode, intact
 from assembler.rendering.spans import Form, Span, form_of, spans_of
@@ -200,8 +199,7 @@ def conversions(cut: Cut, delivery: DeliveryPreset) -> tuple[str, ...]:
         found |= dict.fromkeys(conform_notes(source.info, source.colour, size=size, rate=cut.rate))
         found |= dict.fromkeys(_held(clip, cut))
     if delivery.match_source:
-        planned = with_whole_heads(cut, form.wanted)
-        found |= dict.fromkeys(encoded_notes(planned, form.wanted))
+        found |= dict.fromkeys(copy_notes(cut, form.wanted))
     return tuple(found)
 
 

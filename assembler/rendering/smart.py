@@ -8,6 +8,7 @@ Which frames can be copied from their source as they are, and why the others can
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -135,21 +136,22 @@ def copy_fault(source: Source, wanted: Wanted) -> str | None:
 
 def with_whole_heads(cut: Cut, wanted: Wanted) -> Cut:
     """
-    *cut* with A's last frame dropped instead of B's first, where both show the same.
+    *cut* with A's last frames dropped instead of B's first, where both show the same.
 
     Clips of generators have one keyframe, at their start: without their first frame they would
-    have to be encoded anew. Only for a single repeated frame that nothing corrects.
+    have to be encoded anew. Only for repeated frames that nothing corrects.
     """
     if wanted.encoder in EVERY_FRAME:  # a copy may begin anywhere
         return cut
     repeats = {seam.seam: seam.repeat_frames for seam in cut.seams if seam.matched}
     clips = list(cut.clips)
     for n, (a, b) in enumerate(pairwise(cut.clips)):
-        once = repeats.get(f"{a.id}>{b.id}") == 1 and b.source_in == 1 and b.join == "handoff"
-        plain = b.correction.neutral and not b.transition and clips[n].record.frames > 1
-        if not once or not plain or copy_fault(b.source, wanted):
+        twice = repeats.get(f"{a.id}>{b.id}", 0) if b.join == "handoff" else 0
+        plain = b.correction.neutral and not b.transition
+        spared = twice == b.source_in and 0 < twice < clips[n].record.frames
+        if not spared or not plain or a.skipped or copy_fault(b.source, wanted):
             continue
-        at = b.record.start - 1
+        at = b.record.start - twice
         clips[n] = replace(clips[n], record=FrameRange(clips[n].record.start, at))
         clips[n + 1] = replace(b, record=FrameRange(at, b.record.stop), source_in=0)
     return replace(cut, clips=tuple(clips))
@@ -185,10 +187,8 @@ def _from_keyframe(source: Source, first: int, stop: int) -> tuple[int, int] | N
     begin = next((key for key, led in groups if key >= first and not led), None)
     if begin is None:
         return None
-    if video.b_frames and stop < video.frames:
-        # Later frames may be needed: end with a whole group, without those that the next one leads.
-        ends = (key - led for key, led in groups)
-        stop = max((end for end in ends if begin < end <= stop), default=begin)
+    if video.closed:  # else later frames may be needed
+        stop = video.closed[max(bisect_right(video.closed, stop) - 1, 0)]
     return (begin, stop) if stop > begin else None
 
 
@@ -203,8 +203,16 @@ def _untouched(whole: FrameRange, touched: Sequence[FrameRange]) -> Iterator[tup
     yield at, whole.stop
 
 
-def encoded_notes(cut: Cut, wanted: Wanted) -> Iterator[str]:
-    """Why clips aren't copied, one sentence each."""
+def copy_notes(cut: Cut, wanted: Wanted) -> Iterator[str]:
+    """Why clips aren't copied, and what is dropped for those that are, one sentence each."""
+    asked, cut = cut, with_whole_heads(cut, wanted)
+    for before, after, now in zip(asked.clips, asked.clips[1:], cut.clips[1:], strict=False):
+        if after.source_in != now.source_in:
+            twice = "frame is" if after.source_in == 1 else f"{after.source_in} frames are"
+            yield (
+                f"{before.source.path.name}: its last {twice} dropped, not the same at the start "
+                f"of {after.source.path.name}, which can be copied so"
+            )
     for clip in cut.clips:
         name = clip.source.path.name
         fault = copy_fault(clip.source, wanted)

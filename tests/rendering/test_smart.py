@@ -138,7 +138,9 @@ def test_only_frames_under_a_layer_are_encoded(made: Made, sources, tmp_path, sp
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
-def test_b_frames_are_copied_in_whole_groups(made: Made, tmp_path, spans, encoder):
+def test_b_frames_are_copied_up_to_the_last_that_leans_on_nothing_later(
+    made: Made, tmp_path, spans, encoder
+):
     """Closed groups of 12 frames with B-frames; HEVC makes an HEVC file."""
     x265 = {"x265-params": "keyint=12:min-keyint=12:open-gop=0:bframes=2:log-level=none"}
     options = {"g": "12", "bf": "2", "sc_threshold": "0", "preset": "veryfast"} | x265
@@ -146,9 +148,49 @@ def test_b_frames_are_copied_in_whole_groups(made: Made, tmp_path, spans, encode
         options.pop("x265-params")
     taken = made("b.mp4", 72, encoder=encoder, options=options)
     cut = cut_of(clip(taken, 0, 50, 4))
-    assert copied_in(cut) == [(8, 44)]
+    assert copied_in(cut) == [(8, 48)]
     found = decoded(render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans).path)
-    assert same(found[8:44], planes_in(taken.path)[12:48])
+    assert same(found[8:48], planes_in(taken.path)[12:52])
+
+
+def test_of_a_clip_with_one_keyframe_only_the_tail_is_encoded(made: Made, tmp_path, spans):
+    """B-frames and all: what its last frames lean on is gone with the frame that repeats."""
+    options = {"g": "250", "bf": "3", "preset": "veryfast"}
+    row = [made(f"{n}.mp4", 48, encoder="libx264", options=options) for n in range(3)]
+    seams = tuple(SeamDecision(f"{n}>{n + 1}", True, 1.0, 1, 48, 1) for n in (0, 1))
+    shown = [clip(taken, 0, 48, id=str(n)) for n, taken in enumerate(row)]
+    shown[1:] = [
+        Clip(str(n), str(n), row[n], FrameRange(1 + 47 * n, 48 + 47 * n), 1, join="handoff")
+        for n in (1, 2)
+    ]
+    cut = cut_of(*shown, seams=seams)
+    copied = copied_in(cut)
+    assert sum(b - a for a, b in copied) >= 142 - 2 * 4
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    found, plain = decoded(rendered.path), [planes_in(taken.path) for taken in row]
+    assert numbers_in(rendered.path) == [*range(47), *range(47), *range(48)]
+    for a, b in copied:
+        assert same(found[a:b], plain[a // 47][a % 47 :][: b - a])
+    assert [n for n in rendered.notes if "dropped" in n] == [
+        f"{n}.mp4: its last frame is dropped, not the same at the start of {n + 1}.mp4, "
+        "which can be copied so"
+        for n in (0, 1)
+    ]
+
+
+def test_frames_that_an_edit_list_hides_are_missed_by_no_copy(made: Made, tmp_path, spans):
+    """The last frames shown lean on one that isn't."""
+    taken = made("b.mp4", 48, encoder="libx264", options={"bf": "3", "preset": "veryfast"})
+    data = bytearray(taken.path.read_bytes())
+    at = data.index(b"elst") + 12  # its length in thousandths of a second
+    data[at : at + 4] = (1750).to_bytes(4, "big")
+    (tmp_path / "short.mp4").write_bytes(data)
+    hidden = source(tmp_path / "short.mp4")
+    cut = cut_of(clip(hidden, 0, 42))
+    assert [40 <= stop < 42 for _, stop in copied_in(cut)] == [True]
+    out = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    assert numbers_in(out.path) == list(range(42))
+    assert same(decoded(out.path)[:40], planes_in(taken.path)[:40])
 
 
 def test_what_is_copied_may_be_untagged(made: Made, tmp_path, spans):
@@ -195,7 +237,7 @@ def test_clips_of_two_matrices_make_a_bt709_film(sources, tmp_path, spans):
 def test_open_groups_are_copied_without_the_frames_that_need_the_next(
     made: Made, tmp_path, spans, encoder
 ):
-    """A keyframe that frames before it lean on ends no copy and begins none."""
+    """A keyframe that frames before it lean on begins no copy."""
     x265 = "open-gop=1:keyint=24:min-keyint=24:scenecut=0:bframes=3:log-level=none"
     options = {"x265-params": x265}
     if encoder == "libx264":
@@ -203,7 +245,7 @@ def test_open_groups_are_copied_without_the_frames_that_need_the_next(
     taken = made("o.mp4", 72, encoder=encoder, options=options)
     cut = cut_of(clip(taken, 0, 60), clip(taken, 60, 90, 30))
     ((start, stop),) = copied_in(cut)
-    assert (start, 48 - 4 < stop < 48) == (0, True)
+    assert (start, 60 - 4 <= stop < 60) == (0, True)
     rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
     assert rendered.notes == (
         "o.mp4: encoded anew: clip o60 has no keyframe that a copy could begin at",

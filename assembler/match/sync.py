@@ -26,7 +26,7 @@ from assembler.media.samples import SampleReader, read_samples
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 4
+VERSION = 5
 """Raised when the same files give another result."""
 
 _COARSE_HZ = 16000
@@ -43,6 +43,10 @@ _AGREE_S = 0.004
 _NEAR_S = 0.006
 """The fine search looks so far around the coarse place."""
 _LEAST_AGREEING = 0.4
+_LEAST_ALIKE = 0.5
+"""Share of the clip's sound that must be like the master's, by amplitude."""
+_SAME_S = 0.0007
+"""Sound is like the master's if it is so within this time."""
 _SILENT = 1e-4
 _ALIKE = 0.5
 """Least correlation of what was found; music at 10 dB leaves 0.95, other speech has none."""
@@ -58,7 +62,9 @@ _ROUNDS = 4
 _STEADY = 3e-6
 """A rate error below is none."""
 _LEAST_PART = 3
-"""Windows that make a part of its own, where something was left out or put in."""
+"""Windows that make a part of its own, where little was left out or put in."""
+_LEAST_JUMP_S = 0.15
+"""From here on a single window is enough: no clip of another tempo goes so far between two."""
 _LARGEST_JUMP_S = 3.0
 _FRAME = _COARSE_HZ // 50
 """Samples compared to find where one part passes into the next."""
@@ -170,10 +176,13 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
         share = sum(map(len, parts)) / len(windows)
         largest = max(map(len, parts), default=0) / len(windows)
         if share >= _LEAST_AGREEING and largest >= _LEAST_AGREEING / 2:
-            measured = _measured(_mono(clip, own, _FINE_HZ), master, other, parts)
-            # A clip of another tempo lies beyond what a rate error can be.
-            if measured is not None and abs(measured[1]) < _MAX_DRIFT:
-                lines, drift = measured
+            fine = _mono(clip, own, _FINE_HZ)
+            measured = _measured(fine, master, other, parts)
+            # A clip of another tempo is faster than a rate error, or like the master here and there.
+            if measured is None or abs(measured[1]) >= _MAX_DRIFT:
+                continue
+            lines, drift = measured
+            if _explained(fine, master, other, lines) >= _LEAST_ALIKE:
                 begin, jumps = _joined(lines, sound, master, other)
                 return Sync(True, begin, share, -drift * 1e6, jumps)
     return Sync(False, 0.0, share, 0.0, reason="the clip's sound is not in the master")
@@ -189,8 +198,6 @@ def _parts(found: list[_Found]) -> list[list[_Found]]:
     left = found
     while left:
         agreeing = _largest_agreement(left)
-        if len(agreeing) < (_LEAST_PART if parts else 1):
-            break
         if not parts or _beside(agreeing, parts):
             parts.append(agreeing)
         left = [f for f in left if f not in agreeing]
@@ -199,7 +206,9 @@ def _parts(found: list[_Found]) -> list[list[_Found]]:
 
 def _beside(part: list[_Found], others: list[list[_Found]]) -> bool:
     """Whether a part lies near the others in the master, and between them in the clip."""
-    near = all(abs(part[0].offset_s - o[0].offset_s) <= _LARGEST_JUMP_S for o in others)
+    least = 0.0 if len(part) >= _LEAST_PART else _LEAST_JUMP_S
+    jumps = [abs(part[0].offset_s - o[0].offset_s) for o in others]
+    near = all(least <= jump <= _LARGEST_JUMP_S for jump in jumps)
     first, last = part[0].at_s, part[-1].at_s
     apart = all(last < o[0].at_s or first > o[-1].at_s for o in others)
     return near and apart
@@ -234,6 +243,23 @@ def _measured(
         _Line(part[0].at_s / (1 + slope), _place(part, 0.0), slope) for part in refined if part
     ]
     return lines, slope
+
+
+def _explained(clip: Floats, master: MediaInfo, sound: AudioStream, lines: list[_Line]) -> float:
+    """How much of a clip's sound, by amplitude, is that of the master where the lines say."""
+    import soxr
+
+    slope = lines[0].slope
+    stretched = soxr.resample(clip, _FINE_HZ, _FINE_HZ * (1 + slope), "VHQ") if slope else clip
+    pieces = stretched[: len(stretched) // _COMPARED * _COMPARED].reshape(-1, _COMPARED)
+    alike = np.zeros(len(pieces))
+    for line in lines:
+        first = round(line.offset_s * _FINE_HZ)
+        other = _part(master, sound, first, pieces.size, _FINE_HZ).reshape(pieces.shape)
+        near = [_likeness(a, b, _SAME_S) for a, b in zip(pieces, other, strict=True)]
+        alike = np.maximum(alike, near)
+    weight = np.sqrt(np.mean(pieces**2, axis=1))
+    return float(weight[alike >= _ALIKE].sum() / max(weight.sum(), 1e-9))
 
 
 def _moved(found: _Found, before: float, after: float) -> _Found:
@@ -431,13 +457,17 @@ def _refined(clip: Floats, master: _Stretch, place: _Found) -> _Found:
     return _Found(place.at_s, offset, place.clarity, likeness)
 
 
-def _likeness(one: Floats, other: Floats) -> float:
-    """Correlation coefficient in the band where speech is loud."""
+def _likeness(one: Floats, other: Floats, within_s: float = 0.0) -> float:
+    """Correlation coefficient in the band where speech is loud, the best within a little time."""
     spectra = [np.fft.rfft(sound * np.hanning(len(sound))) for sound in (one, other)]
     bins = np.fft.rfftfreq(len(one), 1 / _FINE_HZ)
-    a, b = (spectrum[(bins > _BAND_HZ[0]) & (bins < _ALIKE_HZ)] for spectrum in spectra)
+    inside = (bins > _BAND_HZ[0]) & (bins < _ALIKE_HZ)
+    a, b = (spectrum * inside for spectrum in spectra)
     power = float(np.vdot(a, a).real * np.vdot(b, b).real)
-    return float(np.vdot(a, b).real) / np.sqrt(power) if power else 0.0
+    scores = np.fft.irfft(a * np.conj(b), len(one)) * (len(one) / 2)
+    late = round(within_s * _FINE_HZ)
+    best = max(scores[: late + 1].max(), scores[len(scores) - late :].max(initial=0.0))
+    return float(best / np.sqrt(power)) if power else 0.0
 
 
 def _vertex(scores: Floats, k: int) -> float:

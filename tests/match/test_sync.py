@@ -147,3 +147,31 @@ def test_an_extra_half_second_is_found(studio: Studio) -> None:
     assert jump.offset_s == pytest.approx(1.5, abs=1e-4)
     assert (jump.until_s, jump.from_s) == pytest.approx((4.0, 4.5), abs=0.06)
     assert Sync.of(found.data()) == found
+
+
+@pytest.mark.parametrize(
+    ("seed", "seconds", "tempo"),
+    [(40, 4, 1.012), (41, 5, 0.992), (42, 4, 0.985), (42, 5, 0.985), (40, 9, 1.042)],
+)
+def test_the_same_words_at_another_tempo_are_refused(
+    studio: Studio, seed: int, seconds: int, tempo: float
+) -> None:
+    """A few windows agree with the master by chance; what lies between them doesn't."""
+    whole = spoken(14, seed)
+    raw = studio.file(whole[2 * HZ : (2 + seconds) * HZ], HZ, "clip.wav")
+    path = studio.folder / "clip.m4a"
+    ffmpeg.run(["-i", str(raw), "-af", f"atempo={tempo}", "-c:a", "aac", str(path)])
+    clip = info_of(path, HZ, seconds / tempo)
+    assert not sync(clip, recording(studio, whole, "master.wav")).matched
+
+
+def test_half_a_second_is_missing_in_a_short_clip(studio: Studio) -> None:
+    """One window on each side of the gap is enough."""
+    whole = spoken(14, 41)
+    at = 4 * HZ + 2 * HZ
+    clip = np.concatenate([whole[4 * HZ : at], whole[at + HZ // 2 : at + HZ // 2 + 2 * HZ]])
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    assert (found.matched, len(found.jumps)) == (True, 1)
+    assert found.offset_s == pytest.approx(4, abs=1e-4)
+    assert found.jumps[0].offset_s == pytest.approx(4.5, abs=1e-4)
+    assert found.jumps[0].until_s == pytest.approx(2, abs=0.05)

@@ -178,7 +178,7 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
         if share >= _LEAST_AGREEING and largest >= _LEAST_AGREEING / 2:
             fine = _mono(clip, own, _FINE_HZ)
             measured = _measured(fine, master, other, parts)
-            # A clip of another tempo is faster than a rate error, or like the master here and there.
+            # Another tempo is more than a rate error, or like the master here and there only.
             if measured is None or abs(measured[1]) >= _MAX_DRIFT:
                 continue
             lines, drift = measured

@@ -8,7 +8,7 @@ Which frames of both sides show the same moment: the overlap of A's end and B's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,14 @@ CLEARLY = 0.8
 """Another overlap is believed when its pictures lie so much nearer than one repeated frame's."""
 
 
+MOVED = 0.04
+"""Change of detail that is no noise."""
+TOLD = 0.5
+"""Or so much of what A's own motion changes between the two overlaps."""
+SHORTEST_TURN = 4
+"""Frames; pictures that come again sooner are repeats or flicker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """Which frames of both sides show the same moment, and how they lie over each other."""
@@ -48,6 +56,8 @@ class Alignment:
     """Correlation of detail of the pairs."""
     margin: float
     """Cost of the best other overlap over this one's."""
+    goes_on: bool = False
+    """B begins with what comes next in A's loop: the pair shows neighbouring moments."""
 
 
 def align(tail: F32, head: F32, most_overlap: int) -> Alignment:
@@ -66,7 +76,27 @@ def align(tail: F32, head: F32, most_overlap: int) -> Alignment:
     coarse = side_by_side(lambda s: _coarse(resized(tail[-1 - s], small), first), shifts)
     best = sorted(shifts, key=lambda s: coarse[s][0])[:3]
     likely = sorted({0, 1, *best} & set(shifts))
-    return _chosen(side_by_side(lambda s: _overlap(tail, head, s, coarse[s][1], small), likely))
+    tried = side_by_side(lambda s: _overlap(tail, head, s, coarse[s][1], small), likely)
+    chosen = _chosen(tail, tried)
+    turn = _turn(tail, len(chosen.pairs))
+    if turn is None:
+        return chosen
+    repeats = len(chosen.pairs) % turn
+    shift = max(0, repeats - 1)
+    found = _overlap(tail, head, shift, coarse[shift][1], small)
+    return replace(found, goes_on=not repeats)
+
+
+def _turn(tail: F32, most: int) -> int | None:
+    """After how many frames, *most* of them, a loop comes round; None where nothing does."""
+    apart = [distance(tail[-1], frame) for frame in tail[::-1]]
+    for n in range(SHORTEST_TURN, min(most, len(tail) - 3) + 1):
+        least = DIFFERS * max(apart[:n])
+        # A swing shows the same picture on its way back, but not the ones around it.
+        round_again = apart[n] < least and distance(tail[-3], tail[-3 - n]) < least
+        if round_again and apart[n] <= apart[n + 1]:
+            return n
+    return None
 
 
 def _coarse(one: F32, two: F32) -> tuple[float, Affine]:
@@ -94,14 +124,29 @@ def _overlap(tail: F32, head: F32, shift: int, start: Affine, small: tuple[int, 
     )
 
 
-def _chosen(tried: Sequence[Alignment]) -> Alignment:
+def _chosen(tail: F32, tried: Sequence[Alignment]) -> Alignment:
     """The best overlap; a single repeated frame where none is clearly better."""
     plain = tried[0]
     best = min(tried, key=lambda a: a.cost)
-    chosen = best if best.cost < CLEARLY * plain.cost else plain
+    clearly = best.cost < CLEARLY * plain.cost or _tells(tail, plain, best)
+    chosen = best if clearly else plain
     others = [a.cost for a in tried if a is not chosen]
     margin = min(others) / max(chosen.cost, 1e-6) if others else 1.0
     return Alignment(chosen.pairs, chosen.affine, chosen.cost, chosen.likeness, margin)
+
+
+def _tells(tail: F32, plain: Alignment, best: Alignment) -> bool:
+    """
+    Whether the better overlap gains what A's own motion makes between the two.
+
+    What lies over one side only, as grain, softness or a sign do, is in the cost of both.
+    """
+    first, last = tail[-len(best.pairs)], tail[-1]
+    found = ecc(first, last, identity(), steps=20)
+    matrix = identity() if found is None else found[1]
+    mask = inside(matrix, (tail.shape[2], tail.shape[1]))
+    moved = distance(first, seen_through(last, matrix), mask)
+    return moved > MOVED and plain.cost**2 - best.cost**2 > TOLD * moved**2
 
 
 def shows_next_moment(tail: F32, head: F32, aligned: Alignment, stride: Stride) -> bool:
@@ -112,6 +157,8 @@ def shows_next_moment(tail: F32, head: F32, aligned: Alignment, stride: Stride) 
     difference; or it is the camera's way that it goes in both clips anyway; or the difference is a
     step of what moves in them.
     """
+    if aligned.goes_on:
+        return True
     if len(aligned.pairs) > 1 or len(tail) < 2 or len(head) < 2:
         return False
     way = aligned.affine

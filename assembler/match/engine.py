@@ -25,7 +25,7 @@ from assembler.match.timing import Timing, timing_of
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
 
-VERSION = 7
+VERSION = 8
 """Stage version: changes whenever a decision may come out differently."""
 TAIL_FRAMES = 40
 """So many of A's last frames are looked at (fewer when there are fewer)."""

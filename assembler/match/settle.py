@@ -191,9 +191,11 @@ def unsettled(
     if float(np.abs(slope).max()) > 0.1 / 255:
         onward = [_eased(track, slope, onward[0].frame) for track in onward]
         found = changes(moments(onward, trust))
-    own = changes(moments(before, [1.0] * len(before)))
     if _is_pop(found, slope):
         return found["pop"]
+    if not before:  # nothing says that it isn't the scene's own
+        return None
+    own = changes(moments(before, [1.0] * len(before)))
     return found["drift"] if _is_drift(found, own) else None
 
 

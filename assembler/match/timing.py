@@ -85,12 +85,22 @@ def timing_of(tail: F32, head: F32) -> Timing:
     held_tail = held_at_end(tail_steps, usual, natural)
     moving = moving_frames(head_steps, usual, natural, still_level(tail_steps))
     kept = tail[: len(tail) - held_tail]
-    aligned = align(kept, head[moving], MOST_OVERLAP)
+    ours, theirs, exposed = list(range(len(kept))), list(range(len(moving))), 1
+    if natural and _repeating(tail_steps, usual):
+        drawings = _drawings(kept)
+        exposed = _exposed(drawings)
+    if exposed > 1:
+        ours, theirs = drawings, _drawings(head[moving])
+    old, new = kept[ours], head[moving][theirs]
+    aligned = align(old, new, MOST_OVERLAP)
     alone = len(aligned.pairs) == 1
-    stride = stride_of(kept[-2:], head[moving[:2]]) if alone else UNKNOWN
-    fresh = shows_next_moment(kept, head[moving], aligned, stride)
+    stride = stride_of(old[-2:], new[:2]) if alone else UNKNOWN
+    fresh = shows_next_moment(old, new, aligned, stride)
     first = 0 if fresh else len(aligned.pairs)
-    if not fresh and not _repeating(tail_steps, usual):
+    if exposed > 1 and not fresh:
+        shown, left = len(kept) - ours[-1], _exposures(theirs, first - 1, len(moving))
+        first = theirs[first - 1] + _shown_again(shown, left, exposed if first == 1 else left)
+    elif not fresh and not _repeating(tail_steps, usual):
         # B counts at A's rate by showing frames twice; what A has shown isn't shown a second time.
         while first < len(moving) - 1 and head_steps[moving[first] - 1] < HELD * usual:
             first += 1
@@ -102,7 +112,7 @@ def timing_of(tail: F32, head: F32) -> Timing:
     skipped = tuple(n for n in range(start, moving[-1]) if n not in set(moving))
     used = steps_of(head[moving[same:][: SPEED_STEPS + 1]])
     return Timing(
-        pairs=tuple((i, moving[j]) for i, j in aligned.pairs),
+        pairs=tuple((ours[i], moving[theirs[j]]) for i, j in aligned.pairs),
         affine=aligned.affine,
         likeness=aligned.likeness,
         margin=aligned.margin,
@@ -118,6 +128,25 @@ def timing_of(tail: F32, head: F32) -> Timing:
         thinned=len(left_out),
         still=frozenset(range(len(head))) - frozenset(moving),
     )
+
+
+def _drawings(details: F32) -> list[int]:
+    """First frame of each drawing that footage on twos or threes shows."""
+    return [0, *(int(n) + 1 for n in np.flatnonzero(~still_steps(steps_of(details))))]
+
+
+def _exposed(drawings: list[int]) -> int:
+    """Frames for which each drawing is usually shown."""
+    return round(float(np.median(np.diff(drawings[1:])))) if len(drawings) > 3 else 1
+
+
+def _exposures(drawings: list[int], n: int, frames: int) -> int:
+    return [*drawings, frames][n + 1] - drawings[n]
+
+
+def _shown_again(shown: int, left: int, whole: int) -> int:
+    """How many of B's *left* frames of a drawing go, so that with A's it has *whole* ones."""
+    return min(max(shown + left - whole, 0), left)
 
 
 def _pace(steps: F32) -> float:
@@ -137,10 +166,11 @@ def _eased(steps: F32, usual: float) -> tuple[int, list[int]]:
     """
     slow = steps < EASED * usual
     count = len(slow) if slow.all() else int(np.argmin(slow))
-    if usual <= STILL or _pace(steps[count : count + SPEED_STEPS]) < STEADY * usual:
+    then = _pace(steps[count : count + SPEED_STEPS])
+    if usual <= STILL or count < FEWEST_EASED or then < STEADY * usual:
         return 0, []
     left_out, moved = [], 0.0
-    for n in range(count if count >= FEWEST_EASED else 0):
+    for n in range(count):
         moved += float(steps[n])
         if moved + steps[n + 1] <= usual:
             left_out.append(n + 1)
@@ -160,8 +190,14 @@ def steps_of(details: F32) -> F32:
 
 def usual_step(tail_steps: F32, head_steps: F32) -> float:
     """Motion that both sides have once they move."""
-    sides = (tail_steps[-14:], head_steps[:16])
+    sides = (_moving(tail_steps[::-1])[:14], _moving(head_steps)[:16])
     return min((_upper(side) for side in sides if len(side)), default=0.0)
+
+
+def _moving(steps: F32) -> F32:
+    """*steps* from the first that is one; all where there is none."""
+    first = int(np.argmax(steps >= STILL)) if len(steps) else 0
+    return steps[first:]
 
 
 def held_at_end(steps: F32, usual: float, natural: int) -> int:
@@ -187,7 +223,8 @@ def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[
     out, moved, opened = [0], 0, False
     run: list[int] = []
     for n, step in enumerate(steps, start=1):
-        if step < HELD * usual and moved < STEADY_STEPS and n <= STALL_STEPS:
+        opening = n <= STALL_STEPS or len(out) == 1  # a first picture may be held for long
+        if step < HELD * usual and moved < STEADY_STEPS and opening:
             run.append(n)
             moved = 0
             continue
@@ -229,7 +266,8 @@ def still_steps(steps: F32) -> np.ndarray:
     out = np.zeros(len(steps), dtype=bool)
     for n in range(len(steps)):
         sides = steps[max(0, n - 4) : n], steps[n + 1 : n + 5]
-        moving = [_upper(side) for side in sides if len(side)]
+        wide = [side for side in sides if len(side) > 2] or [s for s in sides if len(s)]
+        moving = [_upper(side) for side in wide]
         out[n] = bool(moving) and steps[n] < NATURAL * min(moving)
     return out
 

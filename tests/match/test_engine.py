@@ -78,6 +78,60 @@ def test_held_head_is_dropped(take: F32) -> None:
     assert (found.start_from, found.held_head) == (4, 3)
 
 
+@pytest.mark.parametrize("frames", [12, 20])
+def test_a_picture_held_for_long_is_still_no_calm(take: F32, frames: int) -> None:
+    """The clip moved before it, or does so after."""
+    held = np.repeat(take[CUT - 1 : CUT], frames, axis=0)
+    found = joined(np.concatenate([take[:CUT], held]), noisy(take[CUT - 1 :]))
+    assert (found.held_tail, found.keep_until, found.start_from) == (frames, CUT, 1)
+    head = noisy(take[CUT - 1 :])
+    head = np.concatenate([np.repeat(head[:1], frames, axis=0), head])
+    found = joined(take[:CUT], head)
+    assert (found.held_head, found.start_from) == (frames, frames + 1)
+
+
+@pytest.mark.parametrize("repeats", [0, 1, 3])
+def test_no_whole_turn_of_a_loop_is_cut_out(repeats: int) -> None:
+    """What comes round again is a repeat only as far as it need be."""
+    size = (SIZE[0], SIZE[1])
+    still = picture(8, size)
+    turns = [cv2.getRotationMatrix2D((160, 96), 30.0 * n, 1.0) for n in range(60)]
+    wheel = np.stack([cv2.warpAffine(still, m, size, borderMode=cv2.BORDER_REFLECT) for m in turns])
+    found = joined(noisy(wheel[:CUT], 1), noisy(wheel[CUT - repeats :], 2))
+    assert found.start_from == repeats
+
+
+@pytest.mark.parametrize("repeats", [2, 5])
+def test_a_sign_over_one_side_does_not_hide_a_repeat(repeats: int) -> None:
+    """It is in every overlap's cost alike."""
+    calm = shot(66, speed=0.0)
+    head = noisy(calm[CUT - repeats :])
+    head[:, 20:50, 240:300] = np.float32([0.9, 0.9, 0.2])
+    head[:, 30:40, 250:290] = 0.1
+    assert joined(calm[:CUT], head).start_from == repeats
+
+
+@pytest.mark.parametrize("exposures", [2, 3])
+@pytest.mark.parametrize("drawings", [0, 1, 2])
+def test_drawings_are_shown_as_long_as_the_others(exposures: int, drawings: int) -> None:
+    """On twos or threes, a drawing that both clips have is shown once, with all its frames."""
+    drawn = np.repeat(shot(36, speed=3.0), exposures, axis=0)
+    cut = 14 * exposures
+    repeats = drawings * exposures
+    found = joined(noisy(drawn[:cut], 1), noisy(drawn[cut - repeats : cut + 48], 2))
+    assert (found.keep_until, found.start_from, found.skipped) == (cut, repeats, ())
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_side_without_a_past_is_no_reason_to_fail(take: F32, frames: int) -> None:
+    """Whether light was changing before a pop can't be told there."""
+    head = noisy(take[CUT - 1 :])
+    flash = 0.08 * np.exp(-np.arange(len(head)) / 4.0)
+    popped = np.clip(head + flash[:, None, None, None], 0, 1).astype(np.float32)
+    found = joined(take[CUT - frames : CUT], popped)
+    assert (found.start_from, found.correction.colour is not None) == (1, True)
+
+
 def test_stalled_start_is_thinned_to_its_moving_frames(take: F32) -> None:
     """Of a B that eases in from rest each picture is shown once."""
     order = [29, 29, 29, 30, 30, 31, 31, 32, 33, 34, *range(35, 60)]

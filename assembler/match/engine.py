@@ -16,9 +16,10 @@ from fractions import Fraction
 import numpy as np
 
 from assembler.errors import MatchError
+from assembler.match import bars
 from assembler.match.decision import NO_CORRECTION, Patch, SeamDecision
 from assembler.match.features import F32, details, fitted
-from assembler.match.grade import TIMING_PX, Permission, anchored, correction_of, permission
+from assembler.match.grade import OFF, TIMING_PX, Permission, anchored, correction_of, permission
 from assembler.match.outcome import SHOWN_FRAMES, Outlook, worthwhile
 from assembler.match.patch import LEAST_MISSING, patch_for
 from assembler.match.timing import Timing, timing_of
@@ -35,6 +36,12 @@ ANALYSIS_PX = 640
 """Longer side of the pictures that `decide` wants."""
 MATCHED = 0.55
 """Detail of frames that show the same moment correlates at least so well."""
+DOUBTFUL = 0.3
+"""With less confidence the cut is made, and nothing of the picture is changed."""
+ANOTHER_MOMENT = (
+    "the two sides agree only in part, as other moments of one place do: nothing is corrected"
+)
+BARS = "one side has black bars that the other hasn't: nothing is corrected; `crop` them away"
 
 
 def analysis_size(display: tuple[int, int]) -> tuple[int, int]:
@@ -73,12 +80,22 @@ def decide(
     """
     _check(tail, head)
     may = permission(preset, override)
+    doubts: tuple[str, ...] = ()
+    if seen := bars.window(tail, head):
+        tail, head = tail[:, *seen], head[:, *seen]
+        anchor = None if anchor is None else anchor[:, *seen]
+        doubts = (BARS,)
     size = (tail.shape[2], tail.shape[1])
     small = fitted(size, TIMING_PX)
     found = timing_of(details(tail, small), details(head, small))
     if found.likeness < MATCHED:
         return _refused(seam, a_frames, tail, head, found)
-    return _joined(seam, tail, head, a_frames, rate, may, override, found, anchor)
+    if not doubts and _confidence(found) < DOUBTFUL:
+        doubts = (ANOTHER_MOMENT,)
+    if doubts:
+        may = replace(may, colour=OFF, geometry=False, sharpness=False, patch=False)
+    decision = _joined(seam, tail, head, a_frames, rate, may, override, found, anchor)
+    return replace(decision, notes=(*decision.notes, *doubts))
 
 
 def _check(tail: F32, head: F32) -> None:

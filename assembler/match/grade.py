@@ -62,7 +62,8 @@ ANCHOR_UNSEEN_DE = 1.0
 ANCHOR_S = 3
 """In so many seconds it glides there."""
 
-_OFF = "off"
+OFF = "off"
+"""The word for leaving colours alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def correction_of(
     size = (tail.shape[2], tail.shape[1])
     fix, notes = None, []
     with ThreadPoolExecutor(max_workers=1) as beside:
-        coming = beside.submit(_unsettled, tail, head, found) if may.colour != _OFF else None
+        coming = beside.submit(_unsettled, tail, head, found) if may.colour != OFF else None
         affine = _geometry(tail, head, found) if may.geometry else None
         parts = None if affine is None else _six(part_affine(affine, size))
         if coming is not None:

@@ -72,6 +72,9 @@ def worthwhile(
 ) -> bool:
     """Whether a viewer could tell; frames that aren't changed stay as they came."""
     fix = correction.colour
+    pops = fix is not None and any(step.weights[-1] == 0 for step in fix.steps)
+    if pops and after["dE"] > plain["dE"] + LEAST_GAIN_DE:
+        return False  # B came with A's colours: what changes after the seam is the scene's own
     if correction.affine is not None or (fix is not None and (fix.steps or any(fix.decay))):
         return True
     steps = [seam["dE"] + seam["pop"] for seam in (plain, after)]

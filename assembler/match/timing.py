@@ -86,11 +86,8 @@ def timing_of(tail: F32, head: F32) -> Timing:
     moving = moving_frames(head_steps, usual, natural, still_level(tail_steps))
     kept = tail[: len(tail) - held_tail]
     ours, theirs, exposed = list(range(len(kept))), list(range(len(moving))), 1
-    if natural and _repeating(tail_steps, usual):
-        drawings = _drawings(kept)
-        exposed = _exposed(drawings)
-    if exposed > 1:
-        ours, theirs = drawings, _drawings(head[moving])
+    if natural and _repeating(tail_steps, usual) and (exposed := _exposed(_drawings(kept))) > 1:
+        ours, theirs = _drawings(kept), _drawings(head[moving])
     old, new = kept[ours], head[moving][theirs]
     aligned = align(old, new, MOST_OVERLAP)
     alone = len(aligned.pairs) == 1
@@ -98,8 +95,7 @@ def timing_of(tail: F32, head: F32) -> Timing:
     fresh = shows_next_moment(old, new, aligned, stride)
     first = 0 if fresh else len(aligned.pairs)
     if exposed > 1 and not fresh:
-        shown, left = len(kept) - ours[-1], _exposures(theirs, first - 1, len(moving))
-        first = theirs[first - 1] + _shown_again(shown, left, exposed if first == 1 else left)
+        first = _first_new(len(kept) - ours[-1], [*theirs, len(moving)], first, exposed)
     elif not fresh and not _repeating(tail_steps, usual):
         # B counts at A's rate by showing frames twice; what A has shown isn't shown a second time.
         while first < len(moving) - 1 and head_steps[moving[first] - 1] < HELD * usual:
@@ -140,13 +136,19 @@ def _exposed(drawings: list[int]) -> int:
     return round(float(np.median(np.diff(drawings[1:])))) if len(drawings) > 3 else 1
 
 
-def _exposures(drawings: list[int], n: int, frames: int) -> int:
-    return [*drawings, frames][n + 1] - drawings[n]
+def _first_new(shown: int, edges: list[int], drawings: int, exposed: int) -> int:
+    """
+    First of B's frames that A hasn't shown, where so many *drawings* are in both.
 
-
-def _shown_again(shown: int, left: int, whole: int) -> int:
-    """How many of B's *left* frames of a drawing go, so that with A's it has *whole* ones."""
-    return min(max(shown + left - whole, 0), left)
+    Args:
+        shown: Frames that A has of the last of them, which may not be all.
+        edges: Where B's drawings begin, and where the last ends.
+        drawings: One at least; a single one may be cut off in B, too.
+        exposed: Frames for which others are shown.
+    """
+    begin, end = edges[drawings - 1], edges[drawings]
+    whole = exposed if drawings == 1 else end - begin
+    return min(max(begin, end + shown - whole), end)
 
 
 def _pace(steps: F32) -> float:

@@ -21,7 +21,11 @@ from assembler.match.stride import UNKNOWN, Stride, stride_of
 MOST_OVERLAP = 30
 """Longest overlap that is looked for, in frames."""
 HELD = 0.22
-"""A step of less than this part of the usual motion is no motion."""
+"""A step of less than this part of the usual motion is no motion, where motion stops at once."""
+SUDDEN = 0.4
+"""It does when the steps beside move by at least this part."""
+STOPPED = 0.08
+"""Smaller steps are no motion, however it came to rest."""
 STILL = 0.006
 """Root mean square change of detail below which a clip doesn't move at all."""
 STEADY_STEPS = 4
@@ -98,7 +102,8 @@ def timing_of(tail: F32, head: F32) -> Timing:
         first = _first_new(len(kept) - ours[-1], [*theirs, len(moving)], first, exposed)
     elif not fresh and not _repeating(tail_steps, usual):
         # B counts at A's rate by showing frames twice; what A has shown isn't shown a second time.
-        while first < len(moving) - 1 and head_steps[moving[first] - 1] < HELD * usual:
+        held = _held(head_steps, usual)
+        while first < len(moving) - 1 and held[moving[first] - 1]:
             first += 1
     pace = _pace(tail_steps[: len(tail_steps) - held_tail][-SPEED_STEPS:])
     same = max(0, first - 1)  # from the last frame that A has shown, too
@@ -206,8 +211,24 @@ def held_at_end(steps: F32, usual: float, natural: int) -> int:
     """How many of the last frames repeat the one before, unless the clip does so everywhere."""
     if usual < STILL:
         return 0
-    run = _run_at_end(steps < HELD * usual)
+    run = _run_at_end(_held(steps, usual))
     return run if run > natural else 0
+
+
+def _held(steps: F32, usual: float) -> np.ndarray:
+    """Which steps are no motion, bool (n,): it stops at once, or altogether."""
+    out = np.zeros(len(steps), dtype=bool)
+    for begin, end in _runs(steps < HELD * usual):
+        beside = steps[max(0, begin - 1) : begin], steps[end : end + 1]
+        at_once = all(step >= SUDDEN * usual for side in beside for step in side)
+        out[begin:end] = at_once or float(np.mean(steps[begin:end])) < STOPPED * usual
+    return out
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Stretches where a flag is set, half-open."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[int]:
@@ -224,9 +245,10 @@ def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[
         return list(range(len(steps) + 1))
     out, moved, opened = [0], 0, False
     run: list[int] = []
-    for n, step in enumerate(steps, start=1):
+    held = _held(steps, usual)
+    for n in range(1, len(steps) + 1):
         opening = n <= STALL_STEPS or len(out) == 1  # a first picture may be held for long
-        if step < HELD * usual and moved < STEADY_STEPS and opening:
+        if held[n - 1] and moved < STEADY_STEPS and opening:
             run.append(n)
             moved = 0
             continue
@@ -241,7 +263,7 @@ def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[
 
 def natural_run(tail_steps: F32, head_steps: F32, usual: float) -> int:
     """Longest run of repeats that belong to the footage (animation on twos, 18 in 24); or 0."""
-    held = _run_at_end(tail_steps < HELD * usual)
+    held = _run_at_end(_held(tail_steps, usual))
     inner = still_steps(tail_steps[: len(tail_steps) - held])[-NATURAL_STEPS:]
     later = still_steps(head_steps)[STALL_STEPS:]
     return max((_longest_run(s) for s in (inner, later) if _recurs(s)), default=0)
@@ -253,7 +275,7 @@ def _recurs(still: np.ndarray) -> bool:
 
 def _repeating(tail_steps: F32, usual: float) -> bool:
     """Whether A itself shows frames twice."""
-    held = _run_at_end(tail_steps < HELD * usual)
+    held = _run_at_end(_held(tail_steps, usual))
     return usual < STILL or _recurs(still_steps(tail_steps[: len(tail_steps) - held]))
 
 

@@ -90,6 +90,16 @@ def test_a_picture_held_for_long_is_still_no_calm(take: F32, frames: int) -> Non
     assert (found.held_head, found.start_from) == (frames, frames + 1)
 
 
+def test_motion_that_slows_down_at_the_seam_is_no_hold() -> None:
+    """Every frame of a pan that nearly rests there is another moment."""
+    speed = 0.3 + 3.0 * np.minimum(1, np.abs(np.arange(66) - CUT + 1) / 12)
+    still, at = picture(9), 10 + np.concatenate([[0], np.cumsum(speed)])
+    moves = [np.float32([[1, 0, -x], [0, 1, -20]]) for x in at]
+    pan = np.stack([cv2.warpAffine(still, move, SIZE) for move in moves])[:66]
+    found = joined(pan[:CUT], noisy(pan[CUT - 1 :]))
+    assert (found.keep_until, found.start_from, found.skipped) == (CUT, 1, ())
+
+
 @pytest.mark.parametrize("repeats", [0, 1, 3])
 def test_no_whole_turn_of_a_loop_is_cut_out(repeats: int) -> None:
     """What comes round again is a repeat only as far as it need be."""

@@ -36,6 +36,10 @@ ANALYSIS_PX = 640
 """Longer side of the pictures that `decide` wants."""
 MATCHED = 0.55
 """Detail of frames that show the same moment correlates at least so well."""
+ALIKE = 0.85
+"""And at least so well where clips that hardly move differ by more than `APART`."""
+APART = 1.6
+"""Steps of their motion; noise, which is in every step, makes one and a half."""
 DOUBTFUL = 0.3
 """With less confidence the cut is made, and nothing of the picture is changed."""
 ANOTHER_MOMENT = (
@@ -88,7 +92,7 @@ def decide(
     size = (tail.shape[2], tail.shape[1])
     small = fitted(size, TIMING_PX)
     found = timing_of(details(tail, small), details(head, small))
-    if found.likeness < MATCHED:
+    if found.likeness < (ALIKE if found.apart > APART else MATCHED):
         return _refused(seam, a_frames, tail, head, found)
     if not doubts and _confidence(found) < DOUBTFUL:
         doubts = (ANOTHER_MOMENT,)
@@ -112,20 +116,22 @@ def _check(tail: F32, head: F32) -> None:
 def _refused(seam: str, a_frames: int, tail: F32, head: F32, found: Timing) -> SeamDecision:
     outlook = Outlook(tail, head, (len(tail) - 1, 0))
     before = outlook.measured(len(tail), range(len(head)), NO_CORRECTION)
+    what = f"different pictures (likeness {found.likeness:.2f}, {MATCHED:.2f} is needed)"
+    moment = 0.0
+    if found.likeness >= MATCHED:
+        what = f"other moments of one place ({found.apart:.1f} steps of their motion lie between)"
+        moment = 1 - APART / found.apart
+    what = f"the two sides show {what}"
     return SeamDecision(
         seam=seam,
         matched=False,
-        confidence=float(np.clip(1 - found.likeness / MATCHED, 0, 1)),
+        confidence=float(np.clip(1 - found.likeness / MATCHED, moment, 1)),
         repeat_frames=0,
         keep_until=a_frames,
         start_from=0,
         before=before,
         after=before,
-        notes=(
-            f"the two sides show different pictures (likeness {found.likeness:.2f}, "
-            f"{MATCHED:.2f} is needed): nothing is changed; another take, a dissolve or a plain "
-            "cut would help",
-        ),
+        notes=(f"{what}: nothing is changed; another take, a dissolve or a plain cut would help",),
     )
 
 

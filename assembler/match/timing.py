@@ -59,6 +59,8 @@ class Timing:
     affine: Affine
     """Map from A's to B's pixels at the size of the details."""
     likeness: float
+    apart: float
+    """Difference of the pairs in steps of the clips' motion."""
     margin: float
     held_tail: int
     held_head: int
@@ -116,6 +118,7 @@ def timing_of(tail: F32, head: F32) -> Timing:
         pairs=tuple((ours[i], moving[theirs[j]]) for i, j in aligned.pairs),
         affine=aligned.affine,
         likeness=aligned.likeness,
+        apart=aligned.cost / max([STILL, *_usual_steps(tail_steps, head_steps)]),
         margin=aligned.margin,
         held_tail=held_tail,
         held_head=_held_head(moving),
@@ -197,8 +200,13 @@ def steps_of(details: F32) -> F32:
 
 def usual_step(tail_steps: F32, head_steps: F32) -> float:
     """Motion that both sides have once they move."""
+    return min(_usual_steps(tail_steps, head_steps), default=0.0)
+
+
+def _usual_steps(tail_steps: F32, head_steps: F32) -> list[float]:
+    """Motion of each side that has any frames to tell it by, once it moves."""
     sides = (_moving(tail_steps[::-1])[:14], _moving(head_steps)[:16])
-    return min((_upper(side) for side in sides if len(side)), default=0.0)
+    return [_upper(side) for side in sides if len(side)]
 
 
 def _moving(steps: F32) -> F32:

@@ -221,6 +221,25 @@ def test_another_picture_is_refused(take: F32) -> None:
     assert "nothing is changed" in found.notes[0]
 
 
+def test_another_moment_of_the_same_place_is_refused() -> None:
+    """A quiet place makes most of both pictures alike; what moved in between doesn't."""
+    still = shot(1, 4)[0]
+    rng = np.random.default_rng(2)
+
+    def moment(n: int, things: list[tuple[int, int]]) -> F32:
+        frame = still + rng.normal(0, 0.002, still.shape).astype(np.float32)
+        for k, (x, y) in enumerate(things):
+            frame[y : y + 50, x + n // 2 : x + n // 2 + 50] = picture(20 + k, (50, 50))
+        return np.clip(frame, 0, 1).astype(np.float32)
+
+    tail = np.stack([moment(n, [(20, 20), (200, 110)]) for n in range(CUT)])
+    later = np.stack([moment(n, [(110, 60), (230, 20)]) for n in range(CUT)])
+    found = joined(tail, later)
+    assert (found.matched, found.start_from, found.correction) == (False, 0, NO_CORRECTION)
+    assert "other moments of one place" in found.notes[0]
+    assert joined(tail[:20], noisy(tail[19:])).matched
+
+
 def test_the_authors_word_counts(take: F32) -> None:
     """Cut points and switches of the timeline stand above what was measured."""
     found = joined(

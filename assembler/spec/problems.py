@@ -7,9 +7,10 @@ An unknown key and a missing one that resemble each other become one question.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -38,13 +39,83 @@ _MEANT = {
 
 def problems_of(exc: ValidationError, model: type[BaseModel], root: Node) -> list[Problem]:
     """Every error of *exc* as a problem; *root* is the tree that was validated as *model*."""
-    errors = [e for e in exc.errors(include_url=False) if not _only_unsound(e)]
+    found = [e for e in exc.errors(include_url=False) if not _only_unsound(e)]
+    errors = _meant_ones(found, model)
     taken = _misspelt(errors)
     problems: list[Problem] = []
     for error in errors[: 2 * MAX_PROBLEMS]:
         if (error["type"], error["loc"]) not in taken:
             problems += _worded(error, model, root, taken)
     return problems
+
+
+def _meant_ones(errors: Sequence[ErrorDetails], model: type[BaseModel]) -> list[ErrorDetails]:
+    """
+    The errors with places as they were written, and of a value that may be one thing or another
+    those of what it was meant as: ``{x: 130%}`` isn't told that it is no ``follow`` either.
+    """
+    tagged = [(error, _tagged(error["loc"], model)) for error in errors]
+    fitting = {(at, tag) for error, (_, at, tag) in tagged if tag and not _misfit(error, at)}
+    unions = {at for at, _ in fitting}
+    told = []
+    for error, (loc, at, tag) in tagged:
+        if not tag:
+            meant = True
+        elif at in unions:
+            meant = (at, tag) in fitting
+        else:  # nothing that it may be looks like it: a word is nearest to the words
+            word = isinstance(error["input"], str)
+            meant = word == (error["type"] == "literal_error")
+        if meant:
+            error = error.copy()
+            error["loc"] = loc
+            told.append(error)
+    return told
+
+
+def _misfit(error: ErrorDetails, at: Loc) -> bool:
+    """Whether a value as a whole is of another kind; *at* is the place of the value."""
+    kinds = ("literal_error", *_NUMBERS)
+    return error["type"] in kinds and len(error["loc"]) == len(at) + 1
+
+
+def _tagged(loc: Loc, model: type[BaseModel]) -> tuple[Loc, Loc, str]:
+    """
+    *loc* without the names that pydantic gives to the members of a union, and of the last union on
+    the way its place, with such names, and the member; an empty name where there is none.
+    """
+    inside: Any = model
+    plain: list[str | int] = []
+    union: tuple[Loc, str] = (), ""
+    for number, step in enumerate(loc):
+        members = _members(inside)
+        if len(members) > 1:
+            union = loc[:number], str(step)
+            inside = next((m for m in members if getattr(m, "__name__", "") == step), None)
+        else:
+            plain.append(step)
+            inside = _below(members[0], step)
+    return tuple(plain), *union
+
+
+def _members(annotation: Any) -> list[Any]:
+    """What a value may be, None left out."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [m for part in get_args(annotation) for m in _members(part) if m is not NoneType]
+    return [annotation]
+
+
+def _below(annotation: Any, step: str | int) -> Any:
+    """What is below a list's number, a mapping's or a model's key."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = annotation.model_fields.items()
+        return next((f.annotation for name, f in fields if (f.alias or name) == step), None)
+    inside = [a for a in get_args(annotation) if a is not Ellipsis]
+    if get_origin(annotation) in (dict, Mapping):
+        return inside[-1]
+    return inside[0] if inside and isinstance(step, int) else None
 
 
 def bounded(problems: Iterable[Problem]) -> list[Problem]:

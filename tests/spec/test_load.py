@@ -344,6 +344,45 @@ def test_one_thing_wrong(problems: Problems, text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            "output: [{preset: web-720p, reframe: {x: 130%}}]",
+            "t.yaml:2:42: 'x' must be at most 1, not '130%'",
+        ),
+        (
+            "output: [{preset: web-720p, reframe: {z: 1}}]",
+            "t.yaml:2:39: unknown key 'z'\n  fix: known keys: x, y.",
+        ),
+        (
+            "output: [{preset: web-720p, reframe: folow}]",
+            "t.yaml:2:38: 'reframe' can't be 'folow'\n  fix: did you mean 'follow'?",
+        ),
+        (
+            "output: [{preset: web-720p, reframe: [1]}]",
+            "t.yaml:2:38: 'reframe' must be a mapping of keys and values, not a list\n"
+            "  fix: write {x: …}; its keys: x, y.",
+        ),
+        (
+            "chapters: segmentz",
+            "t.yaml:2:11: 'chapters' can't be 'segmentz'\n  fix: did you mean 'segments'?",
+        ),
+        (
+            "chapters: [{title: x, on: 2s}]",
+            "t.yaml:2:12: 'at' is missing\n"
+            "t.yaml:2:23: unknown key 'on'\n  fix: known keys: title, at.",
+        ),
+    ],
+)
+def test_a_value_that_may_be_two_things_is_wrong_as_one(
+    problems: Problems, keys: str, message: str
+) -> None:
+    """Only what is wrong with it as what it was meant as is told, at its own place."""
+    text = f"assembler: 1\n{keys}\nsegments: [{{id: a, file: media/archive.mov}}]\n"
+    assert message == problems(text)
+
+
+@pytest.mark.parametrize(
     ("segment", "said"),
     [
         (

@@ -30,6 +30,8 @@ from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import Node
 
 CAPTION_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sbv", ".ttml")
+_EFFECT_TIMES = ("duration", "duration_on", "duration_off", "d", "t")
+"""Parameters of moviepy's effects that are seconds."""
 
 Report = Callable[..., None]
 """``report(loc, what, fix="")`` notes a problem at *loc*."""
@@ -456,6 +458,7 @@ def _given(loc: Loc, **times: Duration | None) -> Iterator[tuple[Loc, Duration]]
 
 def _segment(loc: Loc, segment: Segment, rate: Fraction | None, report: Report) -> None:
     _span(loc, segment.in_, segment.out, rate, report)
+    _effects(loc, segment, report)
     if segment.in_ is not None and segment.out is not None and segment.duration is not None:
         fix = "keep `in` with one of them."
         report((*loc, "duration"), "`out` and `duration` both say where it ends", fix)
@@ -477,6 +480,16 @@ def _span(
     before = f"`in` {in_}" if in_ is not None else "its start"
     fix = "`out` is the first frame that is not shown."
     report((*loc, "out"), f"`out` {out} is not after {before}", fix)
+
+
+def _effects(loc: Loc, segment: Segment, report: Report) -> None:
+    """What an option of one's own code means is its own affair."""
+    for n, effect in enumerate(segment.effects):
+        for key in () if effect.code else _EFFECT_TIMES:
+            seconds = effect.options.get(key)
+            if isinstance(seconds, (int, float)) and seconds < 0:
+                what = f"`{key}` of the effect {effect.name} can't be less than nothing: {seconds}"
+                report((*loc, "effects", n, key), what, f"write {-seconds}; it is in seconds.")
 
 
 def _beats(loc: Loc, segment: Segment, rate: Fraction, report: Report) -> None:

@@ -165,6 +165,16 @@ WRONG = {
         "t.yaml:5:32: the output would overwrite a file that the timeline uses\n"
         "  fix: give it another name.",
     ),
+    "an effect of a negative length": (
+        seg("a", "effects: [Invert, {name: FadeOut, duration: -1}]"),
+        "t.yaml:3:82: segment a: `duration` of the effect FadeOut can't be less than nothing: -1\n"
+        "  fix: write 1; it is in seconds.",
+    ),
+    "a blink of a negative length": (
+        seg("a", "effects: [{name: Blink, duration_on: 1, options: {duration_off: -0.5}}]"),
+        "t.yaml:3:48: segment a: `duration_off` of the effect Blink can't be less than nothing: "
+        "-0.5\n  fix: write 0.5; it is in seconds.",
+    ),
     "an output over the timeline": (
         AB + "output: [{preset: draft, path: t.yaml}]\n",
         "t.yaml:5:32: the output would overwrite a file that the timeline uses\n"
@@ -198,6 +208,7 @@ RIGHT = {
     "a timecode at the canvas's rate": (
         AB + "canvas: {rate: 29.97}\ntitles: [{text: x, on: 00:01:00;02, for: 1s}]\n"
     ),
+    "an option of one's own effect below nothing": seg("a", "effects: [{name: 'm:f', d: -1}]"),
     "two outputs": AB + "output: [draft, {preset: draft, path: b.mp4}]\n",
 }
 

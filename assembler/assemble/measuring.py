@@ -35,8 +35,9 @@ class Measured:
         if not d.matched:
             return f"{d.seam}: the two sides don't match (confidence {d.confidence:.2f})"
         rows = [
-            f"{d.seam}: {d.repeat_frames} repeated frames (confidence {d.confidence:.2f})",
-            f"  keep {d.keep_until} frames of the first, start the second at frame {d.start_from}",
+            f"{d.seam}: {_frames(d.repeat_frames, 'repeated ')} (confidence {d.confidence:.2f})",
+            f"  keep {_frames(d.keep_until)} of the first, start the second at frame "
+            f"{d.start_from}",
         ]
         if d.held_tail or d.held_head:
             rows.append(f"  held: {d.held_tail} at the end, {d.held_head} at the start")
@@ -46,6 +47,10 @@ class Measured:
     def data(self) -> dict[str, Any]:
         """For JSON."""
         return seam_data(self.decision, self.took_s)
+
+
+def _frames(count: int, kind: str = "") -> str:
+    return f"{count} {kind}frame{'' if count == 1 else 's'}"
 
 
 def _numbers(values: Any) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from assembler.assemble.measuring import measure
+from assembler.assemble.measuring import Measured, measure
 from assembler.assemble.stitch import stitch
 from assembler.match.decision import decision_to_json
 from assembler.media.frames import FrameWriter
+from tests.cut.facts import seam
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,19 @@ def test_a_join_is_measured_as_stitch_decides_it(
     for name in ("confidence", "keep_until", "start_from", "skipped", "before", "after"):
         assert json.loads(json.dumps(alone[name])) == joined[name], name
     assert json.loads(json.dumps(alone["correction"]["colour"]["matrix"])) == joined["colour"]
+
+
+@pytest.mark.parametrize(
+    ("repeated", "kept", "said"),
+    [
+        (1, 43, "a>b: 1 repeated frame (confidence 1.00)\n  keep 43 frames of the first"),
+        (2, 1, "a>b: 2 repeated frames (confidence 1.00)\n  keep 1 frame of the first"),
+        (0, 2, "a>b: 0 repeated frames (confidence 1.00)\n  keep 2 frames of the first"),
+    ],
+)
+def test_one_frame_is_told_as_one(repeated: int, kept: int, said: str) -> None:
+    decision = replace(seam("a>b", kept, 1), repeat_frames=repeated, confidence=1.0)
+    assert Measured(decision, 0.0).text().startswith(f"{said}, start the second at frame 1\n")
 
 
 def _shot(

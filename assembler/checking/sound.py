@@ -270,10 +270,16 @@ def _loudness(heard: Heard, places: Places, expected: Expected | None) -> Iterat
                 f"{'above' if apart > 0 else 'below'} the mix's {wanted:.1f}", _RENDER, of="mix",
             )  # fmt: skip
         elif target is not None and abs(measured - target) > _FAR_LU and heard.seconds >= 3:
+            advice = "the mix says why; see `assembler mix`."
+            if abs(measured - wanted) > abs(wanted - target):
+                advice = (
+                    f"the mix has {wanted:.1f} LUFS, but the codec takes the top of noise-like "
+                    "sound away; lossless sound keeps it."
+                )
             yield places.whole(
                 "warning", "loudness",
                 f"loudness is {measured:.1f} LUFS, {abs(measured - target):.1f} LU from the "
-                f"target of {target:g}", "the mix says why; see `assembler mix`.", of="mix",
+                f"target of {target:g}", advice, of="mix",
             )  # fmt: skip
     limit = expected.mix.true_peak_dbtp
     if heard.true_peak_dbtp > limit + _PEAK_DB:

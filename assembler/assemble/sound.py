@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from assembler.media.files import publish
 from assembler.mixing.keys import mix_key, sum_key
 from assembler.mixing.outcome import MixReport, Target
 from assembler.spec.presets import AudioCodec, MixPreset
+from assembler.timebase import FrameRange, samples_at
 
 LOSSY = ("aac", "libopus", "libmp3lame")
 LOSSY_MARGIN_DB = 0.5
@@ -97,6 +100,23 @@ def mixed(
             note = asdict(_mixed(made)) | {"graph": made.graph()}
             part.write_text(json.dumps(note, default=str), encoding="utf-8")
     return _mixed(report)
+
+
+def part_heard(whole: Mixed, cut: Cut, part: FrameRange) -> Mixed:
+    """The same mix, with the loudness that *part* of the programme has by itself."""
+    if whole.lufs is None:
+        return whole
+    from assembler.media.samples import SampleReader
+    from assembler.mixing.master import Meter
+
+    start, stop = (samples_at(frame, cut.rate, cut.hz) for frame in part)
+    meter = Meter(cut.hz, cut.channels)
+    with SampleReader(whole.path, 0, Fraction(start, cut.hz), cut.hz, cut.channels) as reader:
+        for at in range(start, stop, cut.hz):
+            meter.add(reader.read(min(cut.hz, stop - at)))
+    loud, peak = meter.loudness.integrated(), meter.peaks.dbtp
+    heard = math.isfinite(loud)
+    return replace(whole, lufs=loud if heard else None, true_peak_dbtp=peak if heard else None)
 
 
 def graph(wanted: Wanted, folder: Path, *, cancel: threading.Event | None = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from assembler.assemble.part import Part
 from assembler.assemble.prepare import Delivery, Prepared
 from assembler.assemble.progress import Progress
 from assembler.assemble.seams import Decided, decide_all, seam_of
-from assembler.assemble.sound import Wanted, mixed
+from assembler.assemble.sound import Wanted, mixed, part_heard
 from assembler.assemble.stock import Stock
 from assembler.cut.build import handoffs, resolve
 from assembler.cut.model import Cut, Insert
@@ -315,14 +315,15 @@ class Walk:
             cancel=self.cancel,
         )
         self.notes += [*sound.notes, *rendered.notes]
+        heard = part_heard(sound, cut, part) if part else sound
         made = Made(
             path=delivery.path,
             preset=delivery.preset.id,
             frames=rendered.frames,
             seconds=round(float(rendered.frames / cut.rate), 6),
             size=rendered.verified.size,
-            lufs=sound.lufs,
-            true_peak_dbtp=sound.true_peak_dbtp,
+            lufs=heard.lufs,
+            true_peak_dbtp=heard.true_peak_dbtp,
             spans=rendered.spans,
             rendered=len(rendered.made) + len(self.fresh.intersection(rendered.keys)),
             up_to_date=False,

@@ -1,5 +1,6 @@
 """
-What is written beside a film: captions, a poster, and where every frame comes from.
+What is written beside a film: captions, a poster, and where every frame comes from. A part of a
+film has captions alone.
 
     for path in beside(Path("out/film.mp4"), timeline): ...
     write_beside(cut, Path("out/film.mp4"), prepared, records)
@@ -32,11 +33,13 @@ _TOLD = ("provider", "model", "kind", "prompt", "negative", "camera", "shots", "
 """Of what is noted beside a take."""
 
 
-def beside(out: Path, timeline: Timeline) -> Iterator[Path]:
-    """Every file that is written beside the film *out*."""
+def beside(out: Path, timeline: Timeline, *, part: bool = False) -> Iterator[Path]:
+    """Every file that is written beside the film *out*, or beside a part of one."""
     captions = timeline.captions
     if captions and not captions.burn:
         yield _captions(out, timeline)
+    if part:
+        return
     if timeline.poster is not None:
         yield _poster(out)
     if timeline.provenance:
@@ -82,8 +85,10 @@ def caption_track(cut: Cut, folder: Path) -> Path | None:
     return path
 
 
-def write_beside(cut: Cut, out: Path, prepared: Prepared, records: Records) -> None:
-    """Write what belongs beside the finished film *out*."""
+def write_beside(
+    cut: Cut, out: Path, prepared: Prepared, records: Records, *, part: bool = False
+) -> None:
+    """Write what belongs beside the finished film *out*, or a part of one."""
     timeline = prepared.loaded.timeline
     if cut.captions and not cut.burn_captions:
         write_captions(cut.captions, _captions(out, timeline), cut.size)
@@ -91,11 +96,11 @@ def write_beside(cut: Cut, out: Path, prepared: Prepared, records: Records) -> N
     if cut.poster is not None:
         _write_poster(out, cut.poster, _poster(out))
         records.write(_poster(out), "", {})
-    if timeline.provenance:
+    if timeline.provenance and not part:
         told = provenance(cut, prepared)
-        with publish(_provenance(out)) as part:
+        with publish(_provenance(out)) as new:
             text = json.dumps({"film": out.name, **told}, indent=1, ensure_ascii=False)
-            part.write_text(text + "\n", encoding="utf-8")
+            new.write_text(text + "\n", encoding="utf-8")
         records.write(_provenance(out), "", {})
 
 

@@ -401,8 +401,7 @@ def _written(prepared: Prepared, part: Part | None) -> Iterator[Path]:
     """Every file that a run writes for the user."""
     for delivery in prepared.deliveries:
         yield delivery.path
-        if part is None:
-            yield from beside(delivery.path, prepared.loaded.timeline)
+        yield from beside(delivery.path, prepared.loaded.timeline, part=part is not None)
 
 
 def _read(prepared: Prepared) -> Iterator[Path]:

@@ -270,8 +270,9 @@ class Walk:
     def _key(self, cut: Cut, delivery: Delivery, inserts: Sequence[Insert]) -> str:
         """Hash of everything that decides a delivered file."""
         part = self._frames(cut)
+        shown = part_of(cut, part) if part else cut
         return content_key(
-            beside=beside_key(cut, self.prepared.loaded.timeline),
+            beside=beside_key(shown, self.prepared.loaded.timeline),
             inserts=[[insert.key, insert.record, insert.x, insert.y] for insert in inserts],
             cut=[span.key for span in spans_of(cut, delivery.preset, part=part)],
             **({"part": part} if part else {}),
@@ -328,9 +329,9 @@ class Walk:
             rendered=len(rendered.made) + len(self.fresh.intersection(rendered.keys)),
             up_to_date=False,
         )
+        whole = part is None
+        write_beside(shown, delivery.path, self.prepared, self.records, part=not whole)
         self.records.write(delivery.path, key, asdict(made))
-        if part is None:
-            write_beside(cut, delivery.path, self.prepared, self.records)
         return made
 
     def counted(self, left_out: int) -> Callable[[int], None]:

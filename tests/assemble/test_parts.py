@@ -44,3 +44,22 @@ def test_a_part_tells_its_own_loudness(film: Path, name: str) -> None:
     meter = LoudnessMeter(48000, 2)
     meter.add(read_samples(info, info.audio[0].index, info.audio[0].start_s, 96000, 48000, 2))
     assert made.lufs == pytest.approx(meter.integrated(), abs=0.05)
+
+
+WORDS = """1
+00:00:00,500 --> 00:00:01,500
+One
+
+2
+00:00:01,750 --> 00:00:02,500
+Two
+"""
+
+
+def test_captions_lie_beside_a_part_in_its_time(film: Path) -> None:
+    """Those that are seen in it, from its start on."""
+    (film.parent / "words.srt").write_text(WORDS, encoding="utf-8")
+    timeline = film.with_name("words.yaml")
+    timeline.write_text(TIMELINE.replace("film.mkv", "words.mkv") + "captions: words.srt\n")
+    (made,) = assembler.render(timeline, only="b").outputs
+    assert made.path.with_suffix(".srt").read_text() == "1\n00:00:00,000 --> 00:00:00,500\nTwo\n"

@@ -9,9 +9,9 @@ film has captions alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from assembler.media.files import publish
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.planning.keys import content_key
-from assembler.spec.model import Timeline
+from assembler.spec.model import Sidecar, Timeline
 from assembler.timebase import Timecode
 
 VERSION = 1
 """Of the form of provenance files."""
+SIDECARS: tuple[Sidecar, ...] = get_args(Sidecar)
 _TOLD = ("provider", "model", "kind", "prompt", "negative", "camera", "shots", "seed", "length_s",
          "resolution", "take", "job", "price_usd", "asked", "done", "sha256")  # fmt: skip
 """Of what is noted beside a take."""
@@ -88,20 +89,37 @@ def caption_track(cut: Cut, folder: Path) -> Path | None:
 def write_beside(
     cut: Cut, out: Path, prepared: Prepared, records: Records, *, part: bool = False
 ) -> None:
-    """Write what belongs beside the finished film *out*, or a part of one."""
+    """Write what belongs beside the finished film *out*, or a part of one, and nothing else."""
     timeline = prepared.loaded.timeline
+    written = []
     if cut.captions and not cut.burn_captions:
         write_captions(cut.captions, _captions(out, timeline), cut.size)
-        records.write(_captions(out, timeline), "", {})
+        written.append(_captions(out, timeline))
     if cut.poster is not None:
         _write_poster(out, cut.poster, _poster(out))
-        records.write(_poster(out), "", {})
+        written.append(_poster(out))
     if timeline.provenance and not part:
         told = provenance(cut, prepared)
         with publish(_provenance(out)) as new:
             text = json.dumps({"film": out.name, **told}, indent=1, ensure_ascii=False)
             new.write_text(text + "\n", encoding="utf-8")
-        records.write(_provenance(out), "", {})
+        written.append(_provenance(out))
+    for path in written:
+        records.write(path, "", {"beside": out.name})
+    _remove_stale(out, timeline, written, records)
+
+
+def _remove_stale(
+    out: Path, timeline: Timeline, written: Collection[Path], records: Records
+) -> None:
+    """Remove what an earlier render of *out* wrote beside it: players load captions by name."""
+    entries = timeline.captions.entries if timeline.captions else ()
+    kept = {*written, *(entry.file for entry in entries)}
+    sidecars = (out.with_suffix(f".{kind}") for kind in SIDECARS)
+    for path in (*sidecars, _poster(out), _provenance(out)):
+        noted = None if path in kept else records.made_by_us(path)
+        if noted and noted["result"].get("beside") == out.name:
+            path.unlink()
 
 
 def _write_poster(film: Path, frame: int, path: Path) -> None:

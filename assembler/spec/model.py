@@ -659,6 +659,10 @@ class CaptionPart(Spec):
         return self
 
 
+Sidecar = Literal["srt", "vtt", "ass"]
+"""Forms of the file beside the film."""
+
+
 class Captions(Spec):
     """Captions of the programme."""
 
@@ -675,7 +679,7 @@ class Captions(Spec):
     """Also as a track in the film that viewers turn on and off."""
     language: Annotated[str, Field(pattern=r"^[a-z]{3}$")] = "und"
     """Of that track: three letters of ISO 639-2, such as eng."""
-    sidecar: Literal["srt", "vtt", "ass"] = "srt"
+    sidecar: Sidecar = "srt"
     """What is written beside the film where captions aren't burnt in."""
     line: Annotated[Whole, Field(ge=10, le=200)] = 42
     """Characters of a line above which it is remarked on."""

@@ -16,6 +16,7 @@ import assembler
 from assembler.errors import SpecError
 from assembler.media.files import sha256_of
 from assembler.media.writer import FrameWriter
+from tests.films import write_shot
 
 TIMELINE = """\
 assembler: 1
@@ -159,3 +160,57 @@ def test_what_lies_beside_the_film_is_true(film: assembler.Film, project: Path) 
 def test_a_second_run_makes_nothing(film: assembler.Film, project: Path) -> None:
     again = assembler.render(project / "film.yaml", allow_code=True)
     assert [made.up_to_date for made in again.outputs] == [True, True, True]
+
+
+SMALL = """\
+assembler: 1
+canvas: {size: 160x96, rate: 24}
+output: [{preset: lossless, size: 160x96, path: out/small.mkv}]
+segments: [{id: a, file: shot.mp4, out: 12f}]
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Half a second that was rendered with captions and a poster beside it."""
+    write_shot(tmp_path / "shot.mp4", (160, 96), 12)
+    (tmp_path / "words.srt").write_text("1\n00:00:00,000 --> 00:00:00,400\nOne\n")
+    (tmp_path / "small.yaml").write_text(SMALL + "captions: words.srt\nposter: a\n")
+    assembler.render(tmp_path / "small.yaml")
+    return tmp_path / "small.yaml"
+
+
+def left_beside(small: Path) -> set[str]:
+    """Names of the files beside the film."""
+    return {path.name for path in (small.parent / "out").iterdir()} - {"small.mkv"}
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        ("captions: {file: words.srt, burn: true}\nposter: a\n", {"small.poster.jpg"}),
+        ("captions: {file: words.srt, sidecar: vtt}\n", {"small.vtt"}),
+        ("", set()),
+    ],
+)
+def test_what_isnt_written_any_more_is_removed(small: Path, now: str, left: set[str]) -> None:
+    """Players would load captions that the film hasn't any more, or shows already."""
+    before = left_beside(small)
+    small.write_text(SMALL + now)
+    assembler.render(small)
+    assert ({"small.srt", "small.poster.jpg"}, left) == (before, left_beside(small))
+
+
+def test_only_what_this_film_wrote_is_removed(small: Path) -> None:
+    """A file that was changed since stays, as do one of the user's and that of another film."""
+    out = small.parent / "out"
+    (out / "small.srt").write_text("corrected")
+    (out / "small.vtt").write_text("the user's")
+    other = small.with_name("other.yaml")
+    other.write_text(SMALL.replace("small.mkv", "small.mov").replace("lossless", "prores-master"))
+    small.write_text(SMALL)
+    assembler.render(other)
+    kept_by_other = left_beside(small)
+    assembler.render(small)
+    assert {"small.srt", "small.vtt", "small.poster.jpg", "small.mov"} == kept_by_other
+    assert {"small.srt", "small.vtt", "small.mov"} == left_beside(small)

@@ -138,9 +138,9 @@ class _Resolver:
             caption_track=spec.language if spec and spec.track else "",
             seams=tuple(self.seams[seam] for seam in used if seam in self.seams),
             markers=_markers(clips),
-            chapters=tuple(_chapters(timeline, clips, starts, frames)),
+            chapters=tuple(_chapters(timeline, clips, starts, frames, notes)),
             metadata=tuple(timeline.metadata.model_dump(exclude_none=True).items()),
-            poster=_within(timeline.poster, starts, frames),
+            poster=_poster(timeline.poster, starts, frames, notes),
             notes=tuple(dict.fromkeys(notes)),
         )
 
@@ -198,7 +198,7 @@ class _Resolver:
             pieces = self.segment(runs, None, (), notes)
             laid = picture_layers(layer, pieces, start, frames, timeline.canvas.size, rate)
             if not laid:
-                notes.append(f"layer {place.segment.id}: it lies outside the programme")
+                notes.append(f"warning: layer {place.segment.id}: it lies outside the programme")
             found += [(one, place.segment.id) for one in laid]
         order = {segment.id: n for n, segment in enumerate(timeline.segments)}
         found.sort(key=lambda pair: order[pair[1]])
@@ -222,7 +222,7 @@ class _Resolver:
 
 
 def _chapters(
-    timeline: Timeline, clips: Sequence[Clip], starts: Starts, frames: int
+    timeline: Timeline, clips: Sequence[Clip], starts: Starts, frames: int, notes: list[str]
 ) -> Iterator[Marker]:
     """Chapters within the programme, in order; the first one begins with it."""
     match timeline.chapters:
@@ -231,17 +231,26 @@ def _chapters(
         case "segments":
             found = list(_markers(clips))
         case chapters:
-            places = ((starts.frame(chapter.at), chapter.title) for chapter in chapters)
-            found = [Marker(at, title) for at, title in sorted(places) if at < frames]
+            places = sorted((starts.frame(chapter.at), chapter.title) for chapter in chapters)
+            found = [Marker(at, title) for at, title in places if at < frames]
+            notes += (
+                f"warning: chapter {title!r}: it lies after the end of the film"
+                for at, title in places[len(found) :]
+            )
     for n, marker in enumerate(found):
         yield Marker(0 if n == 0 else max(0, marker.frame), marker.name)
 
 
-def _within(place: Place | None, starts: Starts, frames: int) -> int | None:
-    """A place's frame, the nearest one of the programme."""
+def _poster(place: Place | None, starts: Starts, frames: int, notes: list[str]) -> int | None:
+    """The frame of the poster, the nearest one of the programme."""
     if place is None:
         return None
-    return min(max(0, starts.frame(place)), max(0, frames - 1))
+    wanted = starts.frame(place)
+    nearest = min(max(0, wanted), max(0, frames - 1))
+    if nearest != wanted:
+        end = "first" if wanted < 0 else "last"
+        notes.append(f"warning: poster: {place} is outside the film; it shows the {end} frame")
+    return nearest
 
 
 def _silenced(shown: Iterable[Clip | PictureLayer]) -> Iterator[str]:

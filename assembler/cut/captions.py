@@ -113,7 +113,8 @@ def placed(
         ]
         if len(kept) < len(own):
             gone = len(own) - len(kept)
-            notes.append(f"{entry.file.name}: {gone} captions lie outside of what is shown")
+            lie = "1 caption lies" if gone == 1 else f"{gone} captions lie"
+            notes.append(f"warning: {entry.file.name}: {lie} outside of what is shown")
         found += kept
     return tuple(sorted(found, key=lambda cue: (cue.start, cue.stop)))
 

@@ -155,7 +155,7 @@ def titles_of(
         start = max(0, start)
         if start >= stop:
             name = title.clip or (title.text or "")[:40]
-            notes.append(f"title {name!r}: nothing of it lies within the programme")
+            notes.append(f"warning: title {name!r}: nothing of it lies within the programme")
             continue
         record = FrameRange(start, stop)
         made = None

@@ -509,11 +509,11 @@ def track_sounds(
         assert file is not None  # what is generated is there by now
         info = media[file]
         if not info.audio:
-            notes.append(f"track {track.id}: {file.name} has no sound")
+            notes.append(f"warning: track {track.id}: {file.name} has no sound")
             continue
         found = _Lane(track, file, info, hashes[file], time_of, clock).sounds()
         if not found:
-            notes.append(f"track {track.id}: nothing of it lies within the programme")
+            notes.append(f"warning: track {track.id}: nothing of it lies within the programme")
         sounds += found
     return tuple(sounds)
 

@@ -78,7 +78,7 @@ def test_cues_that_nobody_sees_are_left_out_and_counted(tmp_path: Path) -> None:
     text = CHAIN + "captions: c.srt\n"
     cut = cut_of(tmp_path, text, FILES, captions=[word(1, "in"), word(60, "out")])
     assert [cue.text for cue in cut.captions] == ["in"]
-    assert "c.srt: 1 captions lie outside of what is shown" in cut.notes
+    assert "warning: c.srt: 1 caption lies outside of what is shown" in cut.notes
 
 
 def test_what_cant_be_read_in_time_is_told_with_numbers() -> None:

@@ -107,13 +107,35 @@ def test_places_follow_what_a_seam_has_trimmed(tmp_path: Path) -> None:
     segments:
       - {id: a, file: a.mov, out: 2s}
       - {id: b, file: a.mov, join: handoff}
-    titles: [{text: Harbour, on: b+0.5s, for: 1s}, {text: Late, on: b+1h, for: 1s}]
+    titles: [{text: Harbour, on: b+0.5s, for: 1s}]
     """
     cut = cut_of(tmp_path, text, FILES, seams=[seam("a>b", 43, 1)])
     (title,) = cut.titles
     assert ("Harbour", "title", FrameRange(55, 79)) == (title.text, title.style, title.record)
     assert (Marker(0, "a"), Marker(43, "b")) == cut.markers
-    assert "title 'Late': nothing of it lies within the programme" in cut.notes
+
+
+def test_what_a_seam_leaves_no_room_for_is_told(tmp_path: Path) -> None:
+    """B can have 120 frames, and has 119 after the one that it repeats."""
+    text = """
+    segments:
+      - {id: a, file: a.mov, out: 2s}
+      - {id: b, file: a.mov, join: handoff}
+      - {id: l, file: l.mov, layer: {place: top-left, on: b+119f}}
+    tracks: [{id: t, file: talk.wav, on: b+119f}]
+    titles: [{text: Late, on: b+119f, for: 1s}]
+    chapters: [{title: First, at: 0s}, {title: Last, at: b+119f}]
+    poster: b+119f
+    """
+    cut = cut_of(tmp_path, text, FILES)
+    assert (cut.frames, cut.poster, tuple(c.name for c in cut.chapters)) == (167, 166, ("First",))
+    assert cut.notes == (
+        "warning: layer l: it lies outside the programme",
+        "warning: track t: nothing of it lies within the programme",
+        "warning: title 'Late': nothing of it lies within the programme",
+        "warning: chapter 'Last': it lies after the end of the film",
+        "warning: poster: b+119f is outside the film; it shows the last frame",
+    )
 
 
 def test_captions_move_to_their_place_and_stay_within(tmp_path: Path) -> None:

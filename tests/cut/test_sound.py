@@ -266,12 +266,6 @@ def test_mute_and_solo(tmp_path: Path, first: str, second: str, heard: list[str]
     assert heard == [s.id for s in cut_of(tmp_path, text, files).sounds]
 
 
-def test_a_track_beyond_the_end_is_said(tmp_path: Path) -> None:
-    files = movies("a.mov") | {"t.wav": info("t.wav", sound=audio(3))}
-    cut = cut_of(tmp_path, TRACK.format("on: b+1h"), files)
-    assert (cut.sounds, cut.notes) == ((), ("track t: nothing of it lies within the programme",))
-
-
 def test_silent_clips_have_no_sound(tmp_path: Path) -> None:
     text = "segments: [{id: d, duration: 16s, prompt: M.}]"
     assert cut_of(tmp_path, text, silent=True).sounds == ()

@@ -98,6 +98,7 @@ EXAMPLES = [
         cuts={
             "freeze: {at: 1s": "freeze: {at: 0.5s",
             "duration: 2.5s, move": "duration: 1s, move",
+            "poster: evening+1.5s": "poster: evening+1s",
             "duration: 3s": "duration: 1s",
             "out: 3s": "out: 2s",
             "out: 4s": "out: 2.5s",

@@ -32,6 +32,7 @@ from assembler.planning.model import (
     Shelf,
     Step,
 )
+from assembler.planning.outside import check_inside
 from assembler.planning.problems import Loaded, Problems
 from assembler.planning.retime import Retime
 from assembler.planning.row import Place, places
@@ -171,6 +172,15 @@ class _Builder:
                 self.add_generated(place)
             self._check_cut(place)
         sounds = sound_links(self.loaded, self.inputs, self.links, self.problems, self._take)
+        if not len(self.problems):
+            check_inside(
+                self.inputs.timeline,
+                self.places,
+                self.files,
+                self.links,
+                self.inputs.media,
+                self.problems,
+            )
         self.problems.raise_any()
         plan = Plan(
             tuple(self.steps),

@@ -1,7 +1,7 @@
 """
 What the programme should show, made small from the sources alone: not from what was rendered.
 
-Cropped, fitted, corrected, mixed and masked as the cut says. What can't be told so simply
+Cropped, fitted, corrected, graded, mixed and masked as the cut says. What can't be told so simply
 (effects of moviepy, most wipes, patches) is left out, and those frames aren't compared.
 """
 
@@ -18,15 +18,17 @@ import numpy as np
 
 from assembler.checking.expected import Expected
 from assembler.checking.small import F32, shrunk
-from assembler.cut.model import Clip, Cut, Source
+from assembler.cut.model import Cdl, Change, Clip, Cut, Source
 from assembler.errors import MediaError
 from assembler.match.apply import corrected
+from assembler.match.features import luma
 from assembler.media.conform import contain_size, cover_size
+from assembler.media.cube import Cube, looked_up, mixed, read_cube
 from assembler.media.frames import assumed, coded_frames, upright
 from assembler.media.stills import read_image
 from assembler.media.tone import to_bt709
 from assembler.rendering.glide import view_at, window
-from assembler.rendering.inserts import strip_height
+from assembler.rendering.inserts import curves_of, strip_height
 from assembler.rendering.spans import delivered_box
 from assembler.spec.transitions import DIPS
 from assembler.timebase import FrameRange
@@ -178,6 +180,7 @@ class _Strand:
         """Transparency isn't decoded here."""
         shape = Fraction(*expected.size) == Fraction(*expected.cut.size)
         self._shaped = shape and clip.source.change.crop is None
+        self._look = _Look(clip.source.change)
 
     def close(self) -> None:
         """Forget what was read."""
@@ -210,7 +213,7 @@ class _Strand:
             if not self._shaped:
                 correction = replace(correction, affine=None)
             rgb = corrected(rgb, replace(correction, sharpen=0.0), max(0, used))
-        return Shown(rgb, free, plain)
+        return Shown(self._look.of(rgb), free, plain)
 
     def _position(self, used: int) -> int:
         """Source frame of the clip's n-th frame shown."""
@@ -236,6 +239,36 @@ class _Strand:
             view_at(glide, self.clip.source_in + used), whole, self._size
         )
         return _seen(picture, (left, top, width, height), self._size), _ones(self._size)
+
+
+class _Look:
+    """Colour table and CDL of a clip, read when the first picture is wanted."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._tables: list[Cube] | None = None
+
+    def of(self, rgb: F32) -> F32:
+        """A picture as it is shown."""
+        change, cdl = self._change, self._change.cdl
+        if self._tables is None:
+            self._tables = list(_tables(change))
+        for table in self._tables:
+            rgb = np.clip(looked_up(rgb, table), 0, 1)
+        return _saturated(rgb, cdl) if cdl else rgb
+
+
+def _tables(change: Change) -> Iterator[Cube]:
+    if change.table:
+        yield mixed(read_cube(change.table.path), change.table.strength)
+    if change.cdl:
+        curves = curves_of(change.cdl)
+        yield Cube(len(curves), False, curves)
+
+
+def _saturated(rgb: F32, cdl: Cdl) -> F32:
+    grey = luma(rgb)[..., None]
+    return np.clip(grey + (rgb - grey) * np.float32(cdl.saturation), 0, 1)
 
 
 def _ones(size: tuple[int, int]) -> F32:

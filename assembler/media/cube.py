@@ -23,6 +23,7 @@ SIZES = {"LUT_1D_SIZE": (2, 65536), "LUT_3D_SIZE": (2, 129)}
 _FIX = "export it again as a .cube file from 0 to 1."
 
 Values = NDArray[np.float64]
+F32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +110,20 @@ def mixed(table: Cube, strength: float) -> Cube:
     if strength == 1.0:
         return table
     return replace(table, values=identity(table) * (1 - strength) + table.values * strength)
+
+
+def looked_up(rgb: F32, table: Cube) -> F32:
+    """What the table makes of encoded R'G'B', (h, w, 3) in [0, 1]; linear between its entries."""
+    if not table.solid:
+        axis = np.linspace(0.0, 1.0, table.size)
+        curves = [np.interp(rgb[..., n], axis, table.values[:, n]) for n in range(3)]
+        return np.stack(curves, axis=-1).astype(np.float32)
+    from scipy.ndimage import map_coordinates
+
+    cells = table.values.reshape(table.size, table.size, table.size, 3)
+    places = np.moveaxis(rgb[..., ::-1], -1, 0) * (table.size - 1)  # blue, green, red
+    found = [map_coordinates(cells[..., n], places, order=1, mode="nearest") for n in range(3)]
+    return np.stack(found, axis=-1).astype(np.float32)
 
 
 def write_cube(path: Path, table: Cube) -> None:

@@ -58,6 +58,24 @@ def test_light_along_an_edge_is_not_taken_for_contrast(project: Project) -> None
     assert "colour-shift" not in {finding.kind for finding in check.findings}
 
 
+def test_a_clip_seen_through_a_colour_table_is_no_wrong_picture(project: Project) -> None:
+    """Also where the table turns light into dark, forwards and backwards."""
+    corners = [f"{1 - n % 2} {1 - n // 2 % 2} {1 - n // 4}" for n in range(8)]
+    table = "\n".join(["LUT_3D_SIZE 2", *corners])
+    project.timeline.with_name("negative.cube").write_text(table, encoding="utf-8")
+    check = _rendered(
+        project,
+        "negative",
+        "title: Negative\ncanvas: {size: 192x108, rate: 24}\n"
+        "output: [{preset: web-720p, size: 192x108, path: out/negative.mp4}]\nsegments:\n"
+        "  - {id: hills, file: media/hills.mp4}\n"
+        "  - {id: town, file: media/town.mp4, join: cut, lut: negative.cube}\n"
+        "  - {id: back, file: media/hills.mp4, join: cut, reverse: true, lut: negative.cube,"
+        " grade: {saturation: 60%}}\n",
+    )
+    assert "wrong-picture" not in {finding.kind for finding in check.findings}, check.text()
+
+
 def _rendered(project: Project, name: str, text: str) -> Check:
     """What is found in ``out/<name>.mp4`` of another timeline beside the project's."""
     timeline = project.timeline.with_name(f"{name}.yaml")

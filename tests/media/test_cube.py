@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assembler.errors import MediaError
-from assembler.media.cube import identity, mixed, read_cube, write_cube
+from assembler.media.cube import identity, looked_up, mixed, read_cube, write_cube
 
 TWO = "LUT_3D_SIZE 2\n" + "0.1 0.2 0.3\n" * 8
 WRONG = {
@@ -50,3 +50,16 @@ def test_red_changes_fastest_and_strength_is_even(tmp_path: Path) -> None:
     table = read_cube(tmp_path / "a.cube")
     assert [list(row) for row in identity(table)[:3]] == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
     assert mixed(table, 0.25).values[1] == pytest.approx([0.775, 0.05, 0.075])
+
+
+@pytest.mark.parametrize("head", ["LUT_3D_SIZE 3", "LUT_1D_SIZE 27"])
+def test_a_picture_is_looked_up_as_the_table_says(tmp_path: Path, head: str) -> None:
+    """Entries are met exactly, and what lies between them in straight lines."""
+    rows = np.random.default_rng(3).uniform(0, 1, (27, 3))
+    lines = (" ".join(map(str, row)) for row in rows)
+    (tmp_path / "a.cube").write_text(f"{head}\n" + "\n".join(lines), encoding="utf-8")
+    table = read_cube(tmp_path / "a.cube")
+    picture = identity(table).astype(np.float32)[None]
+    assert np.allclose(rows[None], looked_up(picture, table), atol=1e-5)
+    between = (picture[:, :1] + picture[:, 1:2]) / 2  # neighbours along red, or along all
+    assert np.allclose((rows[0] + rows[1]) / 2, looked_up(between, table)[0, 0], atol=1e-5)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assembler.assemble.container import in_container
+from assembler.assemble.container import check_size, in_container
 from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
@@ -386,6 +386,10 @@ class _Presets:
             except AssemblerError as error:
                 self._collect(error, *loc, "path")
         preset = self._encodable(preset, output, loc)
+        try:
+            check_size(preset, timeline.canvas.size)
+        except AssemblerError as error:
+            self._collect(error, *loc, *(("size",) if output.size else ()))
         path = output.path or timeline.path.parent / "out" / (
             f"{timeline.path.stem}-{preset.id}.{preset.container}"
         )

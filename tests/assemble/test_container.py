@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from assembler.assemble.container import in_container
-from assembler.errors import UsageError
+import assembler
+from assembler.assemble.container import check_size, in_container
+from assembler.errors import SpecError, UsageError
 from assembler.spec.presets import delivery_preset
 
 
@@ -46,3 +47,36 @@ def test_a_container_that_does_not_fit_is_refused(
     with pytest.raises(UsageError, match=says) as caught:
         in_container(delivery_preset(preset), Path(name))
     assert caught.value.fix == f"end the name with {fix}"
+
+
+SMALL = """\
+assembler: 1
+title: Small
+canvas: {size: 320x180, rate: 24}
+output:
+  - {preset: dnxhr, size: 200x100, path: out/small.mov}
+segments:
+  - {id: s1, duration: 2s, model: animatic, provider: animatic, prompt: A dune. Static camera.}
+"""
+
+
+def test_a_picture_too_small_for_its_encoder_is_refused_before_any_work(tmp_path: Path) -> None:
+    """At the place where its size is written, with a size of the same shape that is taken."""
+    timeline = tmp_path / "small.yaml"
+    timeline.write_text(SMALL, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        assembler.check(timeline)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (5, 27)
+    assert problem.what == (
+        "pictures of 200x100 are too small for preset dnxhr, which takes them from 256x120 on"
+    )
+    assert problem.fix == (
+        "write `size: 256x128`, or take a preset that goes below, such as prores-master."
+    )
+
+
+@pytest.mark.parametrize("size", [(256, 120), (1920, 1080)])
+def test_pictures_from_the_least_size_on_are_taken(size: tuple[int, int]) -> None:
+    check_size(delivery_preset("dnxhr"), size)
+    check_size(delivery_preset("prores-master"), (16, 16))

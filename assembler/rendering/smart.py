@@ -119,7 +119,8 @@ def copy_fault(source: Source, wanted: Wanted) -> str | None:
         (video.pix_fmt != wanted.pix_fmt, f"its pixel format is {video.pix_fmt}"),
         ((video.width, video.height) != wanted.size, "it has another size"),
         (video.vfr or video.rate != wanted.rate, "it has another rate"),
-        (bool(video.rotation) or video.mirrored or video.sar != 1, "it has to be turned"),
+        (bool(video.rotation) or video.mirrored, "it has to be turned"),
+        (video.sar != 1, f"its pixels have the shape {video.sar}"),
         (video.interlaced is not None, "it is interlaced"),
         (not video.ordered or not video.keyframes, "its frames are not in order"),
         (colour.hdr or colour.matrix != "bt709", f"its colours are {colour.matrix}"),
@@ -181,15 +182,22 @@ def copied_ranges(
 def _from_keyframe(source: Source, first: int, stop: int) -> tuple[int, int] | None:
     video = source.info.video
     assert video is not None
-    leading = video.leading or (0,) * len(video.keyframes)
-    groups = list(zip(video.keyframes, leading, strict=True))
     stop = min(stop, video.frames)
-    begin = next((key for key, led in groups if key >= first and not led), None)
+    begin = _closed_keyframe(source, first, stop)
     if begin is None:
         return None
     if video.closed:  # else later frames may be needed
         stop = video.closed[max(bisect_right(video.closed, stop) - 1, 0)]
     return (begin, stop) if stop > begin else None
+
+
+def _closed_keyframe(source: Source, first: int, stop: int) -> int | None:
+    """The first keyframe of a stretch that no frame before it leans on."""
+    video = source.info.video
+    assert video is not None
+    leading = video.leading or (0,) * len(video.keyframes)
+    groups = zip(video.keyframes, leading, strict=True)
+    return next((key for key, led in groups if first <= key < stop and not led), None)
 
 
 def _untouched(whole: FrameRange, touched: Sequence[FrameRange]) -> Iterator[tuple[int, int]]:
@@ -223,4 +231,11 @@ def copy_notes(cut: Cut, wanted: Wanted) -> Iterator[str]:
         elif clip.skipped:
             yield f"{name}: encoded anew: frames of clip {clip.id} are left out"
         elif not _from_keyframe(clip.source, clip.source_in, clip.source_out):
-            yield f"{name}: encoded anew: clip {clip.id} has no keyframe that a copy could begin at"
+            yield f"{name}: encoded anew: clip {clip.id} {_why_no_part(clip)}"
+
+
+def _why_no_part(clip: Clip) -> str:
+    """Why no part of a clip can be copied, though its source could."""
+    if _closed_keyframe(clip.source, clip.source_in, clip.source_out) is None:
+        return "has no keyframe that a copy could begin at"
+    return "ends where the frames from its keyframe on still need later ones"

@@ -13,7 +13,8 @@ from assembler.cut.model import Clip, PictureLayer
 from assembler.match.decision import ColourFix, Correction, SeamDecision
 from assembler.media.ffmpeg import exe, run
 from assembler.rendering.render import render
-from assembler.rendering.spans import spans_of
+from assembler.rendering.smart import copy_notes
+from assembler.rendering.spans import form_of, spans_of
 from assembler.spec.presets import delivery_preset
 from assembler.timebase import FrameRange
 from tests.rendering.conftest import Made, clip, cut_of, source
@@ -79,6 +80,26 @@ def test_a_turned_source_is_turned_once(sources, tmp_path, spans):
     with av.open(str(out)) as container:
         frame = next(container.decode(video=0))
     assert (frame.width, frame.height, frame.rotation) == (192, 320, 0)
+
+
+def test_pixels_that_are_not_square_are_given_as_the_reason(sources, tmp_path, spans):
+    """And not that the picture had to be turned."""
+    wide = tmp_path / "wide.mp4"
+    run(["-i", str(sources[0].path), "-c", "copy", "-aspect", "20:9", str(wide)])
+    cut = cut_of(clip(source(wide), 0, 12))
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    assert "wide.mp4: encoded anew: its pixels have the shape 4/3" in rendered.notes
+
+
+def test_frames_that_need_later_ones_are_given_as_the_reason(sources):
+    """Where a clip has a keyframe, but ends before a copy from it could."""
+    a, _ = sources
+    held = replace(a.info.video, closed=(0, 24, 72))
+    cut = cut_of(clip(replace(a, info=replace(a.info, video=held)), 0, 20))
+    assert list(copy_notes(cut, form_of(cut, COPY).wanted)) == [
+        "a.mp4: encoded anew: clip a0 ends where the frames from its keyframe on still need "
+        "later ones"
+    ]
 
 
 def test_a_source_that_breaks_off_is_encoded_as_far_as_it_goes(sources, tmp_path, spans):

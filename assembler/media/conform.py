@@ -87,9 +87,14 @@ def input_args(info: MediaInfo, first: int, rate: Fraction) -> dict[str, Any]:
     return args
 
 
+def indexed(info: MediaInfo) -> bool:
+    """Whether a file has an index of its keyframes, so that seeking leads to one."""
+    return any(name in info.container for name in _SEEKABLE)
+
+
 def _seek(info: MediaInfo, video: VideoStream, index: int) -> str | None:
     """Time of the keyframe to start decoding at, on the file's clock."""
-    if not video.ordered or not any(name in info.container for name in _SEEKABLE):
+    if not video.ordered or not indexed(info):
         return None
     if not video.vfr and not _steady(video):  # frames are counted from the first one
         return None

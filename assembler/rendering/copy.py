@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from assembler.errors import RenderError
+from assembler.media.conform import indexed
 from assembler.rendering.headers import begins_closed
 from assembler.rendering.smart import EVERY_FRAME
 from assembler.rendering.spans import Form, Shot
@@ -22,6 +23,9 @@ from assembler.rendering.verify import MATRIX_CODES
 
 _PROVED_FRAMES = 3
 """Frames that are decoded and compared; packets of the rest are the same bytes after these."""
+
+_SPARE_S = 3
+"""So far before a frame its packet is looked for in files without an index."""
 
 _MOST_DELAY = 16
 """Frames that a decoder can hold back at most (H.264 and HEVC)."""
@@ -60,11 +64,8 @@ def _copy(shot: Shot, form: Form, out: Path, cancel: threading.Event | None) -> 
         stream.time_base = 1 / form.rate
         _check_profile(own, form, shot.clip)
         change = _tagger(shot, form, own, stream)
-        first = video.pts[shot.first]
-        if shot.first:
-            source.seek(first, stream=own)
         written, delay = 0, _MOST_DELAY if video.b_frames else 0
-        for packet in _packets(source, own):
+        for packet in _packets(source, own, shot):
             place = places.get(packet.pts, -1) - shot.first
             if not 0 <= place < shot.frames:
                 continue
@@ -101,10 +102,23 @@ _PRORES = {
 }  # fmt: skip
 
 
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
+def _packets(container: Any, stream: Any, shot: Shot) -> Iterator[Any]:
+    """All packets of a source from that of the shot's first frame on."""
+    video = shot.source.info.video
+    assert video is not None
+    first = video.pts[shot.first]
+    found = not shot.first
+    if shot.first:
+        # Without an index a seek leads anywhere near: the packet is looked for.
+        spare_s = 0 if indexed(shot.source.info) else _SPARE_S
+        near = first - round(spare_s / video.time_base)
+        if near > video.pts[0]:
+            container.seek(near, stream=stream)
     for packet in container.demux(stream):
         if packet.size and packet.pts is not None:
-            yield packet
+            found = found or packet.pts == first
+            if found:
+                yield packet
 
 
 def _tagger(shot: Shot, form: Form, own: Any, stream: Any) -> Any:
@@ -118,7 +132,9 @@ def _tagger(shot: Shot, form: Form, own: Any, stream: Any) -> Any:
         return lambda packet: [packet]
     name = "h264_metadata" if video.codec == "h264" else "hevc_metadata"
     said = f"{_TAGS}:matrix_coefficients={MATRIX_CODES[form.matrix]}:video_full_range_flag=0"
+    tag = stream.codec_context.codec_tag
     found = BitStreamFilterContext(f"{name}={said}", own, stream)
+    stream.codec_context.codec_tag = tag  # the filter brings the source container's, as of a .ts
     return found.filter
 
 
@@ -131,9 +147,8 @@ def _prove(shot: Shot, out: Path) -> None:
     with av.open(str(shot.source.path)) as source, av.open(str(out)) as copy:
         own: Any = source.streams[video.index]
         first = video.pts[shot.first]
-        if shot.first:
-            source.seek(first, stream=own)
-        wanted = (f for f in source.decode(own) if f.pts is not None and f.pts >= first)
+        read = (f for p in chain(_packets(source, own, shot), (None,)) for f in own.decode(p))
+        wanted = (f for f in read if f.pts is not None and f.pts >= first)
         pairs = zip(
             islice(wanted, min(_PROVED_FRAMES, shot.frames)), copy.decode(video=0), strict=False
         )

@@ -116,15 +116,25 @@ def test_a_source_that_breaks_off_is_encoded_as_far_as_it_goes(sources, tmp_path
     assert "is damaged" in rendered.notes[0]
 
 
-def test_packets_that_cannot_be_written_are_encoded(sources, tmp_path, spans):
-    """Untagged H.264 from a transport stream."""
-    bare, ts = tmp_path / "bare.mp4", tmp_path / "a.ts"
-    bsf = "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
-    run(["-i", str(sources[0].path), "-c", "copy", "-bsf:v", bsf, str(bare)])
-    run(["-i", str(bare), "-c", "copy", str(ts)])
-    taken = source(ts)
-    rendered = render(cut_of(clip(taken, 0, 72)), COPY, tmp_path / "o.mp4", sound=None, spans=spans)
-    assert len(decoded(rendered.path)) == 72
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_transport_streams_are_copied_from_any_keyframe(made: Made, tmp_path, spans, encoder):
+    """Headers before every keyframe, no index to seek by, no colours named."""
+    x265 = "keyint=12:min-keyint=12:open-gop=0:bframes=2:log-level=none"
+    options = {"g": "12", "bf": "2", "sc_threshold": "0", "preset": "veryfast"}
+    options |= {"x265-params": x265} if encoder == "libx265" else {}
+    whole = made("t.mp4", 120, encoder=encoder, options=options)
+    bsf = f"{whole.info.video.codec}_metadata=colour_primaries=2:transfer_characteristics=2"
+    run(["-i", str(whole.path), "-c", "copy", "-bsf:v", bsf, str(tmp_path / "t.ts")])
+    taken = source(tmp_path / "t.ts")
+    cut = cut_of(clip(taken, 0, 120), clip(taken, 120, 144, 96), clip(taken, 144, 168, 24))
+    assert copied_in(cut)[0] == (0, 120)
+    rendered = render(cut, COPY, tmp_path / "o.mp4", sound=None, spans=spans)
+    assert not [note for note in rendered.notes if "encoded" in note]
+    found, plain = decoded(rendered.path), planes_in(whole.path)
+    assert len(found) == 168
+    for start, stop in copied_in(cut):
+        moved = next(c.source_in - c.record.start for c in cut.clips if start < c.record.stop)
+        assert same(found[start:stop], plain[start + moved : stop + moved])
 
 
 def test_a_repeated_frame_is_dropped_where_copying_allows_it(sources, tmp_path, spans):

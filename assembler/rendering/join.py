@@ -78,6 +78,9 @@ def join(
 
     form = FORMATS.get(delivery.container, delivery.container)
     options = {key: str(value) for key, value in delivery.mux.items()}
+    if sound is not None and delivery.container in ("mp4", "mov"):
+        # Edit lists are told in it: in thousandths of a second, they would cut sound off.
+        options.setdefault("movie_timescale", str(delivery.audio.rate or cut.hz))
     with av.open(str(out), "w", format=form, container_options=options) as container:
         container.metadata.update({"title": cut.title, **dict(cut.metadata)})
         with av.open(str(parts[0].path)) as first:

@@ -44,7 +44,7 @@ from assembler.rendering.verify import Verified, verify
 from assembler.spec.presets import DeliveryPreset
 from assembler.timebase import FrameRange
 
-JOIN = 3
+JOIN = 4
 """Version of how spans become a file."""
 
 _MUCH_PIXELS = 300 * 1920 * 1080

@@ -170,6 +170,18 @@ def test_ntsc_rates_stay_exact(made: Made, tmp_path, spans):
     assert [n / rate for n in range(80)] == times
 
 
+def test_players_hear_every_sample_of_the_programme(made: Made, tmp_path, spans):
+    """No edit list ends the sound at a whole thousandth of a second."""
+    rate = Fraction(24000, 1001)
+    cut = cut_of(clip(made("n.mp4", 64, rate), 0, 64), rate=rate)
+    preset = delivery_preset("youtube-1080p").model_copy(update=SMALL)
+    sound = tone(tmp_path / "s.wav", samples_at(64, rate, 48000))
+    out = render(cut, preset, tmp_path / "o.mp4", sound=sound, spans=spans).path
+    args = ["-v", "error", "-i", str(out), "-vn", "-ac", "1", "-f", "s16le", "pipe:1"]
+    heard = subprocess.run([exe(), *args], capture_output=True, check=True).stdout
+    assert samples_at(64, rate, 48000) == len(heard) // 2
+
+
 def test_sound_and_picture_begin_together(sources, tmp_path, spans):
     """A click at frame 12 is heard at frame 12, encoder delay included."""
     a, _ = sources

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from assembler.errors import RenderError
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish
+from assembler.rendering.damage import Damage, damage
 from assembler.rendering.hardware import encoder_frames, input_of, is_hardware
 from assembler.rendering.join import Part
 from assembler.rendering.spans import Form, Span, shots_of
@@ -81,6 +82,11 @@ class SpanJob:
         """Why it was encoded although it should have been copied; empty when all went well."""
         return str(_read_record(self.record).get("note", ""))
 
+    def damaged(self) -> Damage:
+        """Frames of its sources that couldn't be decoded whole when it was encoded."""
+        found: Damage = _read_record(self.record).get("damaged", {})
+        return found
+
     def took_s(self) -> float:
         """Seconds that it took to make; 0 where that wasn't noted."""
         return float(_read_record(self.record).get("took_s", 0))
@@ -110,9 +116,9 @@ class SpanJob:
         began = time.monotonic()
         with ExitStack() as files:
             parts = [files.enter_context(publish(job.path)) for job in jobs]
-            note = self._write(parts, on_frames, cancel)
+            note, damaged = self._write(parts, on_frames, cancel)
             took_s = round((time.monotonic() - began) / len(jobs), 3)
-            told = {"note": note, "took_s": took_s}
+            told = {"note": note, "took_s": took_s, "damaged": damaged}
             entries = [job._entry(part) | told for job, part in zip(jobs, parts, strict=True)]
         for job, entry in zip(jobs, entries, strict=True):
             with publish(job.record) as part:
@@ -135,12 +141,16 @@ class SpanJob:
         parts: Sequence[Path],
         on_frames: Callable[[int], None] | None,
         cancel: threading.Event | None,
-    ) -> str:
-        """Copy where that is planned and possible, else encode; why it was not possible."""
+    ) -> tuple[str, Damage]:
+        """
+        Copy where that is planned and possible, else encode.
+
+        Returns:
+            Why a copy was not possible, and what was damaged in what was encoded.
+        """
         shot = self.span.copied
         if shot is None:
-            self._encode(parts, on_frames, cancel)
-            return ""
+            return "", self._encode(parts, on_frames, cancel)
         from assembler.rendering.copy import copy_frames
 
         try:
@@ -148,18 +158,18 @@ class SpanJob:
         except RenderError as exc:
             if cancel is not None and cancel.is_set():
                 raise
-            self._encode(parts, on_frames, cancel)
-            return f"{shot.source.path.name}: encoded anew: {exc.what}"
+            note = f"{shot.source.path.name}: encoded anew: {exc.what}"
+            return note, self._encode(parts, on_frames, cancel)
         if on_frames is not None:
             on_frames(self.span.length)
-        return ""
+        return "", {}
 
     def _encode(
         self,
         parts: Sequence[Path],
         on_frames: Callable[[int], None] | None,
         cancel: threading.Event | None,
-    ) -> None:
+    ) -> Damage:
         import ffmpeg  # with the graph's own imports: a finished film needs none of them
 
         from assembler.rendering.graph import Inputs
@@ -175,13 +185,14 @@ class SpanJob:
                 outputs.append(output)
                 head = needs or head
                 piped = materials.piped
-            run(
+            said = run(
                 [*head, *ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))],
                 on_frames=on_frames,
                 cancel=cancel,
                 stdin=frames_of(piped, self.span.form, cancel) if piped else None,
                 where=span_name(self.span),
             )
+        return damage(self.span, said)
 
 
 def _output(span: Span, materials: Materials, inputs: Inputs, part: Path) -> tuple[Any, list[str]]:

@@ -29,6 +29,7 @@ from assembler.media.conform import notes as conform_notes
 from assembler.media.ffmpeg import run
 from assembler.media.files import publish, sha256_of
 from assembler.planning.keys import content_key
+from assembler.rendering.damage import damage_notes
 from assembler.rendering.encode import SpanJob, sharing, span_name
 from assembler.rendering.executor import Processes, Starter, Threads, startable
 from assembler.rendering.hardware import is_hardware
@@ -123,8 +124,10 @@ def render(
     stamp = _stamp(planned, sound, shown, delivery, captions, begins)
     record = spans / f"final-{content_key(path=out.absolute())}.json"
     notes = conversions(shown, delivery)
+    jobs = [SpanJob(span, spans) for span in planned]
     if _unchanged(record, stamp, out):
         found = verify(out, shown, delivery, sound=sound is not None)
+        notes += _told(jobs)
         return Rendered(out, shown.frames, len(planned), (), len(planned), False, notes, found)
     with _sounding(sound, spans, shown, delivery, begins) as packets:
         made = make(
@@ -132,7 +135,6 @@ def render(
             on_bytes=on_bytes, cancel=cancel,
         )  # fmt: skip
         encoded = packets()
-    jobs = [SpanJob(span, spans) for span in planned]
     for job in jobs:
         job.used()
     parts = [job.part() for job in jobs]
@@ -143,11 +145,17 @@ def render(
         )  # fmt: skip
         found = verify(new, shown, delivery, sound=sound is not None)
     _remember(record, stamp, out)
-    notes += tuple(dict.fromkeys(note for job in jobs if (note := job.note())))
+    notes += _told(jobs)
     names = tuple(span_name(span) for span in made)
     found, reused = replace(found, path=out), len(planned) - len(made)
     keys = tuple(span.key for span in planned)
     return Rendered(out, shown.frames, len(planned), names, reused, True, notes, found, keys)
+
+
+def _told(jobs: Sequence[SpanJob]) -> tuple[str, ...]:
+    """What came up when spans were made, now or before."""
+    notes = dict.fromkeys(note for job in jobs if (note := job.note()))
+    return (*notes, *damage_notes((job.span, job.damaged()) for job in jobs))
 
 
 @contextmanager

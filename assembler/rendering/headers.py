@@ -13,7 +13,8 @@ _H264_IDR = 5
 _HEVC_IDR = (19, 20)
 _HEVC_PICTURES = 32
 """Types of units below this one are pictures."""
-_LENGTH_BYTES = 4
+LENGTH_BYTES = 4
+"""Of a unit's length, where units aren't parted by start codes."""
 _START = b"\x00\x00\x01"
 
 
@@ -21,10 +22,10 @@ def parameter_sets(context: Any) -> bytes | None:
     """All parameter sets of a stream as units with a length of 4 bytes; None when it has others."""
     extradata: bytes = context.extradata or b""
     hevc = context.name == "hevc"
-    if _length_bytes(extradata, hevc) != _LENGTH_BYTES:
+    if _length_bytes(extradata, hevc) != LENGTH_BYTES:
         return None
     units = _of_hvcc(extradata) if hevc else _of_avcc(extradata)
-    return b"".join(len(unit).to_bytes(_LENGTH_BYTES, "big") + unit for unit in units)
+    return b"".join(len(unit).to_bytes(LENGTH_BYTES, "big") + unit for unit in units)
 
 
 def _length_bytes(extradata: bytes, hevc: bool) -> int:
@@ -57,14 +58,15 @@ def _of_hvcc(data: bytes) -> Iterator[bytes]:
 def begins_closed(packet: Any, context: Any) -> bool:
     """Whether nothing from before is needed to decode from *packet* on: its picture is an IDR."""
     hevc = context.name == "hevc"
-    for unit in _units(bytes(packet), _length_bytes(context.extradata or b"", hevc)):
+    for unit in units(bytes(packet), _length_bytes(context.extradata or b"", hevc)):
         kind = (unit[0] >> 1) & 0x3F if hevc else unit[0] & 0x1F
         if kind < _HEVC_PICTURES if hevc else 0 < kind <= _H264_IDR:
             return kind in _HEVC_IDR if hevc else kind == _H264_IDR
     return False
 
 
-def _units(data: bytes, length: int) -> Iterator[bytes]:
+def units(data: bytes, length: int) -> Iterator[bytes]:
+    """Units of a packet with so many bytes of length each; 0 where start codes part them."""
     if not length:
         yield from (part for part in data.split(_START)[1:] if part)
         return

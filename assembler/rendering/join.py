@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
 from assembler.rendering.headers import parameter_sets
+from assembler.rendering.reorder import held_back, holding_back
 from assembler.rendering.sound import SoundTrack
 from assembler.rendering.verify import MATRIX_CODES
 from assembler.spec.presets import DeliveryPreset
@@ -83,10 +84,11 @@ def join(
         options.setdefault("movie_timescale", str(delivery.audio.rate or cut.hz))
     with av.open(str(out), "w", format=form, container_options=options) as container:
         container.metadata.update({"title": cut.title, **dict(cut.metadata)})
-        with av.open(str(parts[0].path)) as first:
-            picture = container.add_stream_from_template(first.streams.video[0], opaque=True)
-        picture.time_base = 1 / cut.rate
         repeated = delivery.match_source and len({part.headers for part in parts}) > 1
+        timeless = repeated and delivery.container == "mkv"
+        with av.open(str((_most_held(parts) if timeless else parts[0]).path)) as model:
+            picture = container.add_stream_from_template(model.streams.video[0], opaque=True)
+        picture.time_base = 1 / cut.rate
         tag = _REPEATING.get(picture.codec_context.name) if repeated else delivery.video.tag
         if tag and delivery.container in ("mp4", "mov"):
             picture.codec_context.codec_tag = tag
@@ -95,7 +97,9 @@ def join(
         voice = None
         if sound is not None:
             voice = SoundTrack(container, sound, cut, delivery.audio, begins, encoded)
-        tracks = [_picture_packets(parts, picture, cut.rate, repeated=repeated)]
+        sets = _all_sets(parts) if repeated else {}
+        sets = _levelled(sets) if timeless else sets
+        tracks = [_picture_packets(parts, picture, cut.rate, sets)]
         if voice is not None:
             tracks.append(voice.packets())
         if captions is not None:
@@ -156,12 +160,13 @@ Timed = tuple[Fraction, int, Any]
 
 
 def _picture_packets(
-    parts: Sequence[Part], stream: Any, rate: Fraction, *, repeated: bool
+    parts: Sequence[Part], stream: Any, rate: Fraction, repeated: Mapping[str, _Sets]
 ) -> Iterator[Timed]:
     """
     Packets of all spans with continuous time stamps in frames.
 
-    Where spans have different parameters, those are *repeated* before every keyframe.
+    Where spans have different parameters, those are *repeated* before every keyframe, by
+    `Part.headers`.
     """
     import av
 
@@ -174,7 +179,7 @@ def _picture_packets(
                 raise RenderError(
                     "its encoder headers differ from the first span's", str(part.path)
                 )
-            sets = _sets(own.codec_context, part.path) if repeated else b""
+            sets = repeated[part.headers].units if repeated else b""
             found = 0
             for read in container.demux(own):
                 if read.size == 0:
@@ -190,6 +195,52 @@ def _picture_packets(
         if found != part.frames:
             raise RenderError(f"{found} frames instead of {part.frames}", str(part.path))
         start += part.frames
+
+
+class _Sets(NamedTuple):
+    """Parameter sets of a part."""
+
+    units: bytes
+    """Each with its length in front."""
+    hevc: bool
+
+    @property
+    def held(self) -> int:
+        """Frames that they have a decoder hold back."""
+        return held_back(self.units, hevc=self.hevc)
+
+
+def _all_sets(parts: Sequence[Part]) -> dict[str, _Sets]:
+    """Parameter sets by `Part.headers`."""
+    import av
+
+    found: dict[str, _Sets] = {}
+    for part in parts:
+        if part.headers not in found:
+            with av.open(str(part.path)) as container:
+                context = container.streams.video[0].codec_context
+                found[part.headers] = _Sets(_sets(context, part.path), context.name == "hevc")
+    return found
+
+
+def _most_held(parts: Sequence[Part]) -> Part:
+    """
+    The part whose parameters have a decoder hold back the most frames.
+
+    Matroska keeps no decoding times. Readers work them out from the file's own header (HEVC) or
+    the sets in force (H.264), and they would go back where later ones hold back more.
+    """
+    sets = _all_sets(parts)
+    return max(parts, key=lambda part: sets[part.headers].held)
+
+
+def _levelled(sets: Mapping[str, _Sets]) -> dict[str, _Sets]:
+    """Sets that all hold back as many frames."""
+    most = max(one.held for one in sets.values())
+    return {
+        key: one._replace(units=holding_back(one.units, most, hevc=one.hevc))
+        for key, one in sets.items()
+    }
 
 
 def _sets(context: Any, path: Path) -> bytes:

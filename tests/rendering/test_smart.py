@@ -70,6 +70,29 @@ def test_parameters_may_change_inside_a_file(sources, made: Made, tmp_path, span
     )
 
 
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_decoding_times_ascend_where_b_frames_follow_frames_without(
+    made: Made, tmp_path, spans, encoder
+):
+    """In Matroska, which keeps none: readers work them out from the parameters."""
+    x265 = "keyint=24:min-keyint=24:open-gop=0:bframes={}:log-level=none"
+    row = []
+    for bf in (0, 3):
+        options = {"g": "24", "bf": str(bf), "preset": "veryfast"}
+        if encoder == "libx265":
+            options |= {"x265-params": x265.format(bf)}
+        row.append(made(f"b{bf}.mp4", 48, first=bf * 100, encoder=encoder, options=options))
+    cut = cut_of(clip(row[0], 0, 48), clip(row[1], 48, 96), clip(row[0], 96, 120))
+    assert copied_in(cut) == [(0, 48), (48, 96), (96, 120)]
+    form = COPY.model_copy(update={"container": "mkv", "mux": {}})
+    out = render(cut, form, tmp_path / "o.mkv", sound=None, spans=spans).path
+    with av.open(str(out)) as container:
+        times = [p.dts for p in container.demux(video=0) if p.dts is not None]
+    assert times == sorted(set(times))
+    plain = [planes_in(taken.path) for taken in row]
+    assert same(decoded(out), [*plain[0], *plain[1], *plain[0][:24]])
+
+
 def test_a_turned_source_is_turned_once(sources, tmp_path, spans):
     """What is said of the source's picture is not said of the film's again."""
     turned = tmp_path / "turned.mp4"

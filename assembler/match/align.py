@@ -89,8 +89,9 @@ def align(tail: F32, head: F32, most_overlap: int) -> Alignment:
 
 def _turn(tail: F32, most: int) -> int | None:
     """After how many frames, *most* of them, a loop comes round; None where nothing does."""
-    apart = [distance(tail[-1], frame) for frame in tail[::-1]]
-    for n in range(SHORTEST_TURN, min(most, len(tail) - 3) + 1):
+    longest = min(most, len(tail) - 3)
+    apart = [distance(tail[-1], frame) for frame in tail[::-1]] if longest >= SHORTEST_TURN else []
+    for n in range(SHORTEST_TURN, longest + 1):
         least = DIFFERS * max(apart[:n])
         # A swing shows the same picture on its way back, but not the ones around it.
         round_again = apart[n] < least and distance(tail[-3], tail[-3 - n]) < least
@@ -128,8 +129,8 @@ def _chosen(tail: F32, tried: Sequence[Alignment]) -> Alignment:
     """The best overlap; a single repeated frame where none is clearly better."""
     plain = tried[0]
     best = min(tried, key=lambda a: a.cost)
-    clearly = best.cost < CLEARLY * plain.cost or _tells(tail, plain, best)
-    chosen = best if clearly else plain
+    nearer = best.cost < CLEARLY * plain.cost
+    chosen = best if nearer or (best is not plain and _tells(tail, plain, best)) else plain
     others = [a.cost for a in tried if a is not chosen]
     margin = min(others) / max(chosen.cost, 1e-6) if others else 1.0
     return Alignment(chosen.pairs, chosen.affine, chosen.cost, chosen.likeness, margin)

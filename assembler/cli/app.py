@@ -131,6 +131,7 @@ def run(args: Sequence[str]) -> int:
     )
 
     signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _terminate)
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no news
     try:
         # Asked for JSON, the parser's own messages are ours to print.
@@ -183,10 +184,14 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     CANCEL.set()
 
 
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    """Stop in order, and wait for nothing that doesn't."""
+    CANCEL.set()
+    raise SystemExit(INTERRUPTED)
+
+
 def _interrupted(style: Style) -> int:
-    output.note(
-        style, "stopped; nothing is half-written. Run the same command again to go on from here."
-    )
+    output.note(style, "stopped; nothing is half-written. Run the same command again.")
     return INTERRUPTED
 
 

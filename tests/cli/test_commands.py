@@ -252,8 +252,11 @@ def test_doctor_finds_everything_that_was_installed(assembler: Command) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
-def test_interrupting_leaves_nothing_half_written(assembler: Command, project: Path) -> None:
-    """Ctrl-C stops in order with 130 and says how to go on; the next run finishes the film."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_interrupting_leaves_nothing_half_written(
+    assembler: Command, project: Path, name: str
+) -> None:
+    """It stops in order with 130 and says how to go on; the next run finishes the film."""
     text = project.read_text(encoding="utf-8").replace("duration: 2s", "duration: 40s")
     project.write_text(text, encoding="utf-8")
     argv = [sys.executable, "-m", "assembler", "render", str(project)]
@@ -262,7 +265,7 @@ def test_interrupting_leaves_nothing_half_written(assembler: Command, project: P
     deadline = time.monotonic() + 60
     while not list(home.glob("takes/.*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(getattr(signal, name))
     _, said = running.communicate(timeout=120)
     assert (running.returncode, "Run the same command again" in said) == (130, True)
     assert not (project.parent / "out").exists()

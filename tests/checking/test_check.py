@@ -42,6 +42,22 @@ def test_a_still_scene_that_fades_in_is_not_taken_for_repeated_frames(project: P
     assert not check.count("error"), check.text()
 
 
+def test_a_steady_tone_is_not_taken_for_late(project: Project) -> None:
+    """It is alike at many places, its own among them."""
+    media = project.timeline.parent / "media"
+    ffmpeg(media / "tone.wav", "-f", "lavfi", "-i", "sine=f=440:d=9:r=48000")
+    clips = (f"  - {{id: h{n}, file: media/hills.mp4, join: cut}}\n" for n in range(6))
+    check = _rendered(
+        project,
+        "tone",
+        "title: Tone\ncanvas: {size: 192x108, rate: 24}\n"
+        "output: [{preset: web-720p, size: 192x108, path: out/tone.mp4}]\n"
+        f"segments:\n{''.join(clips).replace(', join: cut', '', 1)}"
+        "tracks: [{id: tone, role: music, file: media/tone.wav}]\n",
+    )
+    assert "late-sound" not in {finding.kind for finding in check.findings}, check.text()
+
+
 def test_light_along_an_edge_is_not_taken_for_contrast(project: Project) -> None:
     """Blurring changes the mean of a picture that is bright at one side."""
     media = project.timeline.parent / "media"

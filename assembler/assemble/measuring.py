@@ -20,6 +20,9 @@ from assembler.media.probe import probe
 from assembler.spec.model import Canvas, Defaults, SeamOverride
 from assembler.spec.presets import seam_preset
 
+VFR_RATES = tuple(map(Fraction, (24, 25, 30, 50, 60)))
+"""What a clip of varying rate is joined at: the next one above its mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -132,7 +135,10 @@ def canvas_of(clip: MediaInfo) -> Canvas:
     """The canvas for a clip as it is shown: of its rate, with even sides, as codecs want it."""
     video = video_of(clip)
     width, height = video.display_size
-    return Canvas(size=(_even(width), _even(height)), rate=video.rate)
+    rate = video.rate
+    if video.vfr:  # its mean is no rate that anything plays at
+        rate = next((r for r in VFR_RATES if r >= rate), VFR_RATES[-1])
+    return Canvas(size=(_even(width), _even(height)), rate=rate)
 
 
 def _even(side: int) -> int:

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assembler.assemble.measuring import Measured, measure
+from assembler.assemble.measuring import Measured, canvas_of, measure
 from assembler.assemble.stitch import stitch
 from assembler.match.decision import decision_to_json
+from assembler.media.ffmpeg import run
 from assembler.media.frames import FrameWriter
+from assembler.media.probe import probe
 from tests.cut.facts import seam
 
 
@@ -62,3 +64,18 @@ def _shot(
             view = wide[: size[1], left : left + size[0]]
             writer.write((gain * (0.2 + 0.6 * view)).astype(np.float32))
     return path
+
+
+def test_clips_of_varying_rate_are_joined_at_a_usual_one(tmp_path: Path) -> None:
+    """Their mean is no rate that anything plays at."""
+    even, uneven = (
+        _shot(tmp_path / "a.mp4", range(30), (192, 108), Fraction(24)),
+        tmp_path / "v.mkv",
+    )
+    stamps = "setpts='(N+floor(N/4)*(1+mod(N,3)))/24/TB'"
+    run(["-i", str(even), "-vf", stamps, "-fps_mode", "passthrough", str(uneven)])
+    found = probe(uneven)
+    assert found.video is not None
+    assert found.video.vfr
+    assert canvas_of(found).rate in (24, 25, 30)
+    assert canvas_of(probe(even)).rate == 24

@@ -269,7 +269,7 @@ def test_single_seams_of_a_file_are_checked_too(tmp_path: Path) -> None:
         planned(tmp_path, text, {"a.mov": info("a.mov", video(96))})
     path = tmp_path / "film.yaml"
     assert f"{path}:5:63: segment b: `keep_until: 97` is beyond the 96 frames" in str(caught.value)
-    assert f"{path}:5:69: segment b: it is one file, and has no seam 2" in str(caught.value)
+    assert f"{path}:5:71: segment b: it is one file, and has no seam 2" in str(caught.value)
 
 
 def test_renaming_a_segment_or_a_file_changes_no_key(tmp_path: Path) -> None:

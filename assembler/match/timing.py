@@ -224,12 +224,21 @@ def held_at_end(steps: F32, usual: float, natural: int) -> int:
 
 
 def _held(steps: F32, usual: float) -> np.ndarray:
-    """Which steps are no motion, bool (n,): it stops at once, or altogether."""
-    out = np.zeros(len(steps), dtype=bool)
+    """Which steps are no motion, bool (n,): it stops at once, or altogether, or for one frame."""
+    out = _dips(steps)
     for begin, end in _runs(steps < HELD * usual):
         beside = steps[max(0, begin - 1) : begin], steps[end : end + 1]
         at_once = all(step >= SUDDEN * usual for side in beside for step in side)
-        out[begin:end] = at_once or float(np.mean(steps[begin:end])) < STOPPED * usual
+        out[begin:end] |= at_once or float(np.mean(steps[begin:end])) < STOPPED * usual
+    return out
+
+
+def _dips(steps: F32) -> np.ndarray:
+    """Which steps are far smaller than the larger of two on each side of them, bool (n,)."""
+    out = np.zeros(len(steps), dtype=bool)
+    for n in range(1, len(steps) - 1):
+        sides = steps[max(0, n - 2) : n], steps[n + 1 : n + 3]
+        out[n] = steps[n] < HELD * min(float(side.max()) for side in sides)
     return out
 
 

@@ -16,11 +16,12 @@ from typing import Any
 
 from assembler.assemble.prepare import Prepared, prepare, prepare_loaded, step_of
 from assembler.errors import UsageError
+from assembler.generation.providers.manual import Manual
 from assembler.generation.takes import on_disk, provenance, take_path, write_provenance
 from assembler.media.files import publish
 from assembler.planning.explain import money
 from assembler.planning.keys import take_key
-from assembler.planning.ledger import Ledger, submissions_made, takes_made
+from assembler.planning.ledger import Ledger, Submission, submissions_made, takes_made
 from assembler.planning.model import Link, Plan, Step
 from assembler.spec.load import load
 
@@ -180,15 +181,45 @@ def keep_older(
         )
         if found is None:
             return tuple(kept), prepared
+        _withdraw(prepared, found.key, "an older take is kept")
         _adopt(prepared, found)
         kept.append(found.id)
         prepared = _again(prepared, provider)
 
 
+_ASKED = ("sent", "unknown", "accepted", "done")
+
+
 def _paid_for(prepared: Prepared) -> frozenset[str]:
     """Keys of links whose clips were sent for: an older take in their place would hide them."""
     rows = submissions_made(prepared.project.ledger)
-    return frozenset(r.key for r in rows if r.state in ("sent", "unknown", "accepted", "done"))
+    return frozenset(r.key for r in rows if r.state in _ASKED and not _by_hand(r))
+
+
+def _by_hand(row: Submission) -> bool:
+    """Whether people were asked for a clip that they haven't brought: that can be taken back."""
+    return row.provider == Manual.name and row.state == "accepted"
+
+
+def _withdraw(prepared: Prepared, key: str, reason: str) -> None:
+    """Ask nobody for clips of *key* any more: their sheets go."""
+    project = prepared.project
+    desk = Manual(project.home / "jobs" / Manual.name).desk
+    rows = [r for r in submissions_made(project.ledger) if r.key == key and _by_hand(r)]
+    for row in rows:
+        with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
+            ledger.failed(row.client_id, reason, Decimal(0))
+        if (job := desk.jobs().get(row.job or "")) is not None:
+            desk.forget(job)
+
+
+def _withdraw_others(prepared: Prepared) -> None:
+    """Ask nobody for what links of the timeline no longer are."""
+    wanted = {step.link.id: step.link.key for step in prepared.plan.all_steps}
+    for row in submissions_made(prepared.project.ledger):
+        own = row.timeline == prepared.project.timeline.name and row.link in wanted
+        if own and _by_hand(row) and row.key != wanted[row.link]:
+            _withdraw(prepared, row.key, "another take is used before it")
 
 
 def _used(
@@ -200,6 +231,7 @@ def _used(
     after = _again(before, provider)
     if keep_later:
         kept, after = keep_older(after, provider=provider)
+    _withdraw_others(after)
     return _chosen(link.id, number, kept, after)
 
 

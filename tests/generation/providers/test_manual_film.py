@@ -52,6 +52,42 @@ def test_a_film_is_finished_run_by_run(timeline: Path, capsys: pytest.CaptureFix
     assert video.frames == 11 * 24
 
 
+def test_what_people_were_asked_for_can_be_kept_as_it_was(timeline: Path) -> None:
+    """A new take of the first link asks for the second anew; keeping it takes its sheet away."""
+    words, inbox = ["render", str(timeline), "--no-wait"], timeline.parent / "manual/inbox"
+    assert run(words) == 6
+    old(film(inbox / f"{_sheets(timeline)[0]}.mp4", picture(1, (320, 180)), 145))
+    assert run(words) == 6
+    old(film(inbox / f"{_sheets(timeline)[0]}.mp4", picture(2, (320, 180)), 121))
+    assert run(words) == 0
+    assert run(["takes", "reroll", str(timeline), "dawn.1"]) == 0
+    assert run(words) == 6
+    old(film(inbox / f"{_sheets(timeline)[0]}.mp4", picture(3, (320, 180)), 145))
+    assert run(words) == 6
+    (asked,) = _sheets(timeline)
+    assert asked.startswith("dawn.2")
+    assert run(["takes", "keep", str(timeline), "dawn.2"]) == 0
+    assert _sheets(timeline) == []
+    assert run(words) == 0
+
+
+def test_going_back_to_a_take_takes_the_later_sheet_away(timeline: Path) -> None:
+    """Nobody should make, and pay elsewhere for, a clip that nothing wants."""
+    words, inbox = ["render", str(timeline), "--no-wait"], timeline.parent / "manual/inbox"
+    for seed in (1, 2):
+        assert run(words) == 6
+        clip = inbox / f"{_sheets(timeline)[0]}.mp4"
+        old(film(clip, picture(seed, (320, 180)), 145 if seed == 1 else 121))
+    assert run(words) == 0
+    assert run(["takes", "reroll", str(timeline), "dawn.1"]) == 0
+    assert run(words) == 6
+    old(film(inbox / f"{_sheets(timeline)[0]}.mp4", picture(3, (320, 180)), 145))
+    assert run(words) == 6
+    assert run(["takes", "choose", str(timeline), "dawn.1", "1"]) == 0
+    assert _sheets(timeline) == []
+    assert run(words) == 0
+
+
 def test_a_wait_that_is_no_time_is_told(timeline: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["render", str(timeline), "--wait", "soon"]) == 2
     assert "--wait 'soon' is no time" in capsys.readouterr().err

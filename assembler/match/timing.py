@@ -224,12 +224,12 @@ def held_at_end(steps: F32, usual: float, natural: int) -> int:
 
 
 def _held(steps: F32, usual: float) -> np.ndarray:
-    """Which steps are no motion, bool (n,): it stops at once, or altogether, or for one frame."""
-    out = _dips(steps)
+    """Which steps are no motion, bool (n,): it stops at once, or altogether."""
+    out = np.zeros(len(steps), dtype=bool)
     for begin, end in _runs(steps < HELD * usual):
         beside = steps[max(0, begin - 1) : begin], steps[end : end + 1]
         at_once = all(step >= SUDDEN * usual for side in beside for step in side)
-        out[begin:end] |= at_once or float(np.mean(steps[begin:end])) < STOPPED * usual
+        out[begin:end] = at_once or float(np.mean(steps[begin:end])) < STOPPED * usual
     return out
 
 
@@ -263,6 +263,8 @@ def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[
     out, moved, opened = [0], 0, False
     run: list[int] = []
     held = _held(steps, usual)
+    if not natural:
+        held |= _dips(steps)
     for n in range(1, len(steps) + 1):
         opening = n <= STALL_STEPS or len(out) == 1  # a first picture may be held for long
         if held[n - 1] and moved < STEADY_STEPS and opening:

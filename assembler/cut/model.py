@@ -138,6 +138,12 @@ class Source:
             return None
         return self.retime.frames if self.retime else self.info.video.frames_at(rate)
 
+    def seen(self, first: int, frames: int) -> FrameRange:
+        """Frames of the file, at the programme's rate, that *frames* of it from *first* on show."""
+        if self.retime:
+            return self.retime.seen(first, frames)
+        return FrameRange(first, first + frames)
+
     def shape(self) -> Fraction:
         """Width to height as it is seen, cropped."""
         assert self.info.video is not None

@@ -56,6 +56,7 @@ def _filled(timeline: Any, package: Any) -> None:
                     track[n] = package.schema.Gap(source_range=child.source_range)
                 else:
                     child.name = reference.name  # a medium has one name in AAF
+                    child.effects[:] = []
                     child.metadata["AAF"] = {"MobID": _mob_id(reference.target_url)}
     for track in list(timeline.tracks):
         if not any(isinstance(child, package.schema.Clip) for child in track):

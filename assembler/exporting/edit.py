@@ -63,10 +63,27 @@ class Shot:
     medium: Medium
     record: FrameRange
     source_in: int
-    """From the medium's first frame."""
+    """First frame of the clip's source, counted as it comes out of its retime."""
     transition: Transition | None = None
     seam: SeamDecision | None = None
     """What was decided at its beginning."""
+
+    def seen(self, before: int = 0, after: int = 0) -> FrameRange:
+        """
+        Frames of the medium that are seen, from its first one, whatever its speed and direction.
+
+        Args:
+            before: Frames of the programme before its place that are counted in.
+            after: The same after it; below 0, frames that aren't counted.
+        """
+        frames = before + self.record.frames + after
+        return self.clip.source.seen(self.source_in - before, frames)
+
+    @property
+    def speed(self) -> Fraction | None:
+        """Frames of the medium per frame, below 0 backwards; None where it isn't retimed."""
+        retime = self.clip.source.retime
+        return retime.pace(self.source_in, self.record.frames) if retime else None
 
     @property
     def name(self) -> str:
@@ -98,6 +115,10 @@ class Laid:
         """From the medium's first frame."""
         return self.layer.source_in
 
+    def seen(self) -> FrameRange:
+        """Frames of the medium that are seen, from its first one."""
+        return self.layer.source.seen(self.source_in, self.record.frames)
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -118,6 +139,10 @@ class Heard:
     def name(self) -> str:
         """What it is found by when it comes back."""
         return self.sound.id
+
+    def seen(self) -> FrameRange:
+        """Frames of the medium that are heard, from its first one."""
+        return FrameRange(self.source_in, self.source_in + self.record.frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +346,12 @@ class _Library:
     def _gather(self) -> None:
         cut = self.cut
         for clip in cut.clips:
-            self._picture(clip.source, clip.source_out, clip.id)
+            used = clip.source.seen(clip.source_in, clip.source_out - clip.source_in)
+            self._picture(clip.source, used.stop, clip.id)
         for before, clip in pairwise(cut.clips):
             if clip.transition:
-                self._use(before.source.path, before.source_out + clip.transition.after_frames)
+                used = before.source.seen(before.source_out, clip.transition.after_frames)
+                self._use(before.source.path, used.stop)
         for layer in cut.layers:
             self._picture(layer.source, layer.source_in + layer.record.frames, layer.id)
         for sound in cut.sounds:

@@ -24,7 +24,7 @@ from assembler.exporting.found import Event, Found, Part
 from assembler.exporting.notes import SEAM, lost_pictures, lost_sounds, seam_note
 from assembler.exporting.otio import OURS, Levels, found_of, lanes_of, library
 from assembler.exporting.places import Place
-from assembler.timebase import Timecode, round_half_up
+from assembler.timebase import FrameRange, Timecode, round_half_up
 
 MOST_EVENTS = 999
 """Of CMX 3600; most programs read more."""
@@ -74,7 +74,9 @@ class _Writer:
         for sound in edit.cut.sounds:
             if sound.gain_db or sound.fade_in or sound.fade_out:
                 yield f"sound {sound.id}: its level and fades"
-        yield from (line for line in lost_pictures(edit) if not line.startswith("title "))
+        yield from (
+            line for line in lost_pictures(edit, even=True) if not line.startswith("title ")
+        )
         yield from lost_sounds(edit, pan=True, points=True)
 
     def _file(self, track: str, lines: Sequence[str]) -> str:
@@ -90,25 +92,31 @@ class _Writer:
             after = edit.shots[n + 1].transition if n + 1 < len(edit.shots) else None
             early = shot.transition.before_frames if shot.transition else 0
             short = after.before_frames if after else 0
-            first = shot.source_in - early
-            start, stop = shot.record.start - early, shot.record.stop - short
-            length = stop - start
+            seen = shot.seen(early, -short)
+            record = FrameRange(shot.record.start - early, shot.record.stop - short)
             if shot.transition and before:
-                gone = before.source_in + before.record.frames - early
-                yield self._line(n + 1, before.medium, "V", "C", gone, start, 0)
+                gone = before.clip.source.seen(before.source_in + before.record.frames - early, 0)
+                nothing = FrameRange(record.start, record.start)
+                yield self._line(n + 1, before.medium, "V", "C", gone, nothing)
             kind = _kind(shot.transition)
-            yield self._line(n + 1, shot.medium, "V", kind, first, start, length)
+            yield self._line(n + 1, shot.medium, "V", kind, seen, record)
+            if shot.speed is not None:
+                yield self._motion(shot.medium, shot.speed, seen)
             yield from self._comments(shot, before)
 
+    def _motion(self, medium: Medium, speed: Fraction, seen: FrameRange) -> str:
+        """The speed of the event above, in frames a second; below 0 it runs backwards."""
+        begin = self.edit.label(medium.start + seen.start)
+        return f"M2   {medium.reel:8} {float(speed * self.edit.rate):05.1f} {begin:>26}"
+
     def _line(
-        self, n: int, medium: Medium, channel: str, kind: str, source: int, record: int, frames: int
+        self, n: int, medium: Medium, channel: str, kind: str, seen: FrameRange, record: FrameRange
     ) -> str:
-        begin = medium.start + source
         times = (
-            self.edit.label(begin),
-            self.edit.label(begin + frames),
-            self.edit.timecode(record),
-            self.edit.timecode(record + frames),
+            self.edit.label(medium.start + seen.start),
+            self.edit.label(medium.start + seen.stop),
+            self.edit.timecode(record.start),
+            self.edit.timecode(record.stop),
         )
         return f"{n:03d}  {medium.reel:8} {channel:5} {kind:8} {' '.join(times)}"
 
@@ -146,8 +154,8 @@ class _Writer:
         for n, thing in enumerate(things, 1):
             if isinstance(thing, Worded):
                 continue
-            medium, record = thing.medium, thing.record
-            yield self._line(n, medium, channel, "C", thing.source_in, record.start, record.frames)
+            medium = thing.medium
+            yield self._line(n, medium, channel, "C", thing.seen(), thing.record)
             yield f"* FROM CLIP NAME: {thing.name}"
             yield f"* SOURCE FILE: {self.place(medium.path)}"
 
@@ -217,7 +225,9 @@ def _readable(text: str) -> str:
     lines = text.replace("\ufeff", "").splitlines()
     head = next((n for n, line in enumerate(lines) if re.match(r"\d", line.strip())), len(lines))
     kept = [line for line in lines[:head] if re.match(r"\s*(TITLE:|FCM)", line)]
-    return "\n".join([*kept, *lines[head:]])
+    # Drop-frame timecode of a speed isn't understood, nor needed.
+    body = [line.replace(";", ":") if line.startswith("M2") else line for line in lines[head:]]
+    return "\n".join([*kept, *body])
 
 
 _TIME = r"\d\d:\d\d:\d\d[:;]\d\d"

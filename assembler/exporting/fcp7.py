@@ -164,11 +164,11 @@ class _Writer:
         tag: str,
         name: str,
         record: FrameRange,
-        source_in: int,
+        seen: FrameRange,
         medium: Medium | None,
         around: tuple[Transition | None, Transition | None] = (None, None),
     ) -> ET.Element:
-        """A clip item; where it meets a transition, FCP counts the transition's frames in."""
+        """A clip item; where it meets a transition, *seen* has the transition's frames in it."""
         before, after = around
         self.items += 1
         made = ET.Element(tag, id=f"{tag}-{self.items}")
@@ -178,8 +178,8 @@ class _Writer:
         _rate(made, self.edit.rate)
         _text(made, "start", -1 if before else record.start)
         _text(made, "end", -1 if after else record.stop)
-        _text(made, "in", source_in - (before.before_frames if before else 0))
-        _text(made, "out", source_in + record.frames + (after.after_frames if after else 0))
+        _text(made, "in", seen.start)
+        _text(made, "out", seen.stop)
         if medium:
             self._file(made, medium)
         return made
@@ -212,17 +212,19 @@ class _Writer:
 
     def _shot(self, shot: Shot, after: Transition | None) -> ET.Element:
         around = (shot.transition, after)
-        made = self._item("clipitem", shot.name, shot.record, shot.source_in, shot.medium, around)
+        before = shot.transition.before_frames if shot.transition else 0
+        seen = shot.seen(before, after.after_frames if after else 0)
+        made = self._item("clipitem", shot.name, shot.record, seen, shot.medium, around)
         said = seam_note(shot, self.edit)
         if said:
-            begin = shot.source_in
+            begin = shot.seen().start
             name = f"{SEAM}{shot.seam.seam}" if shot.seam else f"{SEAM}{shot.name}"
             self._marker(made, begin, name, said)
             _text(ET.SubElement(made, "logginginfo"), "lognote", said)
         return made
 
     def _laid(self, laid: Laid) -> ET.Element:
-        made = self._item("clipitem", laid.name, laid.record, laid.source_in, laid.medium)
+        made = self._item("clipitem", laid.name, laid.record, laid.seen(), laid.medium)
         x, y, width, height = laid.layer.box
         canvas = self.edit.cut.size
         own = laid.medium.size or canvas
@@ -235,7 +237,9 @@ class _Writer:
 
     def _title(self, worded: Worded) -> ET.Element:
         title = worded.title
-        made = self._item("generatoritem", title.id, title.record, 0, None)
+        made = self._item(
+            "generatoritem", title.id, title.record, FrameRange(0, title.record.frames), None
+        )
         effect = ET.SubElement(made, "effect")
         _text(effect, "name", "Text")
         _text(effect, "effectid", "Text")
@@ -291,7 +295,7 @@ class _Writer:
         record, sound = heard.record, heard.sound
         if heard.fade_in:
             track.append(self._fade(record.start, record.start + heard.fade_in, "start-black"))
-        made = self._item("clipitem", heard.name, record, heard.source_in, heard.medium)
+        made = self._item("clipitem", heard.name, record, heard.seen(), heard.medium)
         effect = self._filter(made, "Audio Levels", "audiolevels", "audiolevels", "audio")
         self._parameter(effect, "level", "Level", f"{10 ** (sound.gain_db / 20):.8g}")
         if sound.pan:

@@ -206,7 +206,7 @@ class _Writer:
     def _shot(self, shot: Shot) -> ET.Element:
         medium, clip = shot.medium, shot.clip
         tag = "video" if medium.still else "asset-clip"
-        made = self._clip(tag, medium, shot.name, shot.record, shot.source_in)
+        made = self._clip(tag, medium, shot.name, shot.record, shot.seen().start)
         made.set("offset", self._s(self.edit.start.frame + shot.record.start))
         if not medium.still:
             made.set("srcEnable", "video")
@@ -244,13 +244,13 @@ class _Writer:
                 made, lane = self._sound(thing), -thing.lane
         inside = thing.record.start - shot.record.start
         made.set("lane", str(lane))
-        made.set("offset", self._s(shot.medium.start + shot.source_in + inside))
+        made.set("offset", self._s(shot.medium.start + shot.seen().start + inside))
         return made
 
     def _laid(self, laid: Laid) -> ET.Element:
         medium = laid.medium
         tag = "video" if medium.still else "asset-clip"
-        made = self._clip(tag, medium, laid.name, laid.record, laid.source_in)
+        made = self._clip(tag, medium, laid.name, laid.record, laid.seen().start)
         if not medium.still:
             made.set("srcEnable", "video")
         position, scale = _transform(laid, self.edit.cut.size)
@@ -317,7 +317,7 @@ class _Writer:
             )
 
     def _markers(self, shot: Shot) -> Iterator[ET.Element]:
-        begin = shot.medium.start + shot.source_in
+        begin = shot.medium.start + shot.seen().start
         if shot.seam:
             yield self._marker(begin, f"{SEAM}{shot.seam.seam}", seam_note(shot, self.edit))
         for marker in self.edit.cut.markers:

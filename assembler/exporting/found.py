@@ -40,6 +40,11 @@ class Event:
     pan: float | None = None
     text: str = ""
     """Of a title."""
+    speed: float | None = None
+    """
+    Frames of its medium per frame, below 0 backwards; None where the file says nothing of it, NaN
+    where it says something that we don't read.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from assembler.cut.model import Sound, Source, Transition
+from assembler.cut.model import Clip, Sound, Source, Transition
 from assembler.exporting.edit import Edit, Shot
 from assembler.match.decision import Correction
 from assembler.spec.transitions import TRANSITIONS
@@ -98,9 +98,14 @@ def sounding(sound: Sound) -> str:
 
 
 def lost_pictures(
-    edit: Edit, *, shapes: bool = False, stretch: bool = False, chapters: bool = False
+    edit: Edit,
+    *,
+    shapes: bool = False,
+    stretch: bool = False,
+    chapters: bool = False,
+    even: bool = False,
 ) -> Iterator[str]:
-    """What of the picture is not in the edit, with where it is instead."""
+    """What of the picture is not in the edit (*even* speeds may be), with where it is instead."""
     cut = edit.cut
     for clip in cut.clips:
         if not clip.correction.neutral:
@@ -110,6 +115,7 @@ def lost_pictures(
             yield f"{clip.id}: its correction ({words}) is a note{where}"
         if clip.fit == "blur" or (stretch and clip.fit == "stretch"):
             yield f"{clip.id}: it is laid on the canvas with `fit: {clip.fit}`"
+        yield from lost_speed(clip, even=even)
         for change in _changes(clip.source):
             yield f"{clip.id}: {change}; --package bakes it in"
         info = clip.source.info.video
@@ -130,11 +136,16 @@ def lost_pictures(
         yield f"captions: {len(cut.captions)} cues; {how}"
 
 
+def lost_speed(clip: Clip, *, even: bool) -> Iterator[str]:
+    """A clip's changed speed; not where it is *even* and the format says that."""
+    retime = clip.source.retime
+    if retime and not (even and retime.even is not None):
+        yield f"{clip.id}: its changed speed; --package bakes it in"
+
+
 def _changes(source: Source) -> Iterator[str]:
-    """What our renderer does to a source before it is shown, but for its CDL."""
+    """What our renderer does to a source before it is shown, but for its CDL and its speed."""
     change = source.change
-    if source.retime:
-        yield "its changed speed"
     if change.crop:
         yield "its crop"
     if change.glide:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from assembler.cut.model import Marker, Transition
@@ -21,7 +22,7 @@ from assembler.errors import MediaError, MissingProgramError
 from assembler.exporting.cutfile import cut_to_data
 from assembler.exporting.edit import Edit, Heard, Laid, Medium, Worded, Written
 from assembler.exporting.found import Event, Found
-from assembler.exporting.notes import SEAM, seam_note, transition_named
+from assembler.exporting.notes import SEAM, lost_speed, seam_note, transition_named
 from assembler.exporting.places import Place, as_place, as_url
 from assembler.match.decision import decision_to_json
 from assembler.timebase import FrameRange, parse_rate, round_half_up
@@ -54,7 +55,8 @@ def library() -> Any:
 def write(edit: Edit, place: Place) -> Written:
     """The edit as an OTIO file; *place* says how files are named."""
     timeline = to_timeline(edit, place)
-    return Written(".otio", timeline.to_json_string(indent=1) + "\n")
+    lost = tuple(line for clip in edit.cut.clips for line in lost_speed(clip, even=True))
+    return Written(".otio", timeline.to_json_string(indent=1) + "\n", lost)
 
 
 def to_timeline(edit: Edit, place: Place = str) -> otio.schema.Timeline:
@@ -101,7 +103,12 @@ class _Writer:
         for shot in self.edit.shots:
             if shot.transition:
                 track.append(self._transition(shot.transition))
-            clip = self._clip(shot.name, shot.medium, shot.record, shot.source_in)
+            begin = shot.seen().start
+            clip = self._clip(shot.name, shot.medium, shot.record, begin)
+            retime = shot.clip.source.retime
+            if retime and retime.even is not None:
+                warp = self.otio.schema.LinearTimeWarp(time_scalar=float(retime.even))
+                clip.effects.append(warp)
             clip.metadata[OURS] = {
                 "segment": shot.clip.segment,
                 "join": shot.clip.join,
@@ -111,9 +118,9 @@ class _Writer:
             }
             if shot.seam:
                 clip.metadata[OURS]["seam"] = decision_to_json(shot.seam)
-                begin = shot.medium.start + shot.source_in
                 said = seam_note(shot, self.edit)
-                clip.markers.append(self._marker(begin, f"{SEAM}{shot.seam.seam}", said))
+                at = shot.medium.start + begin
+                clip.markers.append(self._marker(at, f"{SEAM}{shot.seam.seam}", said))
             track.append(clip)
         return track
 
@@ -160,7 +167,7 @@ class _Writer:
             case Worded():
                 return self._title(thing)
             case Laid():
-                clip = self._clip(thing.name, thing.medium, thing.record, thing.source_in)
+                clip = self._clip(thing.name, thing.medium, thing.record, thing.seen().start)
                 layer = thing.layer
                 clip.metadata[OURS] = {"box": list(layer.box), "shape": layer.shape}
                 return clip
@@ -357,8 +364,6 @@ class _Reader:
         if not child.enabled or not track.enabled:
             self.lost.append(f"{called}: it is switched off and was left out")
             return None
-        if any(_retimes(effect, self.otio) for effect in child.effects):
-            self.lost.append(f"{called}: it was given another speed; it plays at its own")
         reference = child.media_reference
         if isinstance(reference, self.otio.schema.GeneratorReference):
             return self.generated(child, reference, lane, record)
@@ -383,6 +388,7 @@ class _Reader:
             fade_in=levels.fade_in,
             fade_out=levels.fade_out,
             pan=levels.pan,
+            speed=_speed(child.effects, self.otio),
         )
 
     def generated(self, child: Any, reference: Any, lane: int, record: FrameRange) -> Event | None:
@@ -414,11 +420,18 @@ def _rate_named(rate: float) -> Fraction:
     return parse_rate(rate)
 
 
-def _retimes(effect: Any, package: Any) -> bool:
-    """Whether an effect changes the speed; FCP 7's own has no class in OTIO."""
-    if isinstance(effect, package.schema.TimeEffect):
-        return True
-    return bool(effect.metadata.get("fcp_xml", {}).get("effectid") == "timeremap")
+def _speed(effects: Any, package: Any) -> float | None:
+    """The speed that effects give; FCP 7's own has no class in OTIO."""
+    found = None
+    for effect in effects:
+        if isinstance(effect, package.schema.LinearTimeWarp):
+            found = (1.0 if found is None else found) * effect.time_scalar
+        elif (
+            isinstance(effect, package.schema.TimeEffect)
+            or effect.metadata.get("fcp_xml", {}).get("effectid") == "timeremap"
+        ):
+            return nan
+    return found
 
 
 def _text_of(effect: Mapping[str, Any]) -> str:

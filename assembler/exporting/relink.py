@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from assembler.cut.model import Clip, Cut, Source
-from assembler.exporting.edit import Edit
+from assembler.exporting.edit import Edit, Shot
 from assembler.exporting.found import Event
 
 _T = TypeVar("_T")
@@ -57,6 +57,7 @@ class Known:
         self._by_file = grouped(cut.clips, lambda clip: clip.source.path.name)
         self._by_path = grouped(cut.clips, lambda clip: clip.source.path)
         self._by_id = grouped(cut.clips, lambda clip: clip.id)
+        self._shots = edit.shots
 
     def follows(self, before: str, clip: str) -> bool:
         """Whether one clip followed the other in the exported cut."""
@@ -65,6 +66,34 @@ class Known:
     def first(self, event: Event, path: Path) -> int:
         """First frame of an event, counted from the first one of its medium."""
         return event.source_in - (self._starts.get(path, 0) if event.from_midnight else 0)
+
+    def first_of(self, event: Event, clip: Clip) -> int:
+        """
+        First frame of an event that shows a clip, counted as the clip's source comes out.
+
+        Of a retimed clip files name the frames that are seen. Where an event is as it was written,
+        it is that one; else the frame from which on as many show the same, next to the clip's own.
+        """
+        first, retime = self.first(event, clip.source.path), clip.source.retime
+        if retime is None:
+            return first
+        frames = event.record.frames
+        for shot in (shot for shot in self._shots if shot.clip is clip):
+            if shot.record.frames == frames and first in self._written(shot):
+                return shot.source_in
+        return min(
+            range(max(1, retime.frames - frames + 1)),
+            key=lambda n: (abs(retime.seen(n, frames).start - first), abs(n - clip.source_in)),
+        )
+
+    def _written(self, shot: Shot) -> set[int]:
+        """In-points of a shot as formats count them, with transitions' frames or without."""
+        n = self._shots.index(shot)
+        after = self._shots[n + 1].transition if n + 1 < len(self._shots) else None
+        early = shot.transition.before_frames if shot.transition else 0
+        late, short = (after.after_frames, after.before_frames) if after else (0, 0)
+        with_transitions = {shot.seen(early, late).start, shot.seen(early, -short).start}
+        return {shot.seen().start, *(begin + early for begin in with_transitions)}
 
     def showing(self, path: Path) -> Clip | None:
         """A clip that shows a file."""
@@ -89,7 +118,8 @@ class Known:
         return next(within, next(iter(named), None))
 
     def _is_within(self, event: Event, clip: Clip) -> bool:
-        return clip.source_in <= self.first(event, clip.source.path) < clip.source_out
+        seen = clip.source.seen(clip.source_in, clip.source_out - clip.source_in)
+        return seen.start <= self.first(event, clip.source.path) < seen.stop
 
 
 def says(event: Event, path: Path) -> bool:

@@ -28,6 +28,8 @@ from assembler.timebase import FrameRange, Timecode, samples_at
 
 TITLE_STYLE = "title"
 """Style of titles that an editor has added."""
+EXACT_SPEED = 0.06
+"""Frames a second by which a speed may differ from ours and be the same; EDLs have one decimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class _Restorer:
     media: Media
     lost: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    respeeded: list[Event] = field(default_factory=list)
+    """Pictures that were given another speed."""
     known: Known = field(init=False)
     names: Names = field(default_factory=lambda: Names(mark="~"))
 
@@ -102,6 +106,10 @@ class _Restorer:
             )
         if not clips:
             raise MediaError("has no pictures", found.title, "export the sequence with its video")
+        others = [e for e in found.events if e.kind == "sound" and e.speed is not None]
+        for event in (*self.respeeded, *others):
+            called = event.name or "Clip"
+            self.lost.append(f"{called}: it was given another speed; it plays at its own")
         self.lost += found.lost
         pairs = {f"{a.id}>{b.id}" for a, b in pairwise(clips)}
         made = replace(
@@ -161,9 +169,21 @@ class _Restorer:
                 name = event.name or source.path.stem
                 first = max(0, event.source_in)
                 base = Clip(name, name, source, event.record, first)
+                if event.speed is not None:
+                    self.respeeded.append(event)
                 return _Placed(event, base, event.record, first, False)
-        first = max(0, self.known.first(event, base.source.path))
+        first = max(0, self.known.first_of(event, base))
+        if event.speed is not None and not self.as_fast(event, base, first):
+            self.respeeded.append(event)
         return _Placed(event, base, event.record, first, True)
+
+    def as_fast(self, event: Event, base: Clip, first: int) -> bool:
+        """Whether an event has its clip's own speed, as exactly as EDLs say it."""
+        retime = base.source.retime
+        if retime is None or event.speed is None:
+            return False
+        exact = float(retime.pace(first, event.record.frames) * self.cut.rate)
+        return abs(event.speed * float(self.cut.rate) - exact) <= EXACT_SPEED
 
     def clip(self, one: _Placed, skipped: tuple[int, ...], before: Clip | None) -> Clip:
         base = one.base
@@ -240,6 +260,8 @@ class _Restorer:
         own = own or [o for o in self.cut.layers if same_file(event, o.source.path)]
         if own:
             first = self.known.first(event, own[0].source.path)
+            if event.speed is not None:
+                self.respeeded.append(event)
             return replace(own[0], record=event.record, source_in=first)
         placed = self.placed(event)
         if placed is None:

@@ -55,12 +55,12 @@ def _row(thing: _Thing, edit: Edit, place: Place) -> dict[str, str | int | float
             row |= {"gain dB": thing.sound.gain_db, "notes": thing.sound.role}
             row |= {"fade in": thing.fade_in, "fade out": thing.fade_out}
     medium = thing.medium
-    stop = thing.source_in + record.frames
+    seen = thing.seen()
     return row | {
         "file": place(medium.path),
         "reel": medium.reel,
-        "source in": edit.label(medium.start + thing.source_in),
-        "source out": edit.label(medium.start + stop),
-        "handle before": thing.source_in,
-        "handle after": max(0, medium.frames - stop),
+        "source in": edit.label(medium.start + seen.start),
+        "source out": edit.label(medium.start + seen.stop),
+        "handle before": seen.start,
+        "handle after": max(0, medium.frames - seen.stop),
     }

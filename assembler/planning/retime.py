@@ -18,6 +18,7 @@ from math import ceil, floor
 from typing import Literal
 
 from assembler.spec.model import Segment
+from assembler.timebase import FrameRange
 
 MOST_HANDLES = 720
 """Frames beyond in and out that are looked for at most."""
@@ -101,6 +102,37 @@ class Retime:
         """Whether the source has all frames that the segment moves through."""
         moving = [n for n in range(self.first, self.first + self.shown) if self.speed(n)]
         return all(0 <= self.reach(n) < self.has for n in moving or (self.first,))
+
+    @property
+    def even(self) -> Fraction | None:
+        """Its speed if that never changes: source frames per frame, below 0 backwards."""
+        speeds = {stretch.speed for stretch in self.stretches}
+        if len(speeds) > 1 or any(stretch.change for stretch in self.stretches):
+            return None
+        return speeds.pop()
+
+    def seen(self, first: int, frames: int) -> FrameRange:
+        """
+        Frames of the source that are seen in so many frames from *first* on, in its own order.
+
+        Between two frames both are seen, unless the nearest one stands for them.
+        """
+        if frames <= 0:
+            place = floor(self.at(first))
+            return FrameRange(place, place)
+        ends = (first, first + frames - 1)
+        places = [
+            self.at(n) for n in (ends if self.even is not None else range(first, ends[1] + 1))
+        ]
+        last = floor(max(places)) if self.way == "nearest" else ceil(max(places))
+        return FrameRange(floor(min(places)), last + 1)
+
+    def pace(self, first: int, frames: int) -> Fraction:
+        """Source frames per frame over a stretch, below 0 backwards; the mean if they differ."""
+        if self.even is not None:
+            return self.even
+        way = -1 if self.at(first + frames - 1) < self.at(first) else 1
+        return way * Fraction(self.seen(first, frames).frames, max(1, frames))
 
     def on(self, has: int) -> Retime:
         """The same bend of a source that has so many frames."""

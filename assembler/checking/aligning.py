@@ -1,8 +1,9 @@
 """
 Which frame of the programme each frame of a file shows, and where that jumps.
 
-    for jump in jumps(views):
+    for jump in jumps(views):               # those that aren't `sure` may be chance
         jump.frame, jump.missing            # 118, 1: one frame is missing before frame 118
+    shifts(jumps, views.frames)             # 0 to frame 117, then 1
 
 The most likely way through all frames is taken (Viterbi): to stay beside the programme costs
 nothing, a jump has to pay for itself by what follows.
@@ -51,6 +52,9 @@ class Jump:
     """How much better what follows fits."""
     frames: int = 0
     """Where the programme's frames come back by themselves: after so many; 0 when not."""
+    offset: int = 0
+    """From the place of what follows to that of the programme's frame that it shows."""
+    sure: bool = True
 
 
 def jumps(views: Views) -> list[Jump]:
@@ -70,8 +74,18 @@ def jumps(views: Views) -> list[Jump]:
         step = offsets[after] - offsets[before]
         begin = edges[number - 1] if number else 0
         frame = _placed(views, cost, (begin, edge, stop), before, after, step)
-        found.append(Jump(frame, step, gain))
-    return [jump for jump in _merged(found) if _real(views, jump)]
+        found.append(Jump(frame, step, gain, offset=offsets[after]))
+    return [replace(jump, sure=_real(views, jump)) for jump in _merged(found)]
+
+
+def shifts(found: list[Jump], frames: int) -> NDArray[np.int64]:
+    """How far after its place each frame's picture stands in the programme."""
+    shift = np.zeros(frames, np.int64)
+    for jump in found:
+        # To come back to its place needs no proof.
+        if not jump.frames and (jump.sure or jump.offset == 0):
+            shift[jump.frame :] = jump.offset
+    return shift
 
 
 def _path(views: Views) -> tuple[list[int], F32]:

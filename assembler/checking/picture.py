@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assembler.checking.aligning import jumps
+from assembler.checking.aligning import Jump, jumps, shifts
 from assembler.checking.flashing import flashing
 from assembler.checking.model import Finding
 from assembler.checking.places import Places, runs
@@ -124,13 +125,18 @@ def _flashes(views: Views, places: Places) -> Iterator[Finding]:
 
 
 def _against(views: Views, places: Places) -> Iterator[Finding]:
+    found_jumps = _believed(views, places)
+    shift = shifts(found_jumps, views.frames)
+    before = np.concatenate([[0], shift[:-1]])
+    # What follows a jump is judged by the programme's frames that it shows.
+    views, at_first, places = views.aligned(shift), places.moved(before), places.moved(shift)
     taken = np.zeros(views.frames, bool)
     taken[views.damaged] = True
     for found in (
         _unplanned_black(views, places),
         _frozen(views, places),
         _other_pictures(views, places, taken),
-        _jumps(views, places, taken),
+        _jumps(views, at_first, taken, [jump for jump in found_jumps if jump.sure]),
     ):
         for finding, start, stop in found:
             taken[max(0, start - 1) : stop + 1] = True
@@ -189,7 +195,7 @@ def _other_pictures(
     whole = _noise(best[told], detail[told])
     wrong: Flags = np.zeros(views.frames, np.bool_)
     for clip in expected.cut.clips:
-        part = slice(clip.record.start, min(clip.record.stop, views.frames))
+        part = _frames_of(views, clip)
         rows = told[part]
         if not rows.any():
             continue
@@ -207,6 +213,12 @@ def _other_pictures(
         wrong[part] = rows & (best[part] < below)
     for start, stop in runs(wrong & ~taken, gap=2):
         yield _other_picture(views, places, start, stop), start, stop
+
+
+def _frames_of(views: Views, clip: Clip) -> NDArray[np.intp]:
+    """Frames of the file that show those of a clip."""
+    place = np.arange(views.frames) + views.shift
+    return np.flatnonzero((place >= clip.record.start) & (place < clip.record.stop))
 
 
 def _noise(best: NDArray[np.floating], detail: NDArray[np.floating]) -> float:
@@ -229,7 +241,7 @@ def _other_picture(views: Views, places: Places, start: int, stop: int) -> Findi
         f"{_frames(stop - start)}{places.join_near(start)} show {whose} than the programme"
         if not found
         else f"{_frames(stop - start)}{places.join_near(start)} show {whose} instead of "
-        f"{expected.segment_at(start)}",
+        f"{expected.segment_at(places.shown_at(start))}",
         "render it again; if you changed the timeline since, render first, then check.",
         frames=stop - start,
     )  # fmt: skip
@@ -239,7 +251,7 @@ def _plain(views: Views, places: Places, frame: int) -> bool:
     """Whether the clip at a frame is shown as it came, so that it can surely be compared."""
     expected = places.expected
     assert expected is not None
-    clip: Clip | None = expected.clip_at(frame)
+    clip: Clip | None = expected.clip_at(places.shown_at(frame))
     return clip is not None and clip.source.retime is None and clip.source.change.plain
 
 
@@ -262,10 +274,19 @@ def _found(views: Views, frame: int) -> int | None:
     return place
 
 
-def _jumps(views: Views, places: Places, taken: Flags) -> Iterator[tuple[Finding, int, int]]:
+def _believed(views: Views, places: Places) -> list[Jump]:
+    """Jumps; those within clips that can be told but roughly aren't sure."""
+    loose, gone = _loose(views, places), len(views.planned_thumbs) - views.frames
+    return [
+        replace(jump, sure=jump.sure and bool(gone or not loose[min(jump.frame, len(loose) - 1)]))
+        for jump in jumps(views)
+    ]
+
+
+def _jumps(
+    views: Views, places: Places, taken: Flags, found: list[Jump]
+) -> Iterator[tuple[Finding, int, int]]:
     gone = len(views.planned_thumbs) - views.frames
-    loose = _loose(views, places)
-    found = [jump for jump in jumps(views) if gone or not loose[min(jump.frame, len(loose) - 1)]]
     if gone > 0 and not any(jump.missing > 0 for jump in found):
         n = views.frames
         what = f"the last {_frames(gone)} are missing" if gone > 1 else "the last frame is missing"
@@ -294,17 +315,20 @@ def _loose(views: Views, places: Places) -> Flags:
     expected = places.expected
     for clip in expected.cut.clips if expected else ():
         if expected and expected.loose(clip):
-            flags[clip.record.start : clip.record.stop] = True
+            flags[_frames_of(views, clip)] = True
     return flags
 
 
 def _like_the_one_before(views: Views) -> Flags:
     """Frames more like the programme's picture before theirs, beyond what compression blurs."""
-    home, before = (views.offsets.index(n) for n in (0, -1))
-    like = views.likeness
-    best = like[:, home][~np.isnan(like[:, home])]
+    like = np.pad(views.likeness, ((0, 0), (1, 0)), constant_values=np.nan)
+    rows, column = np.arange(views.frames), 1 + np.searchsorted(views.offsets, views.shift)
+    beside = np.isin(views.shift - 1, views.offsets)
+    home = like[rows, column]
+    before = np.where(beside, like[rows, column - 1], np.nan)
+    best = home[~np.isnan(home)]
     noise = float(np.median(1 - best)) if len(best) else 0.0
-    nearer = np.nan_to_num(like[:, before] - like[:, home], nan=-1.0)
+    nearer = np.nan_to_num(before - home, nan=-1.0)
     return np.asarray(nearer > max(_NEARER, noise / 2), np.bool_)
 
 
@@ -353,7 +377,7 @@ def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
             "check that nothing took limited range for full, or the other way round.",
         )  # fmt: skip
     for clip in expected.cut.clips:
-        part = slice(clip.record.start, min(clip.record.stop, views.frames))
+        part = _frames_of(views, clip)
         rows = told[part]
         if rows.sum() < 3:
             continue
@@ -364,7 +388,7 @@ def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
         corrected = not clip.correction.neutral
         step = max(_POP * (2 if corrected else 1), 6 * scatter)
         for start, stop in runs(apart > step, gap=1):
-            at = clip.record.start + start
+            at = int(part[start])
             most = float(apart[start:stop].max()) * 255
             yield places.at(
                 "error" if not corrected else "warning", "colour-pop", at,
@@ -375,7 +399,7 @@ def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
         if float(np.abs(usual - whole).max()) > _FAR_SHIFT and clip.source.change.plain:
             levels = ", ".join(f"{v * 255:+.0f}" for v in usual)
             yield places.at(
-                "warning", "colour-shift", clip.record.start,
+                "warning", "colour-shift", int(part[0]),
                 f"colours of clip {clip.id} are off by {levels} levels of R, G, B",
                 "look at it beside its source.", frames=clip.record.frames,
             )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assembler.checking.expected import Expected
 from assembler.checking.model import Finding, Severity
@@ -21,6 +23,17 @@ class Places:
 
     rate: Fraction
     expected: Expected | None = None
+    shift: Sequence[int] | NDArray[np.int64] = ()
+    """How far after its place each frame's picture stands in the programme."""
+
+    def moved(self, shift: NDArray[np.int64]) -> Places:
+        """The places in a file whose pictures come earlier or later than the programme's."""
+        return replace(self, shift=shift)
+
+    def shown_at(self, frame: int) -> int:
+        """The programme's frame that is shown at a frame of the file."""
+        last = len(self.shift) - 1
+        return frame + int(self.shift[min(frame, last)]) if last >= 0 else frame
 
     def at(
         self,
@@ -33,7 +46,7 @@ class Places:
         frames: int = 1,
     ) -> Finding:
         """A finding about frames of the picture."""
-        segment, where = self._segment(frame)
+        segment, where = self._segment(self.shown_at(frame))
         return Finding(
             severity, kind, message, advice,
             time_s=round(float(frame / self.rate), 6), frame=frame,
@@ -78,7 +91,7 @@ class Places:
         """The join at a frame, in words; empty when there is none near."""
         if self.expected is None:
             return ""
-        clips = self.expected.cut.clips
+        clips, frame = self.expected.cut.clips, self.shown_at(frame)
         for before, after in pairwise(clips):
             if abs(after.record.start - frame) <= within:
                 return f" at the join of {before.id} and {after.id}"

@@ -13,12 +13,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from assembler.checking.reference import Shown
 from assembler.checking.small import F32, GRID, THUMB, fields, pattern, shrunk, thumb
@@ -30,6 +31,9 @@ from assembler.media.probe import opened
 from assembler.media.rows import Rows
 from assembler.mixing.ahead import ahead
 from assembler.timebase import FrameRange
+
+Shifts = NDArray[np.int64]
+"""A number of frames for each frame."""
 
 NEAR = 3
 """So many frames before and after its place a picture is looked for."""
@@ -45,6 +49,20 @@ _AREA_PX = 4.0
 """Standard deviation of the blur that leaves large areas."""
 _DARK = 20 / 255 - 16 / 255
 """Luma of a pixel that counts as black: a little above its code."""
+
+
+@dataclass(slots=True)
+class Tried:
+    """What tells of frames at each place that was tried, and of the programme's frames."""
+
+    own_change: F32
+    """By frame and offset."""
+    contrast: F32
+    """By frame and offset."""
+    colour: F32
+    """By frame, offset and channel."""
+    planned: dict[str, F32]
+    """By frame of the programme: those of `Views` that tell of it alone."""
 
 
 @dataclass(slots=True)
@@ -87,6 +105,9 @@ class Views:
     """Mean R'G'B' beyond the programme's, where both can be compared."""
     contrast: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
     """How much luma changes where the programme's changes by 1."""
+    shift: Shifts = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Frames from each one's place to that of the programme's frame that it is compared with."""
+    tried: Tried | None = None
     planned_fields: Rows = field(default_factory=lambda: _field_rows(0))
     planned_thumbs: Rows = field(default_factory=lambda: _thumb_rows(0))
 
@@ -99,6 +120,24 @@ class Views:
     def compared(self) -> bool:
         """Whether there was a programme to compare with."""
         return bool(self.offsets)
+
+    def aligned(self, shift: Shifts) -> Views:
+        """Each frame beside the programme's so many frames after its place, one of `offsets`."""
+        tried = self.tried
+        assert tried is not None
+        rows = np.arange(self.frames)
+        columns = np.searchsorted(self.offsets, shift)
+        place = rows + shift
+        beside = replace(
+            self, shift=shift, own_change=tried.own_change[rows, columns],
+            contrast=tried.contrast[rows, columns], colour=tried.colour[rows, columns],
+        )  # fmt: skip
+        for name, values in tried.planned.items():
+            inside = (place >= 0) & (place < len(values))
+            found = np.full(self.frames, 0.0 if name == "free" else np.nan, np.float32)
+            found[inside] = values[place[inside]]
+            setattr(beside, name, found)
+        return beside
 
 
 def blank(frames: int) -> Views:
@@ -253,6 +292,14 @@ class _Kept:
     power: float
     whole: float
     """Share of it that is free."""
+    mean: F32
+    """R'G'B' where it is free."""
+    away: F32
+    """How far large areas are from the mean luma, where it is free."""
+    both: F32 | None = None
+    """Where this picture and the one before it are free."""
+    change: float = math.nan
+    """Mean difference of luma to the one before, there."""
 
 
 class _Beside:
@@ -270,18 +317,15 @@ class _Beside:
             offsets |= {gone + n for n in around}
         self._least, self._most = min(offsets), max(offsets)
         views.offsets = tuple(sorted(offsets))
-        views.likeness = np.full((frames, len(offsets)), np.nan, np.float32)
-        views.free = np.zeros(frames, np.float32)
-        for name in (
-            "own_change",
-            "planned_change",
-            "planned_luma",
-            "planned_dark",
-            "planned_detail",
-            "contrast",
-        ):
-            setattr(views, name, np.full(frames, np.nan, np.float32))
-        views.colour = np.full((frames, 3), np.nan, np.float32)
+        table = (frames, len(offsets))
+        views.likeness = np.full(table, np.nan, np.float32)
+        views.tried = self._tried = Tried(
+            np.full(table, np.nan, np.float32),
+            np.full(table, np.nan, np.float32),
+            np.full((*table, 3), np.nan, np.float32),
+            {name: np.full(planned, np.nan, np.float32) for name in _PLANNED},
+        )
+        self._tried.planned["free"] = np.zeros(planned, np.float32)
         views.planned_fields, views.planned_thumbs = _field_rows(planned), _thumb_rows(planned)
         self._window: dict[int, _Kept | None] = {}
         self._read = 0
@@ -295,21 +339,25 @@ class _Beside:
     def note(self, place: int, rgb: F32, grey: F32) -> None:
         """Compare the next frame."""
         self._advance(place)
-        views, own = self._views, pattern(grey)
+        views, own, large = self._views, pattern(grey), _large(grey)
         power = float(np.sqrt(np.mean(own * own)))
+        moved = None if self._before is None else np.abs(grey - self._before)
         for column, offset in enumerate(views.offsets):
             kept = self._window.get(place + offset)
-            if kept is not None:
-                views.likeness[place, column] = _likeness(own, power, kept)
-        kept, earlier = self._window.get(place), self._window.get(place - 1)
-        if kept is not None:
-            self._compare(place, rgb, grey, kept, earlier)
+            if kept is None:
+                continue
+            views.likeness[place, column] = _likeness(own, power, kept)
+            if kept.whole >= USABLE:
+                self._compare((place, column), rgb, large, moved, kept)
         self._before = grey
 
     def finish(self) -> None:
         """Read the rest of the programme, so that pictures are found that come too early."""
         for kept in islice(self._reference, FARTHEST):
             self._keep(kept)
+        beside = self._views.aligned(np.zeros(self._views.frames, np.int64))
+        for name in ("shift", "own_change", "contrast", "colour", "free", *_PLANNED):
+            setattr(self._views, name, getattr(beside, name))
 
     def close(self) -> None:
         """Let go of the programme's sources."""
@@ -319,7 +367,7 @@ class _Beside:
     def _advance(self, place: int) -> None:
         while self._read <= min(place + self._most, self._planned - 1):
             self._keep(next(self._reference, None))
-        for old in [n for n in self._window if n < place + min(self._least, -1)]:
+        for old in [n for n in self._window if n < place + self._least]:
             del self._window[old]
 
     def _keep(self, kept: _Kept | None) -> None:
@@ -327,34 +375,41 @@ class _Beside:
         if number >= self._planned:
             return
         self._window[number] = kept
-        if kept is not None:
-            self._views.planned_fields[number] = fields(kept.grey)
-            self._views.planned_thumbs[number] = thumb(kept.grey)
-
-    def _compare(self, place: int, rgb: F32, grey: F32, kept: _Kept, earlier: _Kept | None) -> None:
-        views, free = self._views, kept.shown.free
-        if kept.whole < USABLE:
+        if kept is None:
             return
-        views.free[place] = kept.whole
+        self._views.planned_fields[number] = fields(kept.grey)
+        self._views.planned_thumbs[number] = thumb(kept.grey)
+        if kept.whole >= USABLE:
+            free, planned = kept.shown.free, self._tried.planned
+            total = kept.whole * free.size
+            planned["free"][number] = kept.whole
+            planned["planned_luma"][number] = float((kept.grey * free).sum()) / total
+            planned["planned_detail"][number] = kept.power
+            planned["planned_dark"][number] = float(((kept.grey < _DARK) * free).sum()) / total
+            planned["planned_change"][number] = kept.change
+
+    def _compare(
+        self, at: tuple[int, int], rgb: F32, large: F32, moved: F32 | None, kept: _Kept
+    ) -> None:
+        tried, free = self._tried, kept.shown.free
         total = kept.whole * free.size
-        views.planned_luma[place] = float((kept.grey * free).sum()) / total
-        views.planned_detail[place] = kept.power
-        views.planned_dark[place] = float(((kept.grey < _DARK) * free).sum()) / total
         if kept.shown.coloured:
             # Small and coarse encodings lose detail; a squeezed range shows in large areas.
-            planned = _large(kept.grey)
-            away = (planned - float(np.vdot(planned, free)) / total) * free
-            power = float(np.vdot(away, away))
+            power = float(np.vdot(kept.away, kept.away))
             if power > _FLAT * total:
-                views.contrast[place] = float(np.vdot(away, _large(grey))) / power
-            apart = (rgb - kept.shown.rgb) * free[..., None]
-            views.colour[place] = apart.sum(axis=(0, 1)) / total
-        if earlier is not None and self._before is not None:
-            both = free * earlier.shown.free
-            count = max(1.0, float(both.sum()))
-            views.own_change[place] = float((np.abs(grey - self._before) * both).sum()) / count
-            moved = np.abs(kept.grey - earlier.grey) * both
-            views.planned_change[place] = float(moved.sum()) / count
+                tried.contrast[at] = float(np.vdot(kept.away, large)) / power
+            tried.colour[at] = _mean(rgb, free, total) - kept.mean
+        if moved is not None and kept.both is not None:
+            count = max(1.0, float(kept.both.sum()))
+            tried.own_change[at] = float(np.vdot(moved, kept.both)) / count
+
+
+_PLANNED = ("planned_change", "planned_luma", "planned_dark", "planned_detail")
+
+
+def _mean(rgb: F32, free: F32, total: float) -> F32:
+    """Mean R'G'B' where a picture is free."""
+    return np.asarray(free.reshape(-1) @ rgb.reshape(-1, 3), np.float32) / np.float32(total)
 
 
 def _large(grey: F32) -> F32:
@@ -362,14 +417,25 @@ def _large(grey: F32) -> F32:
 
 
 def _prepared(reference: Iterator[Shown | None]) -> Iterator[_Kept | None]:
+    before: _Kept | None = None
     for shown in reference:
-        if shown is None:
-            yield None
-            continue
-        grey = luma(shown.rgb)
-        own = pattern(grey)
-        power = float(np.sqrt(np.mean(own * own)))
-        yield _Kept(shown, grey, own, power, float(shown.free.mean()))
+        kept = None if shown is None else _kept(shown)
+        if kept is not None and before is not None:
+            kept.both = kept.shown.free * before.shown.free
+            moved = np.abs(kept.grey - before.grey)
+            kept.change = float(np.vdot(moved, kept.both)) / max(1.0, float(kept.both.sum()))
+        before = kept
+        yield kept
+
+
+def _kept(shown: Shown) -> _Kept:
+    grey, free = luma(shown.rgb), shown.free
+    own, large = pattern(grey), _large(grey)
+    power = float(np.sqrt(np.mean(own * own)))
+    whole = float(free.mean())
+    total = max(1.0, whole * free.size)
+    away = (large - float(np.vdot(large, free)) / total) * free
+    return _Kept(shown, grey, own, power, whole, _mean(shown.rgb, free, total), away)
 
 
 def _likeness(own: F32, power: float, kept: _Kept) -> float:

@@ -144,6 +144,40 @@ def test_damaged_pictures_are_found(
     assert found.where.endswith("proof.yaml:6:5" if found.segment == "hills" else "proof.yaml:7:5")
 
 
+LASTING: list[tuple[str, Pictures, str, str]] = [
+    ("missing", lambda f: f[:20] + f[21:], "missing-frame", "earlier"),
+    ("shown twice", lambda f: f[:20] + f[19:], "repeated-frame", "later"),
+    ("three missing", lambda f: f[:20] + f[23:], "missing-frame", "earlier"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "kind", "way"), LASTING, ids=[p[0] for p in LASTING])
+def test_what_comes_earlier_or_later_after_a_damage_has_no_faults_of_its_own(
+    project: Project, tmp_path: Path, name: str, change: Pictures, kind: str, way: str
+) -> None:
+    """The next cut isn't at its place, but it is the planned one."""
+    check = _check(project, project.shown(tmp_path / "film.mp4", change))
+    of_the_file = {"length-mismatch", "not-faststart"}
+    kinds = sorted(f.kind for f in check.findings if f.kind not in of_the_file)
+    assert kinds == sorted(["frame-count", kind]), check.text()
+    assert f"all that follows comes {way}" in _only(check, kind).message
+
+
+def test_a_fault_after_a_missing_frame_is_said_of_the_clip_that_it_is_in(
+    project: Project, tmp_path: Path
+) -> None:
+    """Of the frame that comes earlier than planned, too."""
+    first = SHOT - 1  # frame of the next clip, one early
+
+    def change(f: list[Picture]) -> list[Picture]:
+        g = f[:20] + f[21:]
+        return [*g[:first], *map(_brighter, g[first : first + 2]), *g[first + 2 :]]
+
+    found = _only(_check(project, project.shown(tmp_path / "film.mp4", change)), "colour-pop")
+    assert (found.frame, found.segment) == (first, "town")
+    assert "for 2 frames at the join of hills and town" in found.message
+
+
 def _only(check: Check, kind: str) -> Finding:
     found = [finding for finding in check.findings if finding.kind == kind]
     assert len(found) == 1, check.text()

@@ -32,6 +32,8 @@ _COUNTED = 0.4
 """Of a jump to where the number of frames says that the film ends."""
 _SURE = 25.0
 """Gain of a jump that needs no other sign."""
+_EXCHANGE = 12.0
+"""The same of frames in another order: that two fit each other's places is no chance."""
 _LOOK = 12
 """Frames around a jump among which the likeliest place is sought."""
 _ALIKE = 0.6
@@ -54,6 +56,8 @@ class Jump:
     """Where the programme's frames come back by themselves: after so many; 0 when not."""
     offset: int = 0
     """From the place of what follows to that of the programme's frame that it shows."""
+    exchanged: bool = False
+    """Whether its frames are all there, in another order."""
     sure: bool = True
 
 
@@ -61,7 +65,10 @@ def jumps(views: Views) -> list[Jump]:
     """All jumps in order, those that belong together as one."""
     path, cost = _path(views)
     offsets = views.offsets
-    found = []
+    found = _exchanged(path, cost, offsets)
+    for jump in found:  # what follows them stays where it was
+        part = slice(jump.frame, jump.frame + jump.frames)
+        path[part] = [offsets.index(jump.offset)] * jump.frames
     edges = [n for n in range(1, len(path)) if path[n] != path[n - 1]]
     if len(path) and offsets[path[0]] != 0:
         edges.insert(0, 0)
@@ -75,7 +82,8 @@ def jumps(views: Views) -> list[Jump]:
         begin = edges[number - 1] if number else 0
         frame = _placed(views, cost, (begin, edge, stop), before, after, step)
         found.append(Jump(frame, step, gain, offset=offsets[after]))
-    return [replace(jump, sure=_real(views, jump)) for jump in _merged(found)]
+    merged = _merged(sorted(found, key=lambda jump: jump.frame))
+    return [replace(jump, sure=_real(views, jump)) for jump in merged]
 
 
 def shifts(found: list[Jump], frames: int) -> NDArray[np.int64]:
@@ -86,6 +94,35 @@ def shifts(found: list[Jump], frames: int) -> NDArray[np.int64]:
         if not jump.frames and (jump.sure or jump.offset == 0):
             shift[jump.frame :] = jump.offset
     return shift
+
+
+def _exchanged(path: list[int], cost: F32, offsets: tuple[int, ...]) -> list[Jump]:
+    """Stretches of a few frames that are those of their place in another order."""
+    found = []
+    place = np.arange(len(path)) + np.array([offsets[column] for column in path], np.int64)
+    start, before = 0, offsets.index(0)
+    while start < len(path):
+        stop = _order_back(place, start, offsets[before])
+        if stop > start:
+            rows = np.arange(start, stop)
+            gain = float((cost[rows, before] - cost[rows, path[start:stop]]).sum())
+            missing = int(place[start]) - start - offsets[before]
+            found.append(Jump(start, missing, gain, stop - start, offsets[before], exchanged=True))
+            start = stop
+        else:
+            before, start = path[start], start + 1
+    return found
+
+
+def _order_back(place: NDArray[np.int64], start: int, offset: int) -> int:
+    """Where the frames that follow are at their place again; *start* when they aren't soon."""
+    first = start + offset
+    if place[start] <= first:
+        return start
+    for stop in range(start + 2, min(start + _REPLACED, len(place)) + 1):
+        if sorted(place[start:stop]) == list(range(first, stop + offset)):
+            return stop
+    return start
 
 
 def _path(views: Views) -> tuple[list[int], F32]:
@@ -142,21 +179,27 @@ def _placed(
 
 
 def _merged(found: list[Jump]) -> list[Jump]:
-    """A jump and the one that takes it back as one."""
+    """Jumps and the one that takes them back as one."""
     out: list[Jump] = []
     for jump in found:
-        last = out[-1] if out else None
-        back = last is not None and not last.frames and last.missing == -jump.missing
-        if last is not None and back and jump.frame - last.frame <= _REPLACED:
-            out[-1] = replace(last, frames=max(1, jump.frame - last.frame))
-        else:
-            out.append(jump)
+        out.append(jump)
+        total = 0
+        for n in range(len(out) - 1, -1, -1):
+            first = out[n]
+            if first.frames or jump.frame - first.frame > _REPLACED:
+                break
+            total += first.missing
+            if total == 0 and n < len(out) - 1:
+                out[n:] = [
+                    replace(first, frames=max(1, jump.frame - first.frame), offset=jump.offset)
+                ]
+                break
     return out
 
 
 def _real(views: Views, jump: Jump) -> bool:
     """Whether a jump shows in the motion too, or fits too well to be chance."""
-    if jump.gain >= _SURE:
+    if jump.gain >= (_EXCHANGE if jump.exchanged else _SURE):
         return True
     if jump.missing == _gone(views) and not jump.frames and jump.gain >= 2 * _COUNTED:
         return True

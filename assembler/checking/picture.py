@@ -296,7 +296,13 @@ def _jumps(
         if taken[max(0, n - 1) : n + 1].any():
             continue
         near = places.join_near(n, 3)
-        if jump.frames:
+        if jump.exchanged:
+            what = f"{_frames(jump.frames)}{near} shown in the wrong order"
+            yield (
+                places.at("error", "wrong-picture", n, what, _RENDER, frames=jump.frames),
+                n, n + jump.frames,
+            )  # fmt: skip
+        elif jump.frames:
             what = f"{_frames(jump.frames)}{near} shown in the place of another"
             kind = "repeated-frame" if jump.missing < 0 else "missing-frame"
             yield places.at("error", kind, n, what, _RENDER, frames=jump.frames), n, n + jump.frames

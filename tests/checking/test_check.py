@@ -178,6 +178,29 @@ def test_a_fault_after_a_missing_frame_is_said_of_the_clip_that_it_is_in(
     assert "for 2 frames at the join of hills and town" in found.message
 
 
+EXCHANGED: list[tuple[str, Pictures, int, int]] = [
+    ("two", lambda f: [*f[:26], f[27], f[26], *f[28:]], 26, 2),
+    ("two at the cut", lambda f: [*f[: SHOT - 1], f[SHOT], f[SHOT - 1], *f[SHOT + 1 :]],
+     SHOT - 1, 2),
+    ("the last two", lambda f: [*f[:-2], f[-1], f[-2]], 2 * SHOT - 2, 2),
+    ("three backwards", lambda f: [*f[:50], f[52], f[51], f[50], *f[53:]], 50, 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "frame", "count"), EXCHANGED, ids=[p[0] for p in EXCHANGED]
+)
+def test_frames_in_the_wrong_order_are_found(
+    project: Project, tmp_path: Path, name: str, change: Pictures, frame: int, count: int
+) -> None:
+    """None is missing, and what follows them is in its place."""
+    check = _check(project, project.shown(tmp_path / "film.mp4", change))
+    (found,) = (finding for finding in check.findings if finding.severity == "error")
+    assert (found.kind, found.frame) == ("wrong-picture", frame), check.text()
+    assert f"{count} frames" in found.message
+    assert found.message.endswith("in the wrong order")
+
+
 def _only(check: Check, kind: str) -> Finding:
     found = [finding for finding in check.findings if finding.kind == kind]
     assert len(found) == 1, check.text()

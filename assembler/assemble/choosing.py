@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -181,19 +181,18 @@ def keep_older(
         )
         if found is None:
             return tuple(kept), prepared
-        _withdraw(prepared, found.key, "an older take is kept")
+        rows = submissions_made(prepared.project.ledger)
+        _withdraw(prepared, (r for r in rows if r.key == found.key), "an older take is kept")
         _adopt(prepared, found)
         kept.append(found.id)
         prepared = _again(prepared, provider)
 
 
-_ASKED = ("sent", "unknown", "accepted", "done")
-
-
 def _paid_for(prepared: Prepared) -> frozenset[str]:
     """Keys of links whose clips were sent for: an older take in their place would hide them."""
     rows = submissions_made(prepared.project.ledger)
-    return frozenset(r.key for r in rows if r.state in _ASKED and not _by_hand(r))
+    asked = ("sent", "unknown", "accepted", "done")
+    return frozenset(r.key for r in rows if r.state in asked and not _by_hand(r))
 
 
 def _by_hand(row: Submission) -> bool:
@@ -201,12 +200,11 @@ def _by_hand(row: Submission) -> bool:
     return row.provider == Manual.name and row.state == "accepted"
 
 
-def _withdraw(prepared: Prepared, key: str, reason: str) -> None:
-    """Ask nobody for clips of *key* any more: their sheets go."""
+def _withdraw(prepared: Prepared, rows: Iterable[Submission], reason: str) -> None:
+    """Ask nobody by hand for the clips of *rows* any more: their sheets go."""
     project = prepared.project
     desk = Manual(project.home / "jobs" / Manual.name).desk
-    rows = [r for r in submissions_made(project.ledger) if r.key == key and _by_hand(r)]
-    for row in rows:
+    for row in filter(_by_hand, rows):
         with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
             ledger.failed(row.client_id, reason, Decimal(0))
         if (job := desk.jobs().get(row.job or "")) is not None:
@@ -216,10 +214,13 @@ def _withdraw(prepared: Prepared, key: str, reason: str) -> None:
 def _withdraw_others(prepared: Prepared) -> None:
     """Ask nobody for what links of the timeline no longer are."""
     wanted = {step.link.id: step.link.key for step in prepared.plan.all_steps}
-    for row in submissions_made(prepared.project.ledger):
-        own = row.timeline == prepared.project.timeline.name and row.link in wanted
-        if own and _by_hand(row) and row.key != wanted[row.link]:
-            _withdraw(prepared, row.key, "another take is used before it")
+    own = prepared.project.timeline.name
+    rows = (
+        row
+        for row in submissions_made(prepared.project.ledger)
+        if row.timeline == own and row.key != wanted.get(row.link, row.key)
+    )
+    _withdraw(prepared, rows, "another take is used before it")
 
 
 def _used(

@@ -17,6 +17,7 @@ from assembler.match.align import align, shows_next_moment
 from assembler.match.features import F32, distance
 from assembler.match.register import Affine
 from assembler.match.stride import UNKNOWN, Stride, stride_of
+from assembler.media.flags import runs
 
 MOST_OVERLAP = 30
 """Longest overlap that is looked for, in frames."""
@@ -226,7 +227,7 @@ def held_at_end(steps: F32, usual: float, natural: int) -> int:
 def _held(steps: F32, usual: float) -> np.ndarray:
     """Which steps are no motion, bool (n,): it stops at once, or altogether."""
     out = np.zeros(len(steps), dtype=bool)
-    for begin, end in _runs(steps < HELD * usual):
+    for begin, end in runs(steps < HELD * usual):
         beside = steps[max(0, begin - 1) : begin], steps[end : end + 1]
         at_once = all(step >= SUDDEN * usual for side in beside for step in side)
         out[begin:end] = at_once or float(np.mean(steps[begin:end])) < STOPPED * usual
@@ -240,12 +241,6 @@ def _dips(steps: F32) -> np.ndarray:
         sides = steps[max(0, n - 2) : n], steps[n + 1 : n + 3]
         out[n] = steps[n] < HELD * min(float(side.max()) for side in sides)
     return out
-
-
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Stretches where a flag is set, half-open."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def moving_frames(steps: F32, usual: float, natural: int, level: float) -> list[int]:
@@ -285,7 +280,7 @@ def natural_run(tail_steps: F32, head_steps: F32, usual: float) -> int:
     held = _run_at_end(_held(tail_steps, usual))
     inner = still_steps(tail_steps[: len(tail_steps) - held])[-NATURAL_STEPS:]
     later = still_steps(head_steps)[STALL_STEPS:]
-    return max((_longest_run(s) for s in (inner, later) if _recurs(s)), default=0)
+    return max((b - a for s in (inner, later) if _recurs(s) for a, b in runs(s)), default=0)
 
 
 def _recurs(still: np.ndarray) -> bool:
@@ -326,11 +321,3 @@ def _upper(steps: F32) -> float:
 def _run_at_end(flags: np.ndarray) -> int:
     moving = np.flatnonzero(~flags)
     return len(flags) - 1 - int(moving[-1]) if len(moving) else 0
-
-
-def _longest_run(flags: np.ndarray) -> int:
-    best = run = 0
-    for flag in flags:
-        run = run + 1 if flag else 0
-        best = max(best, run)
-    return best

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from assembler.media.flags import runs
 from assembler.media.samples import Samples
 from assembler.timebase import SampleRange
 
@@ -83,12 +84,6 @@ def speech_in(levels: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     found = [r for r in bridged(found, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
     last = len(levels)
     return [(max(0, a - _MARGIN_FRAMES), min(last, b + _MARGIN_FRAMES)) for a, b in found]
-
-
-def runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Stretches where a mask is true, half-open."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def bridged(runs: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:

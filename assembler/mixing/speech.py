@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from assembler.media.flags import runs
 from assembler.media.samples import Samples
-from assembler.mixing.ducking import FRAME, SPEECH_HZ, bridged, runs
+from assembler.mixing.ducking import FRAME, SPEECH_HZ, bridged
 
 Floats = npt.NDArray[np.float64]
 

@@ -19,6 +19,7 @@ from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
 from assembler.spec.model import Canvas, Defaults, SeamOverride
 from assembler.spec.presets import seam_preset
+from assembler.wording import counted
 
 VFR_RATES = tuple(map(Fraction, (24, 25, 30, 50, 60)))
 """What a clip of varying rate is joined at: the next one above its mean."""
@@ -38,8 +39,9 @@ class Measured:
         if not d.matched:
             return f"{d.seam}: the two sides don't match (confidence {d.confidence:.2f})"
         rows = [
-            f"{d.seam}: {_frames(d.repeat_frames, 'repeated ')} (confidence {d.confidence:.2f})",
-            f"  keep {_frames(d.keep_until)} of the first, start the second at frame "
+            f"{d.seam}: {counted(d.repeat_frames, 'repeated frame')} "
+            f"(confidence {d.confidence:.2f})",
+            f"  keep {counted(d.keep_until, 'frame')} of the first, start the second at frame "
             f"{d.start_from}",
         ]
         if d.held_tail or d.held_head:
@@ -50,10 +52,6 @@ class Measured:
     def data(self) -> dict[str, Any]:
         """For JSON."""
         return seam_data(self.decision, self.took_s)
-
-
-def _frames(count: int, kind: str = "") -> str:
-    return f"{count} {kind}frame{'' if count == 1 else 's'}"
 
 
 def _numbers(values: Any) -> str:

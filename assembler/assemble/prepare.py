@@ -40,6 +40,7 @@ from assembler.spec.presets import (
     seam_preset,
 )
 from assembler.spec.schema import timeline_schema
+from assembler.wording import counted
 
 _T = TypeVar("_T")
 
@@ -90,7 +91,9 @@ class Checked:
     def text(self) -> str:
         """A line for people, and one for each remark."""
         timeline = self.loaded.timeline
-        counts = f"{_count(timeline.segments, 'segment')}, {_count(self.plan.steps, 'link')}"
+        counts = (
+            f"{counted(len(timeline.segments), 'segment')}, {counted(len(self.plan.steps), 'link')}"
+        )
         head = f"{timeline.path.name}: no mistakes ({counts})"
         return "\n".join([head, *(f"note: {remark}" for remark in self.remarks)])
 
@@ -123,10 +126,6 @@ class Planned:
             "notes": list(plan.notes),
             "outputs": [str(d.path) for d in self.prepared.deliveries],
         }
-
-
-def _count(things: Sequence[object], noun: str) -> str:
-    return f"{len(things)} {noun}" + ("" if len(things) == 1 else "s")
 
 
 def check(timeline: Path | str) -> Checked:

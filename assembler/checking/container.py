@@ -15,6 +15,7 @@ from assembler.checking.places import Places, runs
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened
 from assembler.spec.presets import DeliveryPreset
+from assembler.wording import counted
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _AGAIN = "copy or fetch it again; if it is the original, render it again."
@@ -385,7 +386,7 @@ def _stamps(video: VideoStream, places: Places, expected: Expected | None) -> It
         if gap:
             steps.append((n, gap))
     for n, gap in steps[:20]:
-        missing = f"a gap of {gap} frames" if gap > 1 else "a gap of 1 frame"
+        missing = f"a gap of {counted(gap, 'frame')}"
         what = missing if gap > 0 else "frames that come too close together"
         yield places.at(
             severe, "timestamp-gap", n, f"the time stamps have {what}; the picture stands there",

@@ -16,6 +16,7 @@ from assembler.checking.places import Places, runs
 from assembler.checking.viewing import Views
 from assembler.cut.model import Clip
 from assembler.timebase import FrameRange
+from assembler.wording import counted
 
 Flags = NDArray[np.bool_]
 """One for each frame."""
@@ -96,14 +97,10 @@ def _damaged(views: Views, places: Places) -> Iterator[Finding]:
     for start, stop in runs(flags, gap=2):
         yield places.at(
             "error", "damaged-frame", start,
-            f"{_frames(stop - start)} can't be decoded, or only in part",
+            f"{counted(stop - start, 'frame')} can't be decoded, or only in part",
             "the file was damaged after it was made: copy it again, or render it again.",
             frames=stop - start,
         )  # fmt: skip
-
-
-def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _flashes(views: Views, places: Places) -> Iterator[Finding]:
@@ -157,8 +154,8 @@ def _unplanned_black(views: Views, places: Places) -> Iterator[tuple[Finding, in
         yield (
             places.at(
                 "error", "black", start,
-                f"{_frames(stop - start)} black{places.join_near(start)}, where the programme "
-                "shows a picture", _RENDER, frames=stop - start,
+                f"{counted(stop - start, 'frame')} black{places.join_near(start)}, where the "
+                "programme shows a picture", _RENDER, frames=stop - start,
             ),
             start, stop,
         )  # fmt: skip
@@ -175,7 +172,7 @@ def _frozen(views: Views, places: Places) -> Iterator[tuple[Finding, int, int]]:
             yield (
                 places.at(
                     "error", "frozen", start,
-                    f"the picture stands still for {_frames(stop - start)}, where the "
+                    f"the picture stands still for {counted(stop - start, 'frame')}, where the "
                     "programme moves", _RENDER, frames=stop - start,
                 ),
                 start, stop,
@@ -238,9 +235,9 @@ def _other_picture(views: Views, places: Places, start: int, stop: int) -> Findi
     return places.at(
         "error" if found or stop - start < 3 or _plain(views, places, start) else "warning",
         "wrong-picture", start,
-        f"{_frames(stop - start)}{places.join_near(start)} show {whose} than the programme"
+        f"{counted(stop - start, 'frame')}{places.join_near(start)} show {whose} than the programme"
         if not found
-        else f"{_frames(stop - start)}{places.join_near(start)} show {whose} instead of "
+        else f"{counted(stop - start, 'frame')}{places.join_near(start)} show {whose} instead of "
         f"{expected.segment_at(places.shown_at(start))}",
         "render it again; if you changed the timeline since, render first, then check.",
         frames=stop - start,
@@ -289,7 +286,11 @@ def _jumps(
     gone = len(views.planned_thumbs) - views.frames
     if gone > 0 and not any(jump.missing > 0 for jump in found):
         n = views.frames
-        what = f"the last {_frames(gone)} are missing" if gone > 1 else "the last frame is missing"
+        what = (
+            f"the last {counted(gone, 'frame')} are missing"
+            if gone > 1
+            else "the last frame is missing"
+        )
         yield places.at("error", "missing-frame", n, what, _RENDER, frames=gone), n, n
     for jump in found:
         n, count = jump.frame, abs(jump.missing)
@@ -297,21 +298,21 @@ def _jumps(
             continue
         near = places.join_near(n, 3)
         if jump.exchanged:
-            what = f"{_frames(jump.frames)}{near} shown in the wrong order"
+            what = f"{counted(jump.frames, 'frame')}{near} shown in the wrong order"
             yield (
                 places.at("error", "wrong-picture", n, what, _RENDER, frames=jump.frames),
                 n, n + jump.frames,
             )  # fmt: skip
         elif jump.frames:
-            what = f"{_frames(jump.frames)}{near} shown in the place of another"
+            what = f"{counted(jump.frames, 'frame')}{near} shown in the place of another"
             kind = "repeated-frame" if jump.missing < 0 else "missing-frame"
             yield places.at("error", kind, n, what, _RENDER, frames=jump.frames), n, n + jump.frames
         elif jump.missing < 0:
-            what = f"{_frames(count)}{near} shown twice; all that follows comes later"
+            what = f"{counted(count, 'frame')}{near} shown twice; all that follows comes later"
             yield places.at("error", "repeated-frame", n, what, _RENDER, frames=count), n, n + count
         else:
             verb = "is" if count == 1 else "are"
-            what = f"{_frames(count)}{near} {verb} missing; all that follows comes earlier"
+            what = f"{counted(count, 'frame')}{near} {verb} missing; all that follows comes earlier"
             yield places.at("error", "missing-frame", n, what, _RENDER), n, n + 1
 
 
@@ -351,7 +352,7 @@ def _stand_still(views: Views, places: Places, taken: Flags) -> Iterator[Finding
     for start, stop in found:
         yield places.at(
             "error", "repeated-frame", start,
-            f"{_frames(stop - start)}{places.join_near(start, 3)} shown again, where the "
+            f"{counted(stop - start, 'frame')}{places.join_near(start, 3)} shown again, where the "
             "programme moves on", _RENDER, frames=stop - start,
         )  # fmt: skip
 
@@ -399,7 +400,7 @@ def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
             yield places.at(
                 "error" if not corrected else "warning", "colour-pop", at,
                 f"the colour leaves its clip's by {most:.0f} levels for "
-                f"{_frames(stop - start)}{places.join_near(at, 3)}", _RENDER,
+                f"{counted(stop - start, 'frame')}{places.join_near(at, 3)}", _RENDER,
                 frames=stop - start,
             )  # fmt: skip
         if float(np.abs(usual - whole).max()) > _FAR_SHIFT and clip.source.change.plain:
@@ -437,7 +438,8 @@ def _alone(views: Views, places: Places) -> Iterator[Finding]:
         taken[max(0, start - 1) : stop + 1] = True
         if (stop - start) / fps < 0.4 and abrupt:
             yield places.at(
-                "warning", "black", start, f"{_frames(stop - start)} black between pictures",
+                "warning", "black", start,
+                f"{counted(stop - start, 'frame')} black between pictures",
                 "look at it: a hole at a join looks like this.", frames=stop - start,
             )  # fmt: skip
         elif (stop - start) / fps >= _LONG_BLACK_S:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from assembler.match.decision import SeamDecision
+from assembler.wording import counted
 
 UNMATCHED_COST = 100.0
 """What a neighbour that doesn't match costs: more than any fault that can be corrected."""
@@ -80,6 +81,6 @@ def _reasons(seam: SeamDecision) -> Iterator[str]:
     if seam.after.get("pop", 0.0) >= 0.5:
         yield f"a pop of {seam.after['pop']:.1f} dE stays"
     if _lost(seam):
-        yield f"{_lost(seam)} frame{'' if _lost(seam) == 1 else 's'} lost"
+        yield f"{counted(_lost(seam), 'frame')} lost"
     if seam.confidence < 0.5:
         yield "not sure that it matches"

@@ -40,6 +40,7 @@ from assembler.planning.settings import Inputs, Settings, settings_of
 from assembler.planning.sounds import sound_links
 from assembler.spec.model import SeamOverride, Segment
 from assembler.spec.presets import GenerationKind, ModelPreset
+from assembler.wording import counted
 
 
 def build(
@@ -242,7 +243,7 @@ class _Builder:
         shapes = shapes_of(place, settings, self.inputs, self.problems)
         if shapes and len(self.problems) == before:
             self._check_transitions(place, sum(s.shown_frames for s in shapes))
-            self._check_seams(place, len(shapes), f"it is made of {_links(len(shapes))}")
+            self._check_seams(place, len(shapes), f"it is made of {counted(len(shapes), 'link')}")
             self._check_end(place, shapes[-1].retime)
             self._add_links(place, settings, shapes, start)
             if shapes[-1].retime:
@@ -498,10 +499,6 @@ class _Builder:
         self.copies[key] += 1
         copy = self.copies[key]
         return key if copy == 1 else keys.content_key(**parts, copy=copy), asked
-
-
-def _links(count: int) -> str:
-    return f"{count} link{'' if count == 1 else 's'}"
 
 
 def _in_order(all_places: Mapping[str, Place]) -> list[Place]:

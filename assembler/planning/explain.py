@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from assembler.planning.model import Handoff, ImageFile, LinkState, Plan, Step
+from assembler.wording import counted
 
 Redo = Literal["no", "must", "may"]
 """may: only what it starts on has changed, so that its older take can be kept instead."""
@@ -186,18 +187,18 @@ def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
 def _sum(total: Totals) -> str:
     if total.links == 0:
         return "nothing to generate"
-    stuck = f"; {_links(total.stuck)} to ask for again: `assembler takes reroll`"
+    stuck = f"; {counted(total.stuck, 'link')} to ask for again: `assembler takes reroll`"
     if total.to_make == 0 and not total.stuck:
-        return f"all {_links(total.links)} done; nothing to pay"
+        return f"all {counted(total.links, 'link')} done; nothing to pay"
     kept = (
-        f"; {_links(total.keepable)} ({money(total.keepable_usd)}) could be kept as they are: "
-        "`assembler takes keep`"
+        f"; {counted(total.keepable, 'link')} ({money(total.keepable_usd)}) could be kept as they "
+        "are: `assembler takes keep`"
         if total.keepable
         else ""
     )
-    unknown = f" and {_links(total.unpriced)} of unknown price" if total.unpriced else ""
+    unknown = f" and {counted(total.unpriced, 'link')} of unknown price" if total.unpriced else ""
     return (
-        f"{total.to_make} of {_links(total.links)} to make, {total.seconds:g} s, "
+        f"{total.to_make} of {counted(total.links, 'link')} to make, {total.seconds:g} s, "
         f"{money(total.price_usd)}{unknown}{kept}{stuck if total.stuck else ''}"
     )
 
@@ -205,7 +206,3 @@ def _sum(total: Totals) -> str:
 def to_pay(plan: Plan) -> str:
     """What making everything would cost, in a few words."""
     return _sum(totals(plan))
-
-
-def _links(count: int) -> str:
-    return f"{count} link{'' if count == 1 else 's'}"

@@ -39,6 +39,7 @@ from assembler.reporting.pictures import POSTER_PX, Look, look_at, picture_of, p
 from assembler.reporting.seams import joins_of, planned_joins, seams_of
 from assembler.reporting.sound import mix_of
 from assembler.spec.load import load
+from assembler.wording import counted
 
 _PLAYED = frozenset({".mp4", ".m4v", ".mov", ".webm"})
 _PLAYED_ENCODERS = frozenset({"libx264", "libsvtav1", "libaom-av1", "libvpx-vp9"})
@@ -191,8 +192,9 @@ def _planned(
     if waiting:
         few = ", ".join(waiting[:8]) + (f" and {len(waiting) - 8} more" if len(waiting) > 8 else "")
         missing.append(
-            f"{_count(len(waiting), 'clip')} {_is(len(waiting))} not generated yet: {few}. Lengths "
-            "are those of the plan; seams, sound and colours are shown once all clips are there."
+            f"{counted(len(waiting), 'clip')} {_is(len(waiting))} not generated yet: {few}. "
+            "Lengths are those of the plan; seams, sound and colours are shown once all clips are "
+            "there."
         )
     if names := _unfetched(prepared):
         missing.append(f"Not fetched yet: {', '.join(names)}. `assembler fetch` gets them.")
@@ -328,10 +330,6 @@ def address(path: Path, page: Path) -> str:
     except ValueError:  # another drive on Windows
         return path.as_uri()
     return quote(Path(way).as_posix())
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _is(count: int) -> str:

@@ -31,6 +31,7 @@ from assembler.planning.explain import money
 from assembler.reporting import drawing
 from assembler.reporting.drawing import drift_charts
 from assembler.reporting.model import Live, Picture, Report, Seam, anchor
+from assembler.wording import counted
 
 PICTURES_BYTES = 11_000_000
 """Pictures of seams may take so much of a page."""
@@ -125,7 +126,7 @@ def _environment(live: str) -> Environment:
         "line": drawing.line,
         "wave": drawing.wave,
         "duck": drawing.hanging,
-        "count": _count,
+        "count": counted,
         "words": words,
     }
     environment.globals |= {
@@ -165,10 +166,6 @@ def _seconds(seconds: float) -> str:
 def _share(value: float, whole: float) -> str:
     """A part of a whole in per cent, for CSS."""
     return f"{100 * value / whole:.4f}".rstrip("0").rstrip(".") if whole else "0"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def words(text: str) -> Markup:

@@ -43,7 +43,7 @@ Samples = npt.NDArray[np.float32]
 Quality = Literal["LQ", "HQ", "VHQ"]
 
 _CHUNK = 16384
-"""Native samples handed to the resampler at a time."""
+"""Samples converted at a time: arrays of longer stretches leave the processor's cache."""
 _LEAD = 4096
 """Native samples before the start that fill the resampler's filter (VHQ needs about 800)."""
 _PREROLL_S = Fraction(1, 2)
@@ -670,7 +670,8 @@ class WavWriter:
 
     def write(self, block: npt.NDArray[np.floating[Any]]) -> None:
         """Append sound of shape (n, channels), full scale 1.0."""
-        self._file.write(_encoded(block, self._format[2], self._rng))
+        for at in range(0, len(block), _CHUNK):
+            self._file.write(_encoded(block[at : at + _CHUNK], self._format[2], self._rng))
         self.samples += len(block)
 
     def __exit__(
@@ -713,14 +714,17 @@ def _encoded(block: npt.NDArray[np.floating[Any]], bits: int, rng: np.random.Gen
     steps = 1 << (bits - 1)
     scaled = np.multiply(block, steps, dtype=np.float64)
     if block.any():
-        two = np.frombuffer(rng.bytes(4 * block.size), "<u2").reshape(2, *block.shape)
-        scaled += np.subtract(two[0], two[1], dtype=np.int32) * (1 / 65536)
+        noise = rng.bit_generator.random_raw(-(-block.size // 2)).view("<u2")
+        two = noise[: 2 * block.size].reshape(2, *block.shape)
+        scaled += np.subtract(two[0], two[1], dtype=np.float32) * np.float32(1 / 65536)
     np.rint(scaled, out=scaled)
     whole = np.clip(scaled, -steps, steps - 1, out=scaled).astype("<i4")
-    if bits == 16:
-        return bytes(whole.astype("<i2").tobytes())
-    packed: bytes = np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-    return packed
+    # One byte of all samples after the other: numpy is slow along axes of three.
+    content = np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)
+    packed = np.empty((len(content), bits // 8), np.uint8)
+    for n in range(bits // 8):
+        packed[:, n] = content[:, n]
+    return bytes(packed.tobytes())
 
 
 def _bext(time_reference: int) -> bytes:

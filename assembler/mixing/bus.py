@@ -27,6 +27,7 @@ import numpy.typing as npt
 from assembler.cut.model import Cut
 from assembler.media.samples import Samples, WavWriter
 from assembler.mixing.ahead import ahead
+from assembler.mixing.heap import heap_kept
 from assembler.mixing.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mixing.outcome import MixReport, Target, Trace
 from assembler.mixing.session import ROLES, Session
@@ -83,7 +84,7 @@ def mix(
     hz = cut.hz
     own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
     targets = (own, *further)
-    with _scratch(out) as file, ExitStack() as stack:
+    with heap_kept(), _scratch(out) as file, ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix=".polish.", dir=out.parent))
         session = Session(cut, preset, Path(folder), cancel)
         session.prepare()

@@ -147,11 +147,11 @@ class LoudnessMeter:
 
     def max_momentary(self) -> float:
         """Highest loudness of 400 ms, in LUFS."""
-        return float(max(_levels(self._windows(_MOMENTARY_STEPS)), default=-math.inf))
+        return float(_levels(self._windows(_MOMENTARY_STEPS)).max(initial=-math.inf))
 
     def max_short_term(self) -> float:
         """Highest loudness of three seconds, in LUFS."""
-        return float(max(_levels(self._windows(_SHORT_TERM_STEPS)), default=-math.inf))
+        return float(_levels(self._windows(_SHORT_TERM_STEPS)).max(initial=-math.inf))
 
     def short_term(self) -> Floats:
         """Loudness of the last three seconds, ten times a second, in LUFS."""

@@ -197,13 +197,16 @@ class Packing:
         ahead = min(Fraction(self.shape.handles) / cut.rate, max(Fraction(0), sound.source_start_s))
         ahead = Fraction(int(ahead * cut.hz), cut.hz)
         path = folder / "media" / f"{self.names.unique(f'{_plain(sound.id)}-sound')}.wav"
-        begin = sound.source_start_s - ahead
+        begin, rounds = sound.source_start_s - ahead, sound.rounds
         with SampleReader(sound.path, sound.stream, begin, cut.hz, cut.channels) as reader:
-            wanted = int(ahead * cut.hz) + sound.record.samples
+            wanted = int((ahead + rounds.begun_s) * cut.hz) + sound.record.samples
             wanted += int(self.shape.handles * cut.hz / cut.rate)
+            if rounds.length_s:
+                wanted = min(wanted, int((ahead + rounds.length_s + rounds.spare_s) * cut.hz))
             with WavWriter(path, cut.hz, cut.channels, 24) as writer:
                 while left := _left(reader, writer.samples, wanted, loop=sound.loop):
                     writer.write(reader.read(min(_BLOCK, left)))
+        spare_s = Fraction(writer.samples, cut.hz) - ahead - rounds.length_s
         self.progress.advance("render", 1)
         return replace(
             sound,
@@ -211,6 +214,7 @@ class Packing:
             key=sha256_of(path),
             stream=0,
             source_start_s=ahead,
+            rounds=replace(rounds, spare_s=min(rounds.spare_s, max(Fraction(0), spare_s))),
             free_in=None if sound.free_in is None else min(sound.free_in, int(ahead * cut.hz)),
         )
 

@@ -287,6 +287,22 @@ class Recording:
     """What of it sounds at the first sample of the sound that it is in, on its own clock."""
 
 
+SHORTEST_LOOP_S = Fraction(1, 10)
+"""What is shorter plays once: repeated it would be a buzz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How a sound is repeated, in seconds."""
+
+    length_s: Fraction = Fraction(0)
+    """After so much it starts again; 0 when its file ends, or after its last whole bar."""
+    spare_s: Fraction = Fraction(0)
+    """So much the file has after that."""
+    begun_s: Fraction = Fraction(0)
+    """So far within a round it begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A stretch of one file's sound placed in the programme."""
@@ -309,7 +325,9 @@ class Sound:
     fade_out_curve: FadeCurve = "equal-power"
     points: tuple[GainRamp, ...] = ()
     loop: bool = False
-    """Starts again at `source_start_s` when the file ends."""
+    """Starts again and again at `source_start_s`."""
+    rounds: Rounds = Rounds()
+    """Of what is looped."""
     duck_db: float = 0.0
     duck_under: tuple[Role, ...] = ()
     level_to_mix: bool = False

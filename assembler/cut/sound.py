@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor
+from math import floor
 from pathlib import Path
 from typing import NamedTuple
 
-from assembler.cut.model import Clip, GainRamp, PictureLayer, Recording, Sound
+from assembler.cut.model import (
+    SHORTEST_LOOP_S,
+    Clip,
+    GainRamp,
+    PictureLayer,
+    Recording,
+    Rounds,
+    Sound,
+)
 from assembler.media.info import AudioStream, MediaInfo
 from assembler.planning.model import Plan
 from assembler.planning.row import START, Joint
@@ -511,10 +519,13 @@ def track_sounds(
         if not info.audio:
             notes.append(f"warning: track {track.id}: {file.name} has no sound")
             continue
-        found = _Lane(track, file, info, hashes[file], time_of, clock).sounds()
-        if not found:
+        lane = _Lane(track, file, info, hashes[file], time_of, clock)
+        found = lane.sound()
+        if found is None:
             notes.append(f"warning: track {track.id}: nothing of it lies within the programme")
-        sounds += found
+        else:
+            sounds.append(found)
+            notes += lane.notes()
     return tuple(sounds)
 
 
@@ -532,7 +543,9 @@ class _Lane:
         zero = info.video.start_s if info.video and not info.still else self.stream.start_s
         self.begin_s = zero + (track.in_.seconds(clock.rate) if track.in_ else 0)
         """Where on the file's clock it begins."""
-        ends = [self.stream.start_s + self.stream.duration_s]
+        self.end_s = self.stream.start_s + self.stream.duration_s
+        """Where the file ends on it."""
+        ends = [self.end_s]
         if track.out:
             ends.append(zero + track.out.seconds(clock.rate))
         self.length = max(0, self.count(min(ends) - self.begin_s))
@@ -543,55 +556,47 @@ class _Lane:
     def count(self, seconds: Fraction) -> int:
         return round_half_up(seconds * self.clock.hz)
 
-    def sounds(self) -> list[Sound]:
-        if self.length == 0:
-            return []
-        if not self.track.loop:
-            stretches = [(self.start, min(self.stop, self.start + self.length), False)]
-        elif self.track.out is None:
-            stretches = self.endless()
-        else:
-            stretches = self.repeated()
-        found = [self.sound(*s) for s in stretches if s[1] > max(0, s[0])]
-        return self.faded(found)
-
-    def endless(self) -> list[tuple[int, int, bool]]:
-        """One looped stretch; what begins before the programme needs its cut round apart."""
-        if self.start >= 0:
-            return [(self.start, self.stop, True)]
-        rounds = -self.start // self.length
-        cut = self.start + rounds * self.length
-        if cut == 0:
-            return [(0, self.stop, True)]
-        whole = cut + self.length
-        return [(cut, min(whole, self.stop), False), (whole, self.stop, True)]
-
-    def repeated(self) -> list[tuple[int, int, bool]]:
-        """Rounds from `in` to `out`."""
-        first = max(0, -self.start // self.length)
-        count = ceil(Fraction(self.stop - self.start, self.length))
-        starts = [self.start + n * self.length for n in range(first, count)]
-        return [(at, min(at + self.length, self.stop), False) for at in starts]
-
-    def sound(self, start: int, stop: int, loop: bool) -> Sound:
-        cut = max(0, -start)
+    def sound(self) -> Sound | None:
+        """What is heard of it, if anything."""
         track = self.track
-        return Sound(
+        stop = self.stop if track.loop else min(self.stop, self.start + self.length)
+        cut = max(0, -self.start)
+        if self.length == 0 or stop <= self.start + cut:
+            return None
+        into_s = Fraction(cut, self.clock.hz)
+        sound = Sound(
             id=track.id,
             role=track.role,
             path=self.file,
             key=self.key,
             stream=self.stream.index,
-            source_start_s=self.begin_s + Fraction(cut, self.clock.hz),
-            record=SampleRange(start + cut, stop),
+            source_start_s=self.begin_s + (0 if track.loop else into_s),
+            record=SampleRange(self.start + cut, stop),
             gain_db=track.level,
             pan=track.pan,
-            points=self.points(start + cut),
-            loop=loop,
+            points=self.points(self.start + cut),
+            loop=track.loop,
+            rounds=self.rounds(into_s) if track.loop else Rounds(),
             duck_db=track.duck.by if track.duck else 0.0,
             duck_under=track.duck.under if track.duck else (),
             polish=track.polish,
         )
+        return self.faded(sound)
+
+    def rounds(self, begun_s: Fraction) -> Rounds:
+        """Of a loop: the author's, who says where one ends, or what the mix finds."""
+        if self.track.out is None:
+            return Rounds(begun_s=begun_s)
+        length_s = Fraction(self.length, self.clock.hz)
+        return Rounds(length_s, self.end_s - self.begin_s - length_s, begun_s % length_s)
+
+    def notes(self) -> Iterator[str]:
+        """What its author should know."""
+        if self.track.loop and self.length < SHORTEST_LOOP_S * self.clock.hz:
+            yield (
+                f"warning: track {self.track.id}: what is to be looped is shorter than "
+                f"{float(SHORTEST_LOOP_S):g} s: it plays once"
+            )
 
     def points(self, start: int) -> tuple[GainRamp, ...]:
         """Automation counted from a sound's own start."""
@@ -602,31 +607,18 @@ class _Lane:
             for point in sorted(self.track.points, key=lambda p: p.at.seconds(rate))
         )
 
-    def faded(self, sounds: list[Sound]) -> list[Sound]:
+    def faded(self, sound: Sound) -> Sound:
         """The author's fades at both ends; a short one where the file is cut into."""
-        if not sounds:
-            return []
         track, micro = self.track, self.clock.micro
-        first, last = sounds[0], sounds[-1]
-        at_start = first.source_start_s <= self.stream.start_s
-        ended_early = track.loop or last.record.stop < self.start + self.length or track.out
+        at_start = self.start >= 0 and self.begin_s <= self.stream.start_s
+        ended_early = track.loop or sound.record.stop < self.start + self.length or track.out
         fade_in = self.samples(track.fade_in) if track.fade_in else 0 if at_start else micro
         fade_out = self.samples(track.fade_out) if track.fade_out else micro if ended_early else 0
-        sounds = [*sounds[:-1], _faded(last, 0, fade_out)]
-        head = _faded(sounds[0], fade_in, sounds[0].fade_out)
-        sounds = [head, *sounds[1:]]
-        return [self.curved(sound, micro, len(sounds) > 1) for sound in sounds]
-
-    def samples(self, fade: SpecFade) -> int:
-        return self.count(fade.duration.seconds(self.clock.rate))
-
-    def curved(self, sound: Sound, micro: int, rounds: bool) -> Sound:
-        track = self.track
-        short = min(micro, sound.record.samples // 2) if rounds else 0
         return replace(
-            sound,
-            fade_in=sound.fade_in or short,
-            fade_out=sound.fade_out or short,
+            _faded(sound, fade_in, fade_out),
             fade_in_curve=track.fade_in.curve if track.fade_in else "equal-power",
             fade_out_curve=track.fade_out.curve if track.fade_out else "equal-power",
         )
+
+    def samples(self, fade: SpecFade) -> int:
+        return self.count(fade.duration.seconds(self.clock.rate))

@@ -298,15 +298,17 @@ def _plays(sound: Sound, cut: Cut, library: _Library) -> Iterator[_Play]:
     begins_s = sound.source_start_s + start / cut.rate - Fraction(sound.record.start, cut.hz)
     source_in = frames_in(begins_s - library.zero_s(sound.path), cut.rate)
     source_in = max(0, source_in)
-    length = stop - start
-    turn = medium.frames - source_in if sound.loop else length
+    rounds = sound.rounds
+    turn = frames_in(rounds.length_s, cut.rate) or medium.frames - source_in
+    into = frames_in(rounds.begun_s, cut.rate) % max(1, turn)
     at = start
     while at < stop:
-        end = min(stop, at + max(1, turn))
+        end = min(stop, at + max(1, turn - into)) if sound.loop else stop
         fade_in = min(_frames(sound.fade_in, cut), end - at) if at == start else 0
         fade_out = min(_frames(sound.fade_out, cut), end - at - fade_in) if end == stop else 0
-        yield _Play(sound, medium, FrameRange(at, end), source_in, (fade_in, fade_out))
-        at = end
+        place = FrameRange(at, end)
+        yield _Play(sound, medium, place, source_in + into, (fade_in, fade_out))
+        at, into = end, 0
 
 
 def _frames(samples: int, cut: Cut) -> int:

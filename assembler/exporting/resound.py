@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from assembler.cut.model import Cut, Sound
+from assembler.cut.model import Cut, Rounds, Sound
 from assembler.exporting.edit import Edit, Heard
 from assembler.exporting.found import Event, Found
 from assembler.exporting.relink import Media, grouped, same_file, says
@@ -88,11 +88,13 @@ class Resound:
         ahead = event.source_in - midnight - heard.source_in
         to_frame = heard.record.start / cut.rate - Fraction(base.record.start, cut.hz)
         to_sample = Fraction(start, cut.hz) - event.record.start / cut.rate
+        begins_s = base.source_start_s + base.rounds.begun_s
         return replace(
             base,
             record=SampleRange(start, stop),
-            source_start_s=base.source_start_s + to_frame + ahead / cut.rate + to_sample,
+            source_start_s=begins_s + to_frame + ahead / cut.rate + to_sample,
             loop=False,
+            rounds=Rounds(),
             points=base.points if ahead == 0 else (),
             gain_db=base.gain_db if event.gain_db is None else event.gain_db,
             pan=base.pan if event.pan is None else event.pan,

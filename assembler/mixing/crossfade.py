@@ -16,7 +16,7 @@ import numpy as np
 
 from assembler.cut.model import Sound
 from assembler.media.samples import SampleReader, Samples
-from assembler.mixing.playback import Gains, fade_gains
+from assembler.mixing.gains import Gains, fade_gains
 from assembler.timebase import SampleRange
 
 _MOST_BOOST = math.sqrt(2)
@@ -34,6 +34,16 @@ class Crossfade:
     coming: float
     correlation: float
     """From -1 (opposed) over 0 (unrelated) to 1 (the same)."""
+
+    @classmethod
+    def of(cls, place: SampleRange, before: Samples, after: Samples) -> Crossfade | None:
+        """Measured on what both sounds have there; None where one of them is silent."""
+        sides = [side.astype(np.float64) for side in (before, after)]
+        leaving, coming = (float(np.mean(side**2)) for side in sides)
+        if not leaving or not coming:
+            return None
+        product = float(np.mean(sides[0] * sides[1]))
+        return cls(place, leaving, coming, product / math.sqrt(leaving * coming))
 
     def gains(self, start: int, stop: int) -> Gains:
         """Correction for both sounds at samples of the programme inside the range."""
@@ -73,15 +83,11 @@ def crossfade(
     place = meet(before, after)
     if place is None:
         return None
-    sides = [
-        _side(sound, place, hz, channels).astype(np.float64) * 10 ** (gain / 20)
+    before_, after_ = (
+        _side(sound, place, hz, channels) * np.float32(10 ** (gain / 20))
         for sound, gain in zip((before, after), gains_db, strict=True)
-    ]
-    leaving, coming = (float(np.mean(side**2)) for side in sides)
-    if not leaving or not coming:
-        return None
-    product = float(np.mean(sides[0] * sides[1]))
-    return Crossfade(place, leaving, coming, product / math.sqrt(leaving * coming))
+    )
+    return Crossfade.of(place, before_, after_)
 
 
 def _side(sound: Sound, place: SampleRange, hz: int, channels: int) -> Samples:

@@ -31,9 +31,10 @@ from assembler.mixing.ducking import (
     speech_in,
 )
 from assembler.mixing.listening import Heard, listen
+from assembler.mixing.looping import Loop
 from assembler.mixing.loudness import gated
 from assembler.mixing.outcome import SoundLevel
-from assembler.mixing.playback import Loop, Memory, Player, Source
+from assembler.mixing.playback import Memory, Player, Source
 from assembler.mixing.residual import Residual
 from assembler.mixing.room import missing, tone
 from assembler.spec.model import Role

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.cut.model import Cut, GainRamp, Sound
+from assembler.cut.model import Cut, GainRamp, Rounds, Sound
 from assembler.timebase import SampleRange, parse_rate, samples_at
 from tests.cut.facts import cut_of, seam
 from tests.planning.facts import audio, image, info, video
@@ -204,25 +204,24 @@ def test_a_loop_goes_on_to_the_end(tmp_path: Path) -> None:
 
 
 def test_a_loop_that_began_before_plays_its_rest_first(tmp_path: Path) -> None:
-    rest, loop = tracks(tmp_path, "loop: true, on: a-1s")
-    assert (Fraction(1), SampleRange(0, 96000), False) == (
-        rest.source_start_s,
-        rest.record,
-        rest.loop,
-    )
-    assert (Fraction(0), SampleRange(96000, 480000), True) == (
-        loop.source_start_s,
-        loop.record,
-        loop.loop,
-    )
+    (sound,) = tracks(tmp_path, "loop: true, on: a-1s")
+    assert (SampleRange(0, 480000), True) == (sound.record, sound.loop)
+    assert (Fraction(0), Rounds(begun_s=Fraction(1))) == (sound.source_start_s, sound.rounds)
+    assert sound.fade_in == MICRO
 
 
-def test_a_loop_between_in_and_out_is_laid_round_by_round(tmp_path: Path) -> None:
-    rounds = tracks(tmp_path, "loop: true, in: 0.5s, out: 2.5s, on: 1s")
-    starts = [48000 + n * 96000 for n in range(5)]
-    assert starts == [r.record.start for r in rounds]
-    assert rounds[-1].record.stop == 480000
-    assert {Fraction(1, 2)} == {r.source_start_s for r in rounds}
+def test_a_loop_between_in_and_out_has_rounds_of_that_length(tmp_path: Path) -> None:
+    """A track of three seconds; what it has after `out` is known to fade out under the next."""
+    (sound,) = tracks(tmp_path, "loop: true, in: 0.5s, out: 2.5s, on: 1s, fade_out: 4s")
+    assert (Fraction(1, 2), SampleRange(48000, 480000)) == (sound.source_start_s, sound.record)
+    assert Rounds(Fraction(2), Fraction(1, 2)) == sound.rounds
+    assert sound.fade_out == 4 * 48000
+
+
+def test_a_loop_too_short_to_be_one_is_told(tmp_path: Path) -> None:
+    files = movies("a.mov") | {"t.wav": info("t.wav", sound=audio(3.0))}
+    cut = cut_of(tmp_path, TRACK.format("loop: true, in: 0.5s, out: 0.55s"), files)
+    assert "is shorter than 0.1 s: it plays once" in "\n".join(cut.notes)
 
 
 def test_fades_and_automation_are_counted_in_samples(tmp_path: Path) -> None:

@@ -13,14 +13,11 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-
 from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Prepared
 from assembler.cut.model import Clip, Cut, PictureLayer
 from assembler.layers.captions import write_captions
 from assembler.media.files import publish
-from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.planning.keys import content_key
 from assembler.spec.model import Sidecar, Timeline
@@ -123,7 +120,10 @@ def _remove_stale(
 
 
 def _write_poster(film: Path, frame: int, path: Path) -> None:
+    import numpy as np
     from PIL import Image
+
+    from assembler.media.frames import read_frames  # slow to load
 
     (picture,) = read_frames(probe(film), start=frame, stop=frame + 1)
     with publish(path) as part:

@@ -16,13 +16,13 @@ from typing import Any
 
 from assembler.assemble.prepare import Prepared, prepare, prepare_loaded, step_of
 from assembler.errors import UsageError
-from assembler.generation.providers.manual import Manual
 from assembler.generation.takes import on_disk, provenance, take_path, write_provenance
 from assembler.media.files import publish
 from assembler.planning.explain import money
 from assembler.planning.keys import take_key
 from assembler.planning.ledger import Ledger, Submission, submissions_made, takes_made
 from assembler.planning.model import Link, Plan, Step
+from assembler.planning.settings import BY_HAND
 from assembler.spec.load import load
 
 
@@ -197,12 +197,14 @@ def _paid_for(prepared: Prepared) -> frozenset[str]:
 
 def _by_hand(row: Submission) -> bool:
     """Whether people were asked for a clip that they haven't brought: that can be taken back."""
-    return row.provider == Manual.name and row.state == "accepted"
+    return row.provider == BY_HAND and row.state == "accepted"
 
 
 def _withdraw(prepared: Prepared, rows: Iterable[Submission], reason: str) -> None:
     """Ask nobody by hand for the clips of *rows* any more: their sheets go."""
     project = prepared.project
+    from assembler.generation.providers.manual import Manual  # slow to load
+
     desk = Manual(project.home / "jobs" / Manual.name).desk
     for row in filter(_by_hand, rows):
         with Ledger(project.ledger, timeline=project.timeline.name) as ledger:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.outputs import guard
-from assembler.assemble.seams import Seam, Side, Sides, decided, seam_data, sides
+from assembler.assemble.seams import Seam, Side, seam_data
+from assembler.assemble.sides import Sides, decided, sides
 from assembler.errors import MediaError, UsageError
 from assembler.match.decision import SeamDecision
 from assembler.media.conform import video_of

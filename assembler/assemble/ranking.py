@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.prepare import Prepared, prepare, step_of
-from assembler.assemble.seams import Seam, Side, decide, seam_data
+from assembler.assemble.seams import Seam, Side, seam_data
+from assembler.assemble.sides import decide
 from assembler.cut.pieces import override_of
 from assembler.errors import UsageError
 from assembler.generation.arrived import existing

@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assembler.match.sight import Shown, Sight
 from assembler.media.files import publish
-from assembler.media.stills import webp_of
+
+if TYPE_CHECKING:
+    from assembler.match.sight import Shown, Sight
 
 VERSION = 1
 PAIR_QUALITY, STRIP_QUALITY = 78, 66
@@ -43,6 +44,8 @@ def known_sight(path: Path) -> Mapping[str, Any] | None:
 
 def picture_data(rgb: Any, quality: int) -> dict[str, Any]:
     """A picture as its address and size; *rgb* is float32 R'G'B' in [0, 1], (h, w, 3)."""
+    from assembler.media.stills import webp_of  # slow to load
+
     code = base64.b64encode(webp_of(rgb, quality)).decode("ascii")
     return {
         "src": f"data:image/webp;base64,{code}",

@@ -9,7 +9,6 @@ from typing import Any
 
 from assembler.errors import GenerateError, MediaError
 from assembler.generation.base import Take
-from assembler.generation.handoff import true_colour
 from assembler.generation.takes import (
     pending_path,
     provenance,
@@ -102,6 +101,8 @@ def keep(project: Project, link: Link, row: Submission, info: MediaInfo, notes: 
     sha256 = sha256_of(path)
     colour = Colour()
     if not link.heard_only:
+        from assembler.generation.handoff import true_colour  # slow to load
+
         colour, found = true_colour(replace(info, path=path), start)
         notes += tuple(f"link {link.id}: {text}" for text in found)
     take = Take(

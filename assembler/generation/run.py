@@ -24,7 +24,6 @@ from assembler.errors import AssemblerError, BudgetError, GenerateError, UsageEr
 from assembler.generation import provider_class
 from assembler.generation.arrived import existing
 from assembler.generation.base import Provider, ProviderError, Request, Take
-from assembler.generation.handing import HandingOn
 from assembler.generation.inputs import files_of
 from assembler.generation.making import Maker, WaitingError
 from assembler.generation.takes import on_disk
@@ -286,6 +285,8 @@ class _Run:
 
     async def _take(self, link: Link, provider: Provider, number: int) -> Take:
         """A take, started on what the clips before it show."""
+        from assembler.generation.handing import HandingOn  # slow to load, and not for what is kept
+
         handing = HandingOn(self.plan, self.project, self.takes)
 
         def request() -> Request:

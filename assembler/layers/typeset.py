@@ -108,7 +108,12 @@ def can_shape() -> bool:
 @lru_cache(maxsize=4096)
 def _has(font: Path, character: str) -> bool:
     """Whether a character looks otherwise than those that surely don't exist (noncharacters)."""
-    return _shape(font, character) not in (_shape(font, "\uffff"), _shape(font, "\U0010fffe"))
+    return _shape(font, character) not in _absent(font)
+
+
+@lru_cache(maxsize=64)
+def _absent(font: Path) -> list[tuple[tuple[int, int], bytes]]:
+    return [_shape(font, "\uffff"), _shape(font, "\U0010fffe")]
 
 
 def _shape(font: Path, character: str) -> tuple[tuple[int, int], bytes]:

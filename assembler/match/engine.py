@@ -26,8 +26,6 @@ from assembler.match.timing import Timing, timing_of
 from assembler.spec.model import SeamOverride
 from assembler.spec.presets import SeamPreset
 
-VERSION = 8
-"""Stage version: changes whenever a decision may come out differently."""
 TAIL_FRAMES = 40
 """So many of A's last frames are looked at (fewer when there are fewer)."""
 HEAD_FRAMES = 48

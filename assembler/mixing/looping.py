@@ -21,10 +21,12 @@ LOOP_CROSSFADE_S = Fraction(1, 4)
 _LONGEST_BEAT_S = 900
 _EASED_MS = 2
 """A step between two rounds that don't overlap is faded out over so much."""
-_ATTACK_MS, _ATTACK = 30, 4.0
-"""A round begins with an attack when so much of it is so many times as strong as what it meets …"""
-_STRUCK = 2.0
-"""… and, where no beat is known, of what follows."""
+_ONSET_MS, _FRAME_MS = 120, 10
+"""An attack lies within so much of a round's beginning, after a moment of silence maybe; …"""
+_LOUDER = 4.0
+"""… its loudest frame has so many times the power of what it meets, and where no beat is known …"""
+_STRUCK = 4.0
+"""… of what follows."""
 
 
 class _Replayed:
@@ -165,10 +167,10 @@ class Loop:
 
     def _attacks(self, head: Samples, tail: Samples) -> bool:
         """Whether a round begins with what would be lost in a fade."""
-        near = self._hz * _ATTACK_MS // 1000
-        first = _power(head[:near])
-        struck = self._stop is not None or first > _STRUCK * _power(head[near:])
-        return first > _ATTACK * _power(tail[:near]) and struck
+        near, frame = (self._hz * ms // 1000 for ms in (_ONSET_MS, _FRAME_MS))
+        loudest = _loudest(head[:near], frame)
+        struck = self._stop is not None or loudest > _STRUCK * _power(head[near:])
+        return struck and loudest > _LOUDER * _loudest(tail[:near], frame)
 
     def _give(self, block: Samples) -> None:
         self._ready.append(block)
@@ -206,3 +208,8 @@ def _from(last: Samples, head: Samples, hz: int) -> Samples:
 
 def _power(samples: Samples) -> float:
     return float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+
+
+def _loudest(samples: Samples, frame: int) -> float:
+    """Power of the loudest frame."""
+    return max(_power(samples[at : at + frame]) for at in range(0, len(samples), frame))

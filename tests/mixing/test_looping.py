@@ -33,6 +33,16 @@ def test_the_first_beat_of_a_round_is_as_loud_as_in_the_first(studio: Studio, re
     assert peaks == pytest.approx([peaks[0]] * 3, rel=0.02)
 
 
+def test_a_first_beat_after_a_moment_of_silence_stays(studio: Studio) -> None:
+    """As encoders and editors leave it: 40 ms before the first stroke."""
+    late = np.concatenate([np.zeros((HZ // 25, 2), np.float32), struck(8.5, 0.5, 8)])
+    clip = studio.sound(late, 0, 20 * HZ, "music", loop=True)
+    mix(programme(clip, frames=480), AS_IT_IS, studio.out(), bits=32)
+    sound = heard(studio.out())
+    peaks = [float(np.abs(sound[at : at + 4800]).max()) for at in (0, 8 * HZ, 16 * HZ)]
+    assert peaks == pytest.approx([peaks[0]] * 3, rel=0.02)
+
+
 def test_a_tick_of_no_beat_keeps_its_attack(studio: Studio) -> None:
     """The clock of two seconds overlaps with its quiet end."""
     clip = studio.sound(struck(2, 2, 2), 0, 8 * HZ, "sfx", loop=True)

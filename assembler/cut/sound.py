@@ -234,7 +234,7 @@ def soundless(timeline: Timeline, plan: Plan, infos: Mapping[str, MediaInfo]) ->
     told = []
     segments = {segment.id: segment for segment in timeline.segments}
     for link in (step.link for step in plan.steps):
-        native = segments[link.segment].native or timeline.native_audio
+        native = timeline.native_of(segments[link.segment])
         if link.audio and native.mode != "mute" and not infos[link.id].audio:
             what = f"warning: clip {link.id} came without sound, though {link.model} was asked for"
             told.append(f"{what} some; generate another take, or set `audio: off`")
@@ -267,7 +267,7 @@ def _heard(
     timeline: Timeline, segment: Segment, clip: Clip, master: Master | None, rate: Fraction
 ) -> _Heard | None:
     info = clip.source.info
-    native = segment.native or timeline.native_audio
+    native = timeline.native_of(segment)
     muted = native.mode == "mute" or _off(segment, timeline)
     if not info.audio or clip.source.still or clip.source.retime or muted:
         return None

@@ -787,3 +787,11 @@ class Timeline(Spec):
     def segment(self, id_: str) -> Segment:
         """The segment of that name."""
         return next(s for s in self.segments if s.id == id_)
+
+    def native_of(self, segment: Segment) -> NativeAudio:
+        """What becomes of a segment's own sound: what is said of it, over what is said of all."""
+        own = segment.native
+        if own is None:
+            return self.native_audio
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        return self.native_audio.model_copy(update=said)

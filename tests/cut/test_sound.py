@@ -164,6 +164,56 @@ def test_levels_and_roles_come_from_the_author(tmp_path: Path) -> None:
     ]
 
 
+ALL = "level: -6dB, match: false, polish: [low-cut], duck: {under: [voice], by: 12dB}"
+
+
+@pytest.mark.parametrize(
+    ("native", "changed"),
+    [
+        ("keep", {}),
+        ("speech-only", {"speech_only": True, "role": "dialogue"}),
+        ("0dB", {"gain_db": 0.0}),
+        ("{level: -1dB}", {"gain_db": -1.0}),
+        ("{match: true}", {"level_to_mix": True}),
+        ("{polish: []}", {"polish": ()}),
+        ("{polish: [de-ess]}", {"polish": ("de-ess",)}),
+        ("{duck: {by: 3dB}}", {"duck_db": 3.0, "duck_under": ("voice", "dialogue")}),
+        ("{duck: {by: 0dB}}", {"duck_db": 0.0, "duck_under": ("voice", "dialogue")}),
+        ("{}", {}),
+    ],
+)
+def test_a_segment_changes_only_what_it_says_of_its_sound(
+    tmp_path: Path, native: str, changed: dict[str, object]
+) -> None:
+    """All else is what the timeline says of every clip's sound."""
+    text = f"""
+    native_audio: {{{ALL}}}
+    segments:
+      - {{id: a, file: a.mov}}
+      - {{id: b, file: b.mov, native: {native}}}
+    """
+    a, b = cut_of(tmp_path, text, movies("a.mov", "b.mov")).sounds
+    assert (a.gain_db, a.level_to_mix, a.polish, a.duck_db) == (-6.0, False, ("low-cut",), 12.0)
+    names = ("role", "gain_db", "level_to_mix", "speech_only", "polish", "duck_db", "duck_under")
+    assert {n: changed.get(n, getattr(a, n)) for n in names} == {n: getattr(b, n) for n in names}
+
+
+@pytest.mark.parametrize("mode", ["mute", "speech-only"])
+def test_keep_undoes_a_mode_of_all_and_nothing_else(tmp_path: Path, mode: str) -> None:
+    text = f"""
+    native_audio: {{mode: {mode}, level: -6dB}}
+    segments:
+      - {{id: a, file: a.mov}}
+      - {{id: b, file: a.mov, native: keep}}
+      - {{id: c, file: a.mov, native: 0dB}}
+    """
+    sounds = {s.id: s for s in cut_of(tmp_path, text, movies("a.mov")).sounds}
+    b = sounds["b"]
+    assert (b.role, b.speech_only, b.gain_db) == ("native", False, -6.0)
+    others = [(s.speech_only, s.gain_db) for s in sounds.values() if s.id != "b"]
+    assert others == ([] if mode == "mute" else [(True, -6.0), (True, 0.0)])
+
+
 TRACK = """
 segments:
   - {{id: a, file: a.mov, native: {{mode: mute}}}}

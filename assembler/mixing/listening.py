@@ -41,7 +41,11 @@ _ALIVE_DB = 25.0
 _POP_DB = 12.0
 """A pop stands out from the loudest that follows by so much …"""
 _POP_STEPS = 6
-"""… and is over after so many steps."""
+"""… and is over after so many steps: …"""
+_OVER_DB = 15.0
+"""… it has fallen by so much (a drum falls by less in that time), …"""
+_LIKE_DB = 3.0
+"""… or to this much above the loudest that follows."""
 _AFTER_STEPS = 100
 
 Check = Callable[[], None]
@@ -197,14 +201,32 @@ def head_of(mono: npt.NDArray[np.float32], hz: int) -> int:
     silent = int(np.argmax(level > _DEAD_DB)) if (level > _DEAD_DB).any() else 0
     after = float(np.median(level[silent + near : silent + near + _AFTER_STEPS]))
     dead = silent if silent <= near and after > _DEAD_DB + _ALIVE_DB else 0
-    return (dead + _pop(frames[dead:])) * step
+    return (dead + _pop(frames[dead:], level[dead:])) * step
 
 
-def _pop(frames: Floats) -> int:
-    """Steps until a pop at the beginning is over; 0 when there is none."""
-    edges = np.abs(np.diff(frames, axis=1)).max(axis=1)
-    rest = edges[2 * _POP_STEPS : 2 * _POP_STEPS + _AFTER_STEPS]
-    if not len(rest):
+def _pop(frames: Floats, level: Floats) -> int:
+    """
+    Steps until a pop at the beginning is over; 0 when there is none.
+
+    Clicks stand out by their edges, thumps and steps by their level alone.
+
+    Args:
+        frames: The steps' samples, shape (steps, samples of a step).
+        level: Of each step, in dB.
+    """
+    edges = 20 * np.log10(np.abs(np.diff(frames, axis=1)).max(axis=1) + 1e-6)
+    return max(_burst(edges, level), _burst(level, level))
+
+
+def _burst(height: Floats, level: Floats) -> int:
+    """Steps until what stands out at the beginning by its height (dB) is over; 0 if it rings on."""
+    within = 2 * _POP_STEPS
+    rest, rest_level = (x[within : within + _AFTER_STEPS] for x in (height, level))
+    if not len(rest) or height[:_POP_STEPS].max() <= rest.max() + _POP_DB:
         return 0
-    loud = edges[:_POP_STEPS] > rest.max() * 10 ** (_POP_DB / 20)
-    return int(np.flatnonzero(loud)[-1]) + 2 if loud.any() else 0
+    faint = max(rest_level.max() + _LIKE_DB, level[:_POP_STEPS].max() - _OVER_DB)
+    if level[_POP_STEPS:within].max() > faint:
+        return 0
+    like = height <= rest.max() + _LIKE_DB
+    last = int(np.flatnonzero(~like[:_POP_STEPS])[-1])
+    return last + int(np.argmax(like[last:])) + 1

@@ -397,7 +397,7 @@ def test_the_limiter_holds_the_first_samples_too(studio: Studio) -> None:
     """Nothing comes before them in which a gain could go down."""
     sound = hiss(3, level=0.02)
     sound[:480] = tone(0.01, level_db=-1)
-    clip = studio.sound(sound, 0, 3 * HZ)
+    clip = studio.sound(sound, 0, 3 * HZ, "music")
     preset = AS_IT_IS.model_copy(update={"integrated_lufs": -20.0, "true_peak_dbtp": -1.0})
     report = mix(programme(clip, frames=72), preset, studio.out())
     assert report.limited_db > 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.signal import butter, sosfilt
 
@@ -141,6 +142,29 @@ def test_a_pop_at_a_head_is_removed(studio: Studio) -> None:
     np.testing.assert_allclose(out[HZ // 4 : HZ], popping[HZ // 4 : HZ], atol=1e-6)
 
 
+AT = np.arange(1440) / HZ
+
+
+@pytest.mark.parametrize(
+    "pop",
+    [
+        0.5 * np.sin(2 * np.pi * 200 * AT) * (AT < 0.02),
+        0.5 * np.sin(2 * np.pi * 60 * AT) * np.sin(np.pi * AT / 0.025) ** 2 * (AT < 0.025),
+        0.5 * np.exp(-AT / 0.01),
+        0.8 * np.exp(-AT / 0.00125),
+    ],
+    ids=["burst", "thump", "step", "short step"],
+)
+def test_a_smooth_pop_at_a_head_is_removed(studio: Studio, pop: npt.NDArray[np.float64]) -> None:
+    """None of them has an edge that stands out of the bed."""
+    bed = hiss(2, 1, 0.03)
+    popping = bed.copy()
+    popping[: len(pop)] += pop[:, None].astype(np.float32)
+    out, _ = mixed(studio, [studio.sound(popping, 0, 2 * HZ)])
+    assert rms_db(out[:1920]) == pytest.approx(rms_db(bed), abs=2.5)
+    np.testing.assert_array_equal(out[HZ // 10 : HZ], popping[HZ // 10 : HZ])
+
+
 @pytest.mark.parametrize("sound", [hiss(1), tone(1), voice(1), np.zeros((HZ, 2), np.float32)])
 def test_a_head_without_faults_is_left_alone(sound: Samples) -> None:
     assert head_of(sound[:, 0], HZ) == 0
@@ -152,6 +176,28 @@ def test_a_beat_or_an_attack_is_no_pop() -> None:
     for at in range(0, HZ, HZ // 4):
         beats[at : at + 480] += hiss(1, at, 0.3)[:480, 0]
     assert head_of(beats, HZ) == 0
+
+
+def test_a_hit_that_rings_out_is_no_pop() -> None:
+    """A drum: a click, and a skin that sounds for a tenth of a second."""
+    at = np.arange(HZ) / HZ
+    drum = 0.5 * np.sin(2 * np.pi * 60 * at) * np.exp(-at / 0.03) + 0.4 * (at < 0.0002)
+    assert head_of((drum + hiss(1, 1, 0.001)[:, 0]).astype(np.float32), HZ) == 0
+
+
+def test_a_first_beat_before_quieter_notes_is_no_pop() -> None:
+    """Short low beats, 0.4 s apart, with notes 20 dB below them in between."""
+    at = np.arange(2 * HZ) / HZ
+    beat = 0.5 * np.sin(2 * np.pi * 100 * at) * (at % 0.4 < 0.02)
+    music = beat + 0.05 * np.sin(2 * np.pi * 440 * at)
+    assert head_of(music.astype(np.float32), HZ) == 0
+
+
+def test_a_fade_in_and_a_first_word_are_no_pops() -> None:
+    rising = hiss(1, 1, 0.1)[:, 0] * np.linspace(0, 1, HZ, dtype=np.float32)
+    word = hiss(1, 2, 0.001)[:, 0]
+    word[: HZ // 5] += voice(1)[: HZ // 5, 0]
+    assert [head_of(sound, HZ) for sound in (rising, word)] == [0, 0]
 
 
 def test_words_in_native_sound_are_dialogue(studio: Studio) -> None:

@@ -26,7 +26,7 @@ from assembler.media.samples import SampleReader, read_samples
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 5
+VERSION = 6
 """Raised when the same files give another result."""
 
 _COARSE_HZ = 16000
@@ -45,6 +45,8 @@ _NEAR_S = 0.006
 _LEAST_AGREEING = 0.4
 _LEAST_ALIKE = 0.5
 """Share of the clip's sound that must be like the master's, by amplitude."""
+_LEAST_FILTERED = 0.8
+"""The same of a clip through a filter that was made to fit; what is the master's reaches 1."""
 _SAME_S = 0.0007
 """Sound is like the master's if it is so within this time."""
 _SILENT = 1e-4
@@ -66,6 +68,9 @@ _LEAST_PART = 3
 _LEAST_JUMP_S = 0.15
 """From here on a single window is enough: no clip of another tempo goes so far between two."""
 _LARGEST_JUMP_S = 3.0
+_TAPS = 1024
+"""Of the filter that a clip may have gone through (a telephone's band): 21 ms."""
+_REGULAR = 1e-6
 _FRAME = _COARSE_HZ // 50
 """Samples compared to find where one part passes into the next."""
 
@@ -89,7 +94,8 @@ class Sync:
     offset_s: float
     """On the master's clock, where the clip's sound begins; meaningless without a match."""
     confidence: float
-    """From 0 to 1: how much of the clip's sound agrees on the place."""
+    """From 0 to 1: how much of the clip's sound agrees on the place, and without a match, how much
+    of it is like the master there."""
     drift_ppm: float
     """How much longer (positive) the clip takes for the same words than the master."""
     jumps: tuple[Jump, ...] = ()
@@ -129,7 +135,7 @@ class _Found:
     offset_s: float
     """Where the clip would begin in the master, by this window alone."""
     clarity: float
-    """Height of the correlation's peak in times of its RMS."""
+    """Height of the correlation's peak in times of its RMS; negative where polarity is turned."""
     likeness: float = 0.0
     """Correlation coefficient of both at that place, in the middle of the window."""
 
@@ -143,6 +149,16 @@ class _Line:
     offset_s: float
     """Where the clip would begin in the master, by this part alone."""
     slope: float
+
+
+class _Placed(NamedTuple):
+    """A clip laid in the master."""
+
+    lines: list[_Line]
+    drift: float
+    """The rate error."""
+    alike: float
+    """Share of the clip's sound, by amplitude, that is like the master's there."""
 
 
 def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> Sync:
@@ -169,23 +185,27 @@ def sync(clip: MediaInfo, master: MediaInfo, *, near_s: float | None = None) -> 
         begin = near_s - float(other.start_s)
         length = len(sound) / _COARSE_HZ
         ranges.insert(0, (max(0.0, begin - _EXPECTED_S), begin + length + _EXPECTED_S))
-    share = 0.0
+    share, reason = 0.0, ""
     for begin, stop in ranges:
         found = _search(sound, _blocks(master, other, begin, min(stop, whole[1])), windows)
         parts = _parts(found)
         share = sum(map(len, parts)) / len(windows)
-        largest = max(map(len, parts), default=0) / len(windows)
-        if share >= _LEAST_AGREEING and largest >= _LEAST_AGREEING / 2:
-            fine = _mono(clip, own, _FINE_HZ)
-            measured = _measured(fine, master, other, parts)
-            # Another tempo is more than a rate error, or like the master here and there only.
-            if measured is None or abs(measured[1]) >= _MAX_DRIFT:
-                continue
-            lines, drift = measured
-            if _explained(fine, master, other, lines) >= _LEAST_ALIKE:
-                begin, jumps = _joined(lines, sound, master, other)
-                return Sync(True, begin, share, -drift * 1e6, jumps)
-    return Sync(False, 0.0, share, 0.0, reason="the clip's sound is not in the master")
+        largest = max(parts, key=len, default=[])
+        reason = "the clip's sound is not in the master"
+        if share >= _LEAST_AGREEING and len(largest) / len(windows) >= _LEAST_AGREEING / 2:
+            fine = _mono(clip, own, _FINE_HZ) * _polarity(parts)
+            placed = _placed(fine, master, other, parts)
+            least = _LEAST_ALIKE
+            if placed.alike < least:
+                placed = _placed(_equalised(fine, master, other, parts), master, other, parts)
+                least = _LEAST_FILTERED
+            if placed.alike >= least:
+                begin, jumps = _joined(placed.lines, sound, master, other)
+                return Sync(True, begin, share, -placed.drift * 1e6, jumps)
+            share = min(share, placed.alike)
+            place = float(other.start_s) + largest[0].offset_s
+            reason = f"the place most like it, at {place:.2f} s of the master, sounds different"
+    return Sync(False, 0.0, share, 0.0, reason=reason)
 
 
 def _parts(found: list[_Found]) -> list[list[_Found]]:
@@ -202,6 +222,46 @@ def _parts(found: list[_Found]) -> list[list[_Found]]:
             parts.append(agreeing)
         left = [f for f in left if f not in agreeing]
     return sorted(parts, key=lambda part: part[0].at_s)
+
+
+def _polarity(parts: list[list[_Found]]) -> float:
+    """-1 where a clip is its master upside down, else 1."""
+    return -1.0 if sum(f.clarity for part in parts for f in part) < 0 else 1.0
+
+
+def _placed(
+    clip: Floats, master: MediaInfo, sound: AudioStream, parts: list[list[_Found]]
+) -> _Placed:
+    """Place of each part, the rate error, and how like the clip is to the master there."""
+    measured = _measured(clip, master, sound, parts)
+    # Another tempo is more than a rate error, or like the master here and there only.
+    if measured is None or abs(measured[1]) >= _MAX_DRIFT:
+        return _Placed([], 0.0, 0.0)
+    return _Placed(*measured, _explained(clip, master, sound, measured[0]))
+
+
+def _equalised(
+    clip: Floats, master: MediaInfo, sound: AudioStream, parts: list[list[_Found]]
+) -> Floats:
+    """A clip through the filter that makes its windows most like the master (Wiener)."""
+    from scipy.signal import oaconvolve
+
+    near, own = _Stretch.around(parts, master, sound), _Stretch(0, clip)
+    length = round(_WINDOW_S * _FINE_HZ)
+    shape = np.hanning(length)
+    cross, power = np.zeros(length // 2 + 1, np.complex128), np.zeros(length // 2 + 1)
+    for place in (f for part in parts for f in part):
+        start = round(place.at_s * _FINE_HZ)
+        first = start + round(_refined(clip, near, place).offset_s * _FINE_HZ)
+        windows = own.at(start, length), near.at(first, length)
+        one, other = (np.fft.rfft(window * shape) for window in windows)
+        loud = float(np.vdot(one, one).real) + 1e-9
+        cross += other * np.conj(one) / loud
+        power += np.abs(one) ** 2 / loud
+    taps = np.fft.irfft(cross / (power + _REGULAR * power.max()), length)
+    taps = np.roll(taps, _TAPS // 2)[:_TAPS] * np.hanning(_TAPS)
+    filtered: Floats = oaconvolve(clip, taps)[_TAPS // 2 :][: len(clip)]
+    return filtered
 
 
 def _beside(part: list[_Found], others: list[list[_Found]]) -> bool:
@@ -377,9 +437,9 @@ def _search(clip: Floats, blocks: Iterator[tuple[int, Floats]], starts: list[int
         for start in starts:
             cross = _whitened(rfft(clip[start : start + length] * shape, size), size)
             scores = irfft(weight * np.conj(cross), size)[: len(block)]
-            k = int(scores.argmax())
+            k = int(np.abs(scores).argmax())
             clarity = float(scores[k] / (np.sqrt(np.mean(scores**2)) + 1e-30))
-            if clarity > max(_CLEAR, best[start].clarity if start in best else 0.0):
+            if abs(clarity) > max(_CLEAR, abs(best[start].clarity) if start in best else 0.0):
                 offset = (at + k - start) / _COARSE_HZ
                 best[start] = _Found(start / _COARSE_HZ, offset, clarity)
     return [best[start] for start in starts if start in best]

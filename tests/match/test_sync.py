@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
+from scipy.signal import butter, sosfilt
 
 from assembler.errors import MatchError
 from assembler.match.sync import Sync, sync
@@ -58,6 +59,29 @@ def test_a_clip_is_found_to_a_tenth_of_a_millisecond(studio: Studio, start: int)
     assert found.confidence > 0.8
 
 
+def test_a_clip_of_turned_polarity_is_found(studio: Studio) -> None:
+    """To the place of an upright one, not to a neighbouring wave that is alike."""
+    whole = spoken(12, 1)
+    clip = encoded(studio, -whole[123_457 : 123_457 + 5 * HZ])
+    found = sync(clip, recording(studio, whole, "master.wav"))
+    assert found.matched
+    assert found.offset_s == pytest.approx(123_457 / HZ, abs=1e-4)
+    assert found.confidence > 0.8
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("order", [2, 4])
+def test_a_clip_through_a_telephone_is_found(studio: Studio, order: int, sign: int) -> None:
+    """Its filter turns the phase of what is loudest in speech."""
+    whole = spoken(12, 1)
+    band = butter(order, (300, 3400), "bandpass", fs=HZ, output="sos")
+    clip = sosfilt(band, sign * whole[123_457 : 123_457 + 6 * HZ], axis=0).astype(np.float32)
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    assert found.matched
+    assert found.offset_s == pytest.approx(123_457 / HZ, abs=4e-4)
+    assert found.drift_ppm == pytest.approx(0, abs=10)
+
+
 def test_noise_under_the_speech_is_borne(studio: Studio) -> None:
     whole = spoken(12, 2)
     clip = whole[200_000 : 200_000 + 6 * HZ]
@@ -84,6 +108,16 @@ def test_other_words_are_refused(studio: Studio) -> None:
     found = sync(encoded(studio, spoken(6, 5)), master)
     assert not found.matched
     assert found.reason == "the clip's sound is not in the master"
+
+
+def test_a_place_that_sounds_different_is_told_as_such(studio: Studio) -> None:
+    """Speech that is found window by window, but is too slow to be that of the master."""
+    whole = spoken(14, 40)
+    clip = soxr.resample(whole[2 * HZ : 8 * HZ], HZ, HZ * 1.0025, "VHQ")
+    found = sync(encoded(studio, clip), recording(studio, whole, "master.wav"))
+    assert not found.matched
+    assert found.confidence < 0.5
+    assert found.reason == "the place most like it, at 2.00 s of the master, sounds different"
 
 
 def test_silence_is_refused(studio: Studio) -> None:

@@ -14,13 +14,14 @@ from assembler.mixing.bus import mix
 from tests.mixing.conftest import AS_IT_IS, HZ, Studio, heard, hiss, programme, rms_db, speech
 
 
-def test_steps_stay_and_speech_goes(studio: Studio) -> None:
+@pytest.mark.parametrize("polarity", [1, -1])
+def test_steps_stay_and_speech_goes(studio: Studio, polarity: int) -> None:
     """Through AAC, half as loud and a fraction of a sample late, in 14 s of speech."""
     talk = speech(14, 3)
     steps = hiss(14, 1, 0.0003)
     for at in range(HZ, 14 * HZ, HZ):
         steps[at : at + 2400] += hiss(0.05, at, 0.03)
-    raw = studio.file((talk * 0.5 + steps).astype(np.float32), name="clip.wav")
+    raw = studio.file((polarity * talk * 0.5 + steps).astype(np.float32), name="clip.wav")
     clip = studio.folder / "clip.m4a"
     ffmpeg.run(["-i", str(raw), "-c:a", "aac", "-b:a", "192k", str(clip)])
     recording = studio.file(talk, name="talk.wav")

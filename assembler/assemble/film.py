@@ -142,7 +142,7 @@ def render(
             providers make, and without end for what people make.
         keep_later: Keep older takes of links that only start on another frame now.
         confirm: Asked once before something costs money.
-        workers: Work at a time; the number of cores when not given.
+        workers: Work at a time; what cores and memory bear when not given.
         progress: Told of everything that is done.
         cancel: Stops the run in order when it is set.
 
@@ -352,7 +352,7 @@ def mix(
         bits: Depth of the WAV; 16 and 24 are dithered, 32 is float.
         draft: The draft's sound.
         force: Overwrite files that aren't ours.
-        workers: Work at a time; the number of cores when not given.
+        workers: Work at a time; what cores and memory bear when not given.
         progress: Told of everything that is done.
         cancel: Stops the run in order when it is set.
 

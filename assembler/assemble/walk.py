@@ -77,7 +77,7 @@ def begin(
     """A walk that is about to start."""
     return Walk(
         prepared,
-        workers or os.cpu_count() or 1,
+        workers,
         progress or Progress(),
         cancel or threading.Event(),
         Records(prepared.project.reports),
@@ -90,7 +90,8 @@ class Walk:
     """One walk through the stages."""
 
     prepared: Prepared
-    workers: int
+    workers: int | None
+    """What the user asks for; where he doesn't, each stage knows what suits it."""
     progress: Progress
     cancel: threading.Event
     records: Records
@@ -143,6 +144,11 @@ class Walk:
         ]
         return cuts, decided
 
+    @property
+    def cores(self) -> int:
+        """Work at a time where only cores count."""
+        return self.workers or os.cpu_count() or 1
+
     def takes(self) -> Mapping[str, Take]:
         """
         The take of every link with a picture; what isn't there is generated, sound included.
@@ -192,7 +198,7 @@ class Walk:
             size=canvas.size,
             rate=canvas.rate,
             cache=self.prepared.project.cache,
-            workers=self.workers,
+            workers=self.cores,
             sights=self.sights,
             on_done=lambda: self.progress.advance("match", COST["match"]),
             cancel=self.cancel,

@@ -312,7 +312,8 @@ def make(
     progress = _Progress(total - sum(job.span.length for job in missing), on_frames)
     together = list(sharing(missing))
     if missing:
-        workers = min(workers or fitting_workers(missing[0].span.form), len(together))
+        fitting = workers or min(fitting_workers(job.span.form) for job in missing)
+        workers = min(fitting, len(together))
         start = executor or starter_for(together, workers)
         _run_all(together, workers, start, progress, on_bytes, cancel)
     return tuple(job.span for job in missing)

@@ -140,7 +140,7 @@ def _resolved(run: Walk, resolved: Resolved, page: Path) -> model.Report:
     prepared, cut = run.prepared, resolved.cut
     first, film = prepared.deliveries[0], resolved.films[0]
     looks = [look_at(clip, cut.rate) for clip in cut.clips]
-    pictures = pictures_of(looks, run.workers)
+    pictures = pictures_of(looks, run.cores)
     links = links_of(prepared, cut, pictures)
     seams = seams_of(prepared, cut, resolved.decisions, resolved.sides, _sights(run, resolved))
     return replace(
@@ -180,7 +180,7 @@ def _sights(run: Walk, resolved: Resolved) -> dict[str, model.Sight]:
         size=canvas.size,
         rate=canvas.rate,
         cache=prepared.project.cache,
-        workers=run.workers,
+        workers=run.cores,
     )
     return {seam.id: sight_of(seen[seam.id], seam.a.id, seam.b.id) for seam in seams}
 

@@ -113,7 +113,7 @@ def reel(
         draft: Of the draft.
         provider: Of the timeline as generated with this one alone.
         force: Overwrite files that aren't ours.
-        workers: Work at a time; the number of cores when not given.
+        workers: Work at a time; what cores and memory bear when not given.
         progress: Told of everything that is done.
         cancel: Stops the work in order when it is set.
 

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -20,9 +21,9 @@ from assembler.errors import RenderError
 from assembler.match.decision import Correction
 from assembler.rendering.encode import SpanJob, sharing
 from assembler.rendering.executor import Processes, Threads
-from assembler.rendering.render import make, render, starter_for
+from assembler.rendering.render import fitting_workers, make, render, starter_for
 from assembler.rendering.smart import as_source
-from assembler.rendering.spans import spans_of
+from assembler.rendering.spans import form_of, spans_of
 from assembler.spec.presets import delivery_preset
 from tests.rendering.conftest import clip, cut_of
 from tests.rendering.numbers import numbers_in
@@ -188,3 +189,16 @@ def test_corrected_spans_share_where_their_pictures_are_the_same(sources, tmp_pa
     make(planned, tmp_path, workers=1)
     lossless, copied = (frames_in(SpanJob(s, tmp_path).path) for s in planned[:2])
     assert np.abs(np.stack(lossless).astype(int) - np.stack(copied)).mean() < 1
+
+
+def test_pictures_beyond_2560x1440_have_as_few_encoders_as_their_threads_fill(monkeypatch):
+    """Each holds gigabytes: four threads each on eight cores make two."""
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=64 << 30))
+    small, large = (form_of(cut_of(), delivery_preset(p)) for p in ("web-720p", "youtube-4k"))
+    assert (fitting_workers(small), fitting_workers(large)) == (8, 2)
+
+
+def test_little_free_memory_means_one_encoder(monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1 << 20))
+    assert fitting_workers(form_of(cut_of(), delivery_preset("web-720p"))) == 1

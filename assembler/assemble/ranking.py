@@ -78,7 +78,8 @@ def rank_takes(timeline: Path | str, link: str) -> RankedTakes:
     The takes of a link that are on disk, the best first. Writes nothing.
 
     Each is joined with the chosen takes of the link that it starts on and of those that start on
-    it, as far as these are there, the way a render would do it.
+    it, as far as these are there. Corrections that the earlier clip itself gets at its own start
+    are left out: they are the same for all.
 
     Raises:
         UsageError: If there is no such link, or none of its takes is there.
@@ -112,8 +113,7 @@ class _Ranking:
         project = self.prepared.project
         paths = project.takes.glob(f"{link.key}-*.mp4")
         ends = {path.stem.rpartition("-")[2] for path in paths}
-        numbers = sorted({1, *(int(end) for end in ends if end.isdigit())})
-        for number in numbers:
+        for number in sorted({1, *(int(end) for end in ends if end.isdigit())}):
             take = existing(project, link, number)
             if take is not None:
                 yield take
@@ -164,18 +164,19 @@ class _Ranking:
     def _side(self, clip: Take | FileClip, end: int | None) -> Side:
         rate, video = self.prepared.loaded.timeline.canvas.rate, clip.info.video
         assert video is not None
-        stop = video.frames_at(rate)
-        if end is not None and end < video.frames - 1:
-            stop = min(stop, video.first_at(end + 1, rate))
         name = clip.link if isinstance(clip, Take) else clip.segment
         link = self.prepared.plan.links_by_id.get(name)
-        planned = link.retime if link else clip.retime if isinstance(clip, FileClip) else None
-        if planned and end is not None:
-            bent = planned.on(video.frames_at(rate))
+        retime = link.retime if link else clip.retime if isinstance(clip, FileClip) else None
+        frames = video.frames_at(rate)
+        if retime:
+            bent = retime.on(frames)
             first, stop = bent.first, bent.first + bent.shown
-            fit = self._fit(name)
-            return Side(name, clip.key, clip.info, clip.colour, fit, first, stop, bent)
-        return Side(name, clip.key, clip.info, clip.colour, self._fit(name), 0, stop)
+        else:
+            bent, first = None, min(link.head_frames, frames - 1) if link else 0
+            stop = frames
+            if end is not None and end < video.frames - 1:
+                stop = min(frames, video.first_at(end + 1, rate))
+        return Side(name, clip.key, clip.info, clip.colour, self._fit(name), first, stop, bent)
 
     def _fit(self, name: str) -> Fit:
         timeline = self.prepared.loaded.timeline

@@ -90,7 +90,7 @@ def check(
     if heard is not None:
         findings += sound_findings(heard, places, expected, lag_s)
         if expected is not None:
-            findings += planned_findings(heard, expected, places, 0.0)
+            findings += planned_findings(heard, expected, places)
     findings += caption_findings(info, places, expected)
     measures = dict(_measures(info, container, views, heard, lag_s))
     return Check(path, tuple(_sorted(findings)), measures)

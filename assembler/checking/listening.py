@@ -78,7 +78,6 @@ def listen(
     *,
     start_s: Fraction = Fraction(0),
     mix: Path | None = None,
-    lag_s: Fraction = Fraction(0),
     cancel: threading.Event | None = None,
 ) -> Heard:
     """
@@ -88,7 +87,6 @@ def listen(
         info: What was probed of it; with sound.
         start_s: Time of the picture's first frame on the file's clock.
         mix: The programme's sound.
-        lag_s: By how much the file's sound is late; it is compared with that taken out.
         cancel: Stops the work when set.
 
     Raises:
@@ -107,7 +105,7 @@ def listen(
     own_meter = LoudnessMeter(stream.hz, channels)
     at = 0
     with ExitStack() as stack:
-        beside = _beside(mix, stream.hz, channels, lag_s)
+        beside = _beside(mix, stream.hz, channels)
         if beside is not None:
             stack.enter_context(beside)
         reader = stack.enter_context(SampleReader(info, stream.index, start_s, stream.hz, channels))
@@ -147,11 +145,11 @@ def listen(
     )
 
 
-def _beside(mix: Path | None, hz: int, channels: int, lag_s: Fraction) -> SampleReader | None:
+def _beside(mix: Path | None, hz: int, channels: int) -> SampleReader | None:
     if mix is None or not mix.is_file():
         return None
     info = probe(mix)
-    return SampleReader(info, info.audio[0].index, -lag_s, hz, channels)
+    return SampleReader(info, info.audio[0].index, Fraction(0), hz, channels)
 
 
 class _Low:

@@ -37,19 +37,16 @@ _NEAR = 24
 _MARGIN = int(0.1 * LOW_HZ)
 
 
-def planned_findings(
-    heard: Heard, expected: Expected, places: Places, lag_s: float
-) -> Iterator[Finding]:
+def planned_findings(heard: Heard, expected: Expected, places: Places) -> Iterator[Finding]:
     """Sounds that aren't there, or not all of the time."""
     if heard.planned is None:
         return
-    lag = round(lag_s * LOW_HZ)
     files: dict[object, object] = {}
     for sound in expected.cut.sounds:
         if sound.minus is not None:
             continue
         try:
-            clear, kept = _followed(sound, heard, expected, lag, files)
+            clear, kept = _followed(sound, heard, expected, files)
         except MediaError:
             continue
         told = clear >= _CLEAR
@@ -86,7 +83,7 @@ def _gone(
 
 
 def _followed(
-    sound: Sound, heard: Heard, expected: Expected, lag: int, files: dict[object, object]
+    sound: Sound, heard: Heard, expected: Expected, files: dict[object, object]
 ) -> tuple[F32, F32]:
     """How clearly each piece of a sound is in the mix, and in the file."""
     assert heard.planned is not None
@@ -113,7 +110,7 @@ def _followed(
                 kept.append(0.0)
                 continue
             clear.append(_clearness(piece, heard.planned, at + offset))
-            kept.append(_clearness(piece, heard.low, at + offset + lag))
+            kept.append(_clearness(piece, heard.low, at + offset))
     return np.array(clear, np.float32), np.array(kept, np.float32)
 
 

@@ -81,7 +81,7 @@ class Moves:
         return tuple(found)
 
 
-def moved_sounds(cut: Cut, clips: Sequence[Clip], moves: Moves) -> tuple[Sound, ...]:
+def moved_sounds(cut: Cut, clips: Sequence[Clip]) -> tuple[Sound, ...]:
     """
     All sounds for an edit of the pictures alone: clips' own sound goes with them, tracks stay.
 

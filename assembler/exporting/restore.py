@@ -97,7 +97,7 @@ class _Restorer:
         frames = clips[-1].record.stop if clips else 0
         moves = Moves(cut.clips, clips)
         layers = self.layers(moves)
-        sounds = self.sounds(edit, clips, moves)
+        sounds = self.sounds(edit, clips)
         if self.missing:
             raise MediaError(
                 f"media can't be found: {', '.join(dict.fromkeys(self.missing))}",
@@ -292,9 +292,9 @@ class _Restorer:
         order = {title.id: n for n, title in enumerate(self.cut.titles)}
         return tuple(sorted(found, key=lambda title: order.get(title.id, len(order))))
 
-    def sounds(self, edit: Edit, clips: Sequence[Clip], moves: Moves) -> tuple[Sound, ...]:
+    def sounds(self, edit: Edit, clips: Sequence[Clip]) -> tuple[Sound, ...]:
         if "sounds" not in self.found.carries:
-            return moved_sounds(self.cut, clips, moves)
+            return moved_sounds(self.cut, clips)
         resound = Resound(self.found, self.cut, edit, self.media)
         found = resound.sounds()
         self.missing += resound.missing

@@ -1,12 +1,10 @@
 """
 Applies a correction to pictures: pure array functions at any size.
 
-Which frames need arrays: `array_frames(correction, frames)` counts B's first used frames whose
-correction differs from frame to frame. All later ones get the constant part alone, which ffmpeg
-can do by itself: `affine_at(correction, size)` (a transform), then `cube(fix)` (a 3-D LUT), then
-unsharp masking by `sharpen` with the radius of `sharpen_radius_px(height)`. `corrected` does the
-same in numpy, and is the reference. Frames that a patch makes come out of corrected ones, see
-`patch.patched`.
+`corrected` is the reference; `rendering.planes` does the same to planes as they come from a file.
+`array_frames(correction, frames)` counts B's first used frames whose correction differs from frame
+to frame; all later ones get the constant part alone, which `cube(fix)` tells editors as a 3-D LUT.
+Frames that a patch makes come out of corrected ones, see `patch.patched`.
 
     rgb = corrected(rgb, decision.correction, n)      # B's n-th used frame
 """
@@ -80,8 +78,7 @@ def array_frames(correction: Correction, frames: int) -> int:
     """
     How many of the first of *frames* used frames change from one to the next.
 
-    Those are made by `corrected`. From there on the constant part suffices: `affine_at`, `cube`
-    and sharpening, or nothing at all when the correction is released.
+    From there on the constant part suffices, or nothing at all when the correction is released.
     """
     if correction.neutral:
         return 0
@@ -162,11 +159,11 @@ def sharpen_radius_px(height: int) -> float:
     return max(0.4, height / 1080)
 
 
-def sharpened(rgb: F32, amount: float, height: int | None = None) -> F32:
+def sharpened(rgb: F32, amount: float) -> F32:
     """*rgb* with *amount* of what a blur takes away added to it; negative amounts soften."""
     import cv2
 
-    sigma = sharpen_radius_px(height or rgb.shape[0])
+    sigma = sharpen_radius_px(rgb.shape[0])
     blurred = cv2.GaussianBlur(rgb, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(rgb + np.float32(amount) * (rgb - blurred), dtype=np.float32)
 

@@ -58,28 +58,22 @@ def _graded(rgb: F64, draws: F64) -> F64:
     return np.asarray(out @ (np.eye(3) + 0.02 * draws[:, 11:].reshape(-1, 3, 3)))
 
 
-def fit(
-    seen: F32, wanted: F32, *, weights: F64 | None = None, noise: float = NOISE, reach: float = 1.0
-) -> F64:
+def fit(seen: F32, wanted: F32, *, noise: float = NOISE, reach: float = 1.0) -> F64:
     """
     (10, 3) matrix that takes colours *seen* in B to those *wanted* from A.
 
     Args:
         seen: float32 encoded R'G'B' in [0, 1], (n, 3), low-pass.
         wanted: The same places in A.
-        weights: Trust in each, (n,).
         noise: Difference to be expected where the correction is right.
         reach: Scales the prior's standard deviation: small keeps near no change.
     """
     rows = np.asarray(features(seen.astype(np.float64)), dtype=np.float64)
     target = wanted.astype(np.float64)
-    trust = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
-    matrix = identity_matrix()
-    for n in range(ROUNDS):
-        robust: F64 = (
-            trust if n == 0 else trust * biweight(np.abs(rows @ matrix - target).max(axis=1))
-        )
-        matrix = _posterior(rows, target, robust, noise, reach)
+    trust: F64 = np.ones(len(rows))
+    for _ in range(ROUNDS):
+        matrix = _posterior(rows, target, trust, noise, reach)
+        trust = biweight(np.abs(rows @ matrix - target).max(axis=1))
     return matrix
 
 

@@ -15,6 +15,8 @@ from assembler.match.features import F32, detail, resized
 Affine = NDArray[np.float64]
 """Map from A's to B's pixels, shape (2, 3)."""
 
+_EDGE = 2
+"""Pixels at both pictures' edges that don't count."""
 MAX_SCALE = 0.12
 """Registrations that scale, shear or turn by more than this are not believed."""
 MAX_SHIFT = 0.08
@@ -45,15 +47,15 @@ def seen_through(picture: F32, matrix: Affine) -> F32:
     return np.asarray(out, dtype=np.float32)
 
 
-def inside(matrix: Affine, size: tuple[int, int], margin: int = 2) -> NDArray[np.bool_]:
+def inside(matrix: Affine, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Pixels of A's picture of *size* (w, h) that B's picture covers, bool (h, w)."""
     w, h = size
     x, y = np.meshgrid(np.arange(w), np.arange(h))
     u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
     v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
-    kept = (u >= margin) & (u < w - margin) & (v >= margin) & (v < h - margin)
-    kept[:margin] = kept[-margin:] = False
-    kept[:, :margin] = kept[:, -margin:] = False
+    kept = (u >= _EDGE) & (u < w - _EDGE) & (v >= _EDGE) & (v < h - _EDGE)
+    kept[:_EDGE] = kept[-_EDGE:] = False
+    kept[:, :_EDGE] = kept[:, -_EDGE:] = False
     return np.asarray(kept)
 
 

@@ -22,6 +22,8 @@ F64 = NDArray[np.float64]
 
 NOISE = 0.008
 """Difference of followed places that is nobody's fault, in [0, 1] of encoded RGB."""
+REACH = 1.5
+"""How far changes may go, see `colour.fit`."""
 FRAME_TRUST = 300.0
 """What one frame's places count, in independent samples: their errors go together."""
 POP_FRAMES = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0, 9.5, 12.0)
@@ -97,7 +99,7 @@ def _moments(track: Track, trust: float) -> Moments:
     seen, wanted = track.seen, track.wanted
     if len(seen) < 60:
         return Moments(track.frame, np.zeros((10, 10)), np.zeros((10, 3)), 0.0)
-    own = colour.fit(seen, wanted, noise=NOISE, reach=1.5)
+    own = colour.fit(seen, wanted, noise=NOISE, reach=REACH)
     rows = features(seen).astype(np.float64)
     change = wanted.astype(np.float64) - seen
     left = np.abs(rows @ own - wanted).max(axis=1)
@@ -112,18 +114,18 @@ def _moments(track: Track, trust: float) -> Moments:
     )
 
 
-def changes(frames: Sequence[Moments], reach: float = 1.5) -> dict[str, Change]:
+def changes(frames: Sequence[Moments]) -> dict[str, Change]:
     """The best static change, the best pop and the best drift that explain *frames*."""
-    pops = [_fitted(frames, "pop", float(t), reach) for t in POP_FRAMES]
-    drifts = [_fitted(frames, "drift", float(t), reach) for t in RAMP_FRAMES]
+    pops = [_fitted(frames, "pop", float(t)) for t in POP_FRAMES]
+    drifts = [_fitted(frames, "drift", float(t)) for t in RAMP_FRAMES]
     return {
-        "static": _fitted(frames, "static", 1.0, reach),
+        "static": _fitted(frames, "static", 1.0),
         "pop": min(pops, key=lambda c: c.error),
         "drift": min(drifts, key=lambda c: c.error),
     }
 
 
-def _fitted(frames: Sequence[Moments], kind: str, length: float, reach: float) -> Change:
+def _fitted(frames: Sequence[Moments], kind: str, length: float) -> Change:
     parts = 1 if kind == "static" else 2
     basis = np.array([[1.0, _weight(kind, length, m.frame)][:parts] for m in frames])
     normals, rights = (
@@ -131,16 +133,16 @@ def _fitted(frames: Sequence[Moments], kind: str, length: float, reach: float) -
     )
     normal = np.einsum("fi,fj,fab->iajb", basis, basis, normals).reshape(10 * parts, -1)
     right = np.einsum("fi,fac->iac", basis, rights).reshape(10 * parts, 3)
-    solution = _solved(normal / NOISE**2, right / NOISE**2, parts, reach)
+    solution = _solved(normal / NOISE**2, right / NOISE**2, parts)
     constant, moving = solution[:10], solution[10:] if parts == 2 else np.zeros((10, 3))
     error = _left(frames, kind, length, constant, moving)
     size, rest, start = (_spread(frames, m) for m in (moving, constant, constant + moving))
     return Change(kind, length, constant, moving, error, size, rest, start)
 
 
-def _solved(normal: F64, right: F64, parts: int, reach: float) -> F64:
+def _solved(normal: F64, right: F64, parts: int) -> F64:
     """Maximum a posteriori coefficients (10 * parts, 3) under the prior over grades."""
-    precision = colour.prior_precision().reshape(3, 10, 3, 10) / reach**2
+    precision = colour.prior_precision().reshape(3, 10, 3, 10) / REACH**2
     rows = 10 * parts
     system = np.zeros((3, rows, 3, rows))
     for channel in range(3):

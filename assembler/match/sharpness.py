@@ -26,16 +26,15 @@ COMMON = 0.5
 """Bands in which the two correlate less tell nothing."""
 
 
-def amount(wanted: F32, seen: F32, lines: int | None = None) -> float:
+def amount(wanted: F32, seen: F32) -> float:
     """
     Unsharp masking that takes *seen* nearest to *wanted*, within bounds; 0 where none is needed.
 
     Args:
         wanted: Luma of A, float32 (h, w).
         seen: Luma of B at the same moment, laid over A and with A's colours.
-        lines: Height that stands for the whole picture when only a part is given.
     """
-    sigma = (lines or wanted.shape[0]) / 1080
+    sigma = wanted.shape[0] / 1080
     bands = band_gains(wanted, seen)
     if not bands:
         return 0.0

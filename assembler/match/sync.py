@@ -435,7 +435,7 @@ def _search(clip: Floats, blocks: Iterator[tuple[int, Floats]], starts: list[int
         size = next_fast_len(len(block) + length, real=True)
         weight = _weight(rfft(block, size), size, _COARSE_HZ)
         for start in starts:
-            cross = _whitened(rfft(clip[start : start + length] * shape, size), size)
+            cross = _whitened(rfft(clip[start : start + length] * shape, size))
             scores = irfft(weight * np.conj(cross), size)[: len(block)]
             k = int(np.abs(scores).argmax())
             clarity = float(scores[k] / (np.sqrt(np.mean(scores**2)) + 1e-30))
@@ -449,11 +449,11 @@ def _weight(spectrum: npt.NDArray[np.complex128], size: int, hz: int) -> npt.NDA
     """A whitened spectrum, confined to the band of speech."""
     frequencies = np.fft.rfftfreq(size, 1 / hz)
     inside = (frequencies > _BAND_HZ[0]) & (frequencies < _BAND_HZ[1])
-    weighted: npt.NDArray[np.complex128] = _whitened(spectrum, size) * inside
+    weighted: npt.NDArray[np.complex128] = _whitened(spectrum) * inside
     return weighted
 
 
-def _whitened(spectrum: npt.NDArray[np.complex128], size: int) -> npt.NDArray[np.complex128]:
+def _whitened(spectrum: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
     magnitude = np.abs(spectrum)
     floor = 1e-3 * np.sqrt(np.mean(magnitude**2)) + 1e-20
     white: npt.NDArray[np.complex128] = spectrum / np.maximum(magnitude, floor) ** _WHITENING
@@ -507,7 +507,7 @@ def _refined(clip: Floats, master: _Stretch, place: _Found) -> _Found:
     other = master.at(first, len(part) + 2 * near)
     size = next_fast_len(len(other) + len(part), real=True)
     spectrum = _weight(rfft(other, size), size, _FINE_HZ)
-    cross = spectrum * np.conj(_whitened(rfft(part * np.hanning(len(part)), size), size))
+    cross = spectrum * np.conj(_whitened(rfft(part * np.hanning(len(part)), size)))
     scores = irfft(cross, size)[: 2 * near + 1]
     k = int(scores.argmax())
     shift = k + _vertex(scores, k)

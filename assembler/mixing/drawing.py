@@ -128,7 +128,7 @@ class _Page:
             self._pen.line((_LEFT, y(level), _LEFT + self._wide, y(level)), _GRID)
             self._pen.text((_LEFT - 8, y(level)), f"{level}", _GREY, self._small, anchor="rm")
         self._pen.rectangle((_LEFT, y(middle + 1), _LEFT + self._wide, y(middle - 1)), "#e6f3e6")
-        self._dashed(y(middle), "#2c8a3d")
+        self._dashed(y(middle))
         # The first three seconds have no short-term loudness yet.
         levels = report.trace.short_term_lufs + report.gain_db
         points = [
@@ -162,9 +162,9 @@ class _Page:
         self._pen.rectangle(box, "#f7f8fb", _GRID)
         self._pen.text((24, top + tall // 2), name, colour, self._font, anchor="lm")
 
-    def _dashed(self, y: float, colour: str) -> None:
+    def _dashed(self, y: float) -> None:
         for x in range(_LEFT, _LEFT + self._wide, 14):
-            self._pen.line((x, y, x + 8, y), colour, 2)
+            self._pen.line((x, y, x + 8, y), "#2c8a3d", 2)
 
     def _columns(self, values: Values) -> Values:
         """The largest value under each column of the picture."""

@@ -91,12 +91,9 @@ def _together(frames: Samples) -> float:
     return min(max(0.0, float(cross[0, 1]) / power**0.5), 1.0) if power else 0.0
 
 
-def difference_db(a: Bed, b: Bed, gain_a_db: float = 0.0, gain_b_db: float = 0.0) -> float:
+def difference_db(a: Bed, b: Bed) -> float:
     """Root mean square over all bands of how far two beds lie apart, where that can be heard."""
-    levels = [
-        np.maximum(bed.bands() + gain, _UNHEARD_DB)
-        for bed, gain in ((a, gain_a_db), (b, gain_b_db))
-    ]
+    levels = [np.maximum(bed.bands(), _UNHEARD_DB) for bed in (a, b)]
     return float(np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))
 
 

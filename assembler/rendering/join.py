@@ -1,7 +1,7 @@
 """
 Spans joined by stream copy, with the programme's sound, into the final file.
 
-    join(paths, lengths, sound, part, cut=cut, delivery=delivery)
+    join([job.part() for job in jobs], sound, part, cut=cut, delivery=delivery)
 
 Packets keep their bytes; their time stamps become positions in the programme, exact in frames.
 Sound is encoded on the way. Memory doesn't grow with the length.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,7 +54,6 @@ def join(
     captions: Path | None = None,
     begins: Fraction = Fraction(0),
     encoded: Path | None = None,
-    on_frames: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> None:
     """
@@ -69,7 +68,6 @@ def join(
         captions: A file with one track of captions in a form that the container takes.
         begins: Seconds of *sound* at which *cut* begins, where it is a part of a programme.
         encoded: *sound* as `sound.encode` has written it, where that is done already.
-        on_frames: Told how many frames are written.
         cancel: Ends the work when set.
 
     Raises:
@@ -106,17 +104,10 @@ def join(
             tracks.append(_caption_packets(captions, container, cut.caption_track))
         if cut.chapters:
             container.set_chapters(list(_chapters(cut)))
-        written = 0
         for _, _, packet in heapq.merge(*tracks, key=lambda item: item[:2]):
             if cancel is not None and cancel.is_set():
                 raise RenderError("cancelled", "joining spans")
             container.mux(packet)
-            if packet.stream is picture:
-                written += 1
-                if on_frames is not None and written % 100 == 0:
-                    on_frames(written)
-    if on_frames is not None:
-        on_frames(written)
 
 
 def _chapters(cut: Cut) -> Iterator[Any]:

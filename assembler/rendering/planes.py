@@ -1,7 +1,7 @@
 """
 Corrections on planes as they come from a file: no way through RGB, one rounding at the end.
 
-    change = PlaneChange.of(correction, layout)
+    change = PlaneChange(correction, layout)
     planes = change.apply([y, u, v], n)          # B's n-th used frame
 
 `match.apply.corrected` is the reference. Its colour part is a polynomial of second degree in RGB;

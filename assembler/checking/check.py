@@ -31,9 +31,9 @@ from assembler.checking.sound import lag_of, sound_findings
 from assembler.checking.viewing import Views, blank, view
 from assembler.checking.words import caption_findings
 from assembler.errors import MediaError
+from assembler.media.flags import bridged
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
-from assembler.mixing.ducking import bridged
 from assembler.timebase import FrameRange
 
 _HEAD = 9

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assembler.errors import RenderError
+from assembler.media.flags import runs
 from assembler.media.info import MediaInfo
 from assembler.media.probe import probe
 from assembler.media.rows import Rows
@@ -177,12 +178,8 @@ class _Low:
 
 def _clipped(block: Samples) -> list[int]:
     """Samples at which a run at full scale begins."""
-    over = (np.abs(block) >= _OVER).any(axis=1)
-    if not over.any():
-        return []
-    edges = np.diff(np.concatenate([[0], over.astype(np.int8), [0]]))
-    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [int(a) for a, b in zip(starts, stops, strict=True) if b - a >= _RUN]
+    over = np.asarray((np.abs(block) >= _OVER).any(axis=1))
+    return [a for a, b in runs(over) if b - a >= _RUN]
 
 
 def _widest(values: F32, steps: int) -> F32:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from assembler.checking.expected import Expected
 from assembler.checking.model import Finding, Severity
+from assembler.media.flags import bridged
 from assembler.media.flags import runs as stretches
-from assembler.mixing.ducking import bridged
 
 
 @dataclass(frozen=True, slots=True)

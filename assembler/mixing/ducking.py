@@ -8,13 +8,13 @@ first word begins (look-ahead without delay) and doesn't pump between words.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from assembler.media.flags import runs
+from assembler.media.flags import bridged, runs
 from assembler.media.samples import Samples
 from assembler.timebase import SampleRange
 
@@ -84,17 +84,6 @@ def speech_in(levels: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     found = [r for r in bridged(found, _BRIDGED_FRAMES) if r[1] - r[0] >= _SHORTEST_FRAMES]
     last = len(levels)
     return [(max(0, a - _MARGIN_FRAMES), min(last, b + _MARGIN_FRAMES)) for a, b in found]
-
-
-def bridged(runs: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
-    """Runs in ascending order with everything joined that is at most *gap* apart."""
-    out: list[tuple[int, int]] = []
-    for start, stop in sorted(runs):
-        if out and start - out[-1][1] <= gap:
-            out[-1] = (out[-1][0], max(out[-1][1], stop))
-        else:
-            out.append((start, stop))
-    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from assembler.media.flags import runs
+from assembler.media.flags import bridged, runs
 from assembler.media.samples import Samples
-from assembler.mixing.ducking import FRAME, SPEECH_HZ, bridged
+from assembler.mixing.ducking import FRAME, SPEECH_HZ
 
 Floats = npt.NDArray[np.float64]
 

@@ -130,7 +130,7 @@ def reroll(
     with Ledger(before.project.ledger, timeline=before.project.timeline.name) as ledger:
         row = ledger.alive(asked.key, number)
         refused = row is not None and row.state in ("accepted", "done") and row.reason
-        vain = ledger.in_vain(asked.key, number)
+        vain = number in before.shelf.in_vain.get(asked.key, ())
         if refused or vain or number in before.shelf.on_disk.get(asked.key, ()):
             number = ledger.next_number(asked.key)
     return _used(before, asked, number, keep_later, provider)

@@ -20,6 +20,7 @@ from assembler.assemble.walk import begin, costs_money
 from assembler.errors import FetchError, Problem, UsageError
 from assembler.fetching import fetch as fetch_url
 from assembler.generation.base import Take
+from assembler.generation.shelf import changed_takes
 from assembler.planning.model import Plan
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded, load
@@ -41,7 +42,7 @@ class Generated:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know without asking."""
-        return tuple(note for take in self.takes.values() for note in take.notes)
+        return (*self.notes, *(note for take in self.takes.values() for note in take.notes))
 
     def text(self) -> str:
         """A line for each take, then the sum."""
@@ -97,7 +98,9 @@ def generate(
     run.may_pay = True
     run.announce(clips_only=True)
     made = sum(step.state != "done" for step in prepared.plan.all_steps)
-    return Generated({**run.takes(), **run.sounds}, made, kept, tuple(run.notes))
+    takes = {**run.takes(), **run.sounds}
+    changed = changed_takes(prepared.plan, prepared.shelf)
+    return Generated(takes, made, kept, tuple(f"warning: {text}" for text in changed))
 
 
 def ready(

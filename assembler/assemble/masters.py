@@ -100,7 +100,9 @@ def _exact(seconds: float) -> Fraction:
 def _remembered(
     take: Take, info: MediaInfo, recording_key: str, near_s: Fraction, cache: Path
 ) -> Sync:
-    key = content_key(stage=search.VERSION, clip=take.key, master=recording_key, near=str(near_s))
+    key = content_key(
+        stage=search.VERSION, clip=take.content_key, master=recording_key, near=str(near_s)
+    )
     path = cache / f"{key}.json"
     try:
         return Sync.of(json.loads(path.read_text(encoding="utf-8")))

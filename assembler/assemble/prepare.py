@@ -14,7 +14,7 @@ from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS, provider_names
-from assembler.generation.shelf import shelf_of
+from assembler.generation.shelf import changed_takes, shelf_of
 from assembler.generation.trends import drifting, trimmed
 from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
@@ -165,7 +165,8 @@ def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = No
     prepared = prepare(timeline, draft=draft, provider=provider)
     planned = prepared.plan
     known = planned, prepared.project, prepared.shelf.chosen
-    more = (*costs_more(planned.steps), *trimmed(*known), *drifting(*known))
+    changed = changed_takes(planned, prepared.shelf)
+    more = (*changed, *costs_more(planned.steps), *trimmed(*known), *drifting(*known))
     notes = dict.fromkeys([*planned.notes, *more])
     prepared = replace(prepared, plan=replace(planned, notes=tuple(notes)))
     return Planned(prepared, rows(prepared.plan))

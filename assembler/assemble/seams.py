@@ -118,7 +118,7 @@ def _home(sides: HandoffSides) -> ColourMatrix | None:
     handed, link = sides.b.handed, sides.b.link
     if handed is None or link is None or not link.drift_de:
         return None
-    return handed.home if handed.take == sides.a.source.key else None
+    return handed.home if handed.take == sides.a.handed_as else None
 
 
 def decide_all(

@@ -19,6 +19,7 @@ from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.errors import UsageError
 from assembler.generation.run import settle as settle_submission
+from assembler.generation.shelf import changed_takes
 from assembler.generation.takes import provenance, taken_path
 from assembler.planning.explain import money
 from assembler.planning.ledger import Submission, submissions_made
@@ -113,7 +114,7 @@ def takes(timeline: Path | str, link: str | None = None, *, provider: str | None
     """
     prepared = prepare(timeline, provider=provider)
     steps = prepared.plan.all_steps if link is None else (step_of(prepared.plan, link),)
-    return Takes(takes_of(prepared, steps))
+    return Takes(takes_of(prepared, steps), tuple(changed_takes(prepared.plan, prepared.shelf)))
 
 
 def takes_of(prepared: Prepared, steps: Sequence[Step] | None = None) -> tuple[LinkTakes, ...]:

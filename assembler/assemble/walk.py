@@ -27,6 +27,7 @@ from assembler.cut.sound import Master
 from assembler.errors import UsageError
 from assembler.generation.base import Take
 from assembler.generation.run import generate
+from assembler.generation.shelf import changed_takes
 from assembler.generation.trends import drifting, trimmed
 from assembler.layers.burned import burned_inserts
 from assembler.layers.captions import read_captions
@@ -180,10 +181,11 @@ class Walk:
         return {step.link.id: made[step.link.id] for step in plan.steps}
 
     def tails(self, takes: Mapping[str, Take]) -> list[str]:
-        """What became of clips' ends and of the look along chains."""
+        """What became of takes' files, of clips' ends and of the look along chains."""
         plan = self.prepared.plan
         known = plan, self.prepared.project, {plan.link(i).key: t.number for i, t in takes.items()}
-        return [*trimmed(*known), *(f"warning: {text}" for text in drifting(*known))]
+        shown = (*changed_takes(plan, self.prepared.shelf), *drifting(*known))
+        return [*trimmed(*known), *(f"warning: {text}" for text in shown)]
 
     def seams(self, takes: Mapping[str, Take]) -> Decided:
         """What is done at every handoff."""
@@ -379,7 +381,7 @@ def with_sounds(prepared: Prepared, takes: Mapping[str, Take]) -> Prepared:
         take = takes.get(f"{track.id}.1") if track.make else None
         if take is not None:
             track = track.model_copy(update={"file": take.path})
-            media[take.path], hashes[take.path] = take.info, take.key
+            media[take.path], hashes[take.path] = take.info, take.content_key
         tracks.append(track)
     timeline = prepared.loaded.timeline.model_copy(update={"tracks": tuple(tracks)})
     loaded = replace(prepared.loaded, timeline=timeline)

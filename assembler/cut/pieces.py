@@ -28,7 +28,11 @@ class TakeLike(Protocol):
 
     @property
     def key(self) -> str:
-        """Content key."""
+        """Names it among takes."""
+
+    @property
+    def content_key(self) -> str:
+        """Names what its file holds."""
 
     @property
     def path(self) -> Path:
@@ -72,6 +76,13 @@ class Piece:
     link: Link | None
     handed: Handed | None = None
     """The frame of the clip before it that it was started on."""
+    take: str = ""
+    """Key of its take; none for a file."""
+
+    @property
+    def handed_as(self) -> str:
+        """What names it where a frame of it was handed on."""
+        return self.take or self.source.key
 
     @property
     def has_end(self) -> bool:
@@ -223,7 +234,7 @@ def _link_piece(
         id=link.id,
         segment=segment.id,
         source=Source(
-            take.key,
+            take.content_key,
             take.path,
             take.info,
             _colour(segment, take),
@@ -238,6 +249,7 @@ def _link_piece(
         join=join,
         link=link,
         handed=take.handed,
+        take=take.key,
     )
 
 
@@ -280,7 +292,7 @@ def _handed_on(piece: Piece, following: Piece, video: VideoStream) -> int | None
     start = following.link.start if following.link else None
     if following.join != "handoff" or not isinstance(start, Handoff) or start.after != piece.id:
         return None
-    if following.handed is not None and following.handed.take == piece.source.key:
+    if following.handed is not None and following.handed.take == piece.handed_as:
         return following.handed.frame
     if start.frame is None:
         return None

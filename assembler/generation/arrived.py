@@ -10,6 +10,7 @@ from typing import Any
 from assembler.errors import GenerateError, MediaError
 from assembler.generation.base import Take
 from assembler.generation.takes import (
+    content_of,
     pending_path,
     provenance,
     started_on,
@@ -38,6 +39,7 @@ def existing(project: Project, link: Link, number: int) -> Take | None:
             return None
         colour = Colour(**noted["colour"])
         notes = tuple(str(note) for note in noted["notes"])
+        sha256 = content_of(path, noted)
     except (OSError, KeyError, TypeError):
         return None
     try:
@@ -45,7 +47,8 @@ def existing(project: Project, link: Link, number: int) -> Take | None:
     except MediaError:
         return None
     handed = started_on(project, link, number)
-    return Take(link.id, take_key(link.key, number), path, info, colour, notes, number, handed)
+    key = take_key(link.key, number)
+    return Take(link.id, key, path, info, colour, notes, number, handed, sha256)
 
 
 def checked(path: Path, link: Link) -> tuple[MediaInfo, tuple[str, ...]]:
@@ -107,23 +110,24 @@ def keep(project: Project, link: Link, row: Submission, info: MediaInfo, notes: 
         notes += tuple(f"link {link.id}: {text}" for text in found)
     take = Take(
         link.id, take_key(link.key, row.number), path, replace(info, path=path), colour, notes,
-        row.number, started_on(project, link, row.number),
+        row.number, started_on(project, link, row.number), sha256,
     )  # fmt: skip
-    write_provenance(path, _provenance(link, row, take, sha256))
+    write_provenance(path, _provenance(link, row, take))
     pending_path(project, link.key, row.number).unlink(missing_ok=True)
     return take, sha256
 
 
-def _provenance(link: Link, row: Submission, take: Take, sha256: str) -> dict[str, Any]:
+def _provenance(link: Link, row: Submission, take: Take) -> dict[str, Any]:
     billed = row.billed_usd if row.billed_usd is not None else row.price_usd
     return {
         "link": link.id,
         "key": take.key,
         "asked_key": link.asked_key,
         "take": row.number,
-        "sha256": sha256,
+        "sha256": take.sha256,
         "file": take.path.name,
         "size_bytes": take.info.size_bytes,
+        "mtime_ns": take.path.stat().st_mtime_ns,
         "provider": row.provider,
         "model": row.model,
         "kind": link.kind,

@@ -240,6 +240,13 @@ class Take:
     """Which of the link's takes it is."""
     handed: Handed | None = None
     """The frame of the clip before it that it was started on."""
+    sha256: str = ""
+    """Of the file's bytes as they are."""
+
+    @property
+    def content_key(self) -> str:
+        """Names what its file holds: whatever is computed from it is kept under this."""
+        return self.sha256[:32] or self.key
 
 
 __all__ = [

@@ -71,6 +71,8 @@ class _Clip:
 
     id: str
     key: str
+    content: str
+    """Names what its file holds."""
     info: MediaInfo
     video: VideoStream
     colour: Colour
@@ -211,7 +213,7 @@ class HandingOn:
         look = ""
         if not handed.correction.neutral:
             look = f"-{content_key(correction=handed.correction)[:12]}"
-        path = self.project.frames / f"{clip.key}-{where}-{size[0]}x{size[1]}{look}.png"
+        path = self.project.frames / f"{clip.content}-{where}-{size[0]}x{size[1]}{look}.png"
         if not path.is_file():
             rgb = end_frame(clip.info, clip.colour, size=size, frame=handed.frame)
             write_png(path, corrected(rgb, handed.correction, 0))
@@ -221,11 +223,13 @@ class HandingOn:
         take = self.takes.get(id_)
         if take is not None and take.info.video is not None:
             link = self.plan.links_by_id.get(id_)
-            return _Clip(id_, take.key, take.info, take.info.video, take.colour, link, take)
+            return _Clip(
+                id_, take.key, take.content_key, take.info, take.info.video, take.colour, link, take
+            )  # fmt: skip
         for clip in self.plan.files:
             if clip.segment == id_ and clip.info.video is not None:
                 video = clip.info.video
-                return _Clip(id_, clip.key, clip.info, video, clip.colour, None, None)
+                return _Clip(id_, clip.key, clip.key, clip.info, video, clip.colour, None, None)
         raise GenerateError(f"there is no clip of {id_} to go on from")
 
     def _keep(self, link: Link, number: int, handed: Handed) -> None:

@@ -41,8 +41,8 @@ from assembler.generation.base import (
 )
 from assembler.generation.refusals import ExpiredError, NoClipError, Refusal, advice
 from assembler.generation.shelf import told_of
-from assembler.generation.takes import on_disk, suffix_of, take_path
-from assembler.media.files import publish
+from assembler.generation.takes import on_disk, provenance, suffix_of, take_path
+from assembler.media.files import publish, sha256_of
 from assembler.media.info import MediaInfo
 from assembler.planning.ledger import Busy, Intent, Ledger, Submission
 from assembler.planning.model import Link
@@ -129,14 +129,16 @@ class Maker:
                     )
 
     async def _claimed(self, link: Link, number: int, provider: Provider) -> Submission:
-        here = on_disk(self.project, link.key, number)
-        if here and self.ledger.alive(link.key, number) is None:
+        noted = provenance(self.project, link.key, number)
+        if noted and link.price_usd != 0 and self.ledger.alive(link.key, number) is None:
             # Without a row it came from elsewhere, and a new row would be paid.
             path = take_path(self.project, link.key, number, suffix_of(link))
+            here = on_disk(self.project, link.key, number)
+            trouble = "lies there, but can't be read" if here else "isn't there as it came"
             raise GenerateError(
-                f"take {number} of link {link.id} lies there, but can't be read: {path.name}",
+                f"take {number} of link {link.id} {trouble}: {path.name}",
                 link.where,
-                "put it back from a copy, or delete it to have another one made.",
+                f"put it back from a copy, or {self._asks_anew(link)}",
             )
         price = link.price_usd if link.price_usd is not None else provider.estimate(link)
         intent = Intent(link.key, link.id, link.provider, link.model, price, number)
@@ -289,7 +291,7 @@ class Maker:
         self, path: Path, row: Submission, provider: Provider, link: Link
     ) -> tuple[MediaInfo, tuple[str, ...]]:
         """The clip at its place, there already when the last run was stopped just then."""
-        if path.is_file():
+        if path.is_file() and await self.worked(self._as_it_came, path, row):
             try:
                 return await self.worked(checked, path, link)
             except GenerateError:
@@ -303,6 +305,11 @@ class Maker:
                 row = await self._finished(row, provider, link)
                 await provider.download(Done(row.url or "", row.billed_usd), part)
             return await self.worked(checked, part, link)
+
+    def _as_it_came(self, path: Path, row: Submission) -> bool:
+        """Whether a clip can be the one that this job has brought, by its hash if that is known."""
+        known = row.sha256 or provenance(self.project, row.key, row.number).get("sha256")
+        return known is None or sha256_of(path) == known
 
     def _said(self, row: Submission, what: str) -> str:
         job = f"job {row.job}" if row.job else "the request"

@@ -26,7 +26,7 @@ from assembler.generation.arrived import existing
 from assembler.generation.base import Provider, ProviderError, Request, Take
 from assembler.generation.inputs import files_of
 from assembler.generation.making import Maker, WaitingError
-from assembler.generation.takes import on_disk
+from assembler.generation.takes import on_disk, remember_content
 from assembler.media.files import sha256_of
 from assembler.planning.ledger import Ledger, Submission, chosen_takes, jobs_in_vain
 from assembler.planning.model import Link, Plan, Step
@@ -132,6 +132,8 @@ def settle(project: Project, client_id: str, job: str | None) -> Submission:
 
 def _on_disk(plan: Plan, project: Project, numbers: Mapping[str, int]) -> dict[str, Take]:
     """Chosen takes that are there, by link."""
+    for step in plan.all_steps:
+        remember_content(project, step.link.key, numbers.get(step.link.key, 1))
     found = (
         (s.link, existing(project, s.link, numbers.get(s.link.key, 1))) for s in plan.all_steps
     )

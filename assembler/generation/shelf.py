@@ -7,10 +7,10 @@ Which takes of a plan are on disk, and what was made for its links before they c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from assembler.generation.takes import noted_takes, on_disk, provenance
+from assembler.generation.takes import content_of, noted_takes, on_disk, provenance, taken_path
 from assembler.planning.explain import money
 from assembler.planning.keys import take_key
 from assembler.planning.ledger import (
@@ -18,6 +18,7 @@ from assembler.planning.ledger import (
     TakeRow,
     chosen_takes,
     jobs_in_vain,
+    submissions_made,
     takes_made,
 )
 from assembler.planning.model import Link, OlderTake, Plan, Shelf
@@ -32,7 +33,7 @@ _NAMES = {
 
 
 def shelf_of(plan: Plan, project: Project) -> Shelf:
-    """Takes by their files and provenance; nothing is opened or written."""
+    """Takes by their files and provenance; only files that have changed are read, none written."""
     chosen, made = chosen_takes(project.ledger), takes_made(project.ledger)
     numbers: defaultdict[str, set[int]] = defaultdict(set)
     by_link: defaultdict[str, list[TakeRow]] = defaultdict(list)
@@ -40,12 +41,14 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         numbers[row.key].add(row.number)
         by_link[row.link].append(row)
     links = [step.link for step in plan.all_steps]
+    for link in links:
+        numbers[link.key] |= {chosen.get(link.key, 1), *range(1, link.takes + 1)}
     noted = noted_takes(project)
     # A clip that lies there counts even if the ledger lost it: it was paid for.
     there = {
         link.key: frozenset(
             n
-            for n in {chosen.get(link.key, 1), *range(1, link.takes + 1), *numbers[link.key]}
+            for n in numbers[link.key]
             if take_key(link.key, n) in noted and on_disk(project, link.key, n)
         )
         for link in links
@@ -60,7 +63,58 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         key: {number: told_of(row) for number, row in rows.items()}
         for key, rows in jobs_in_vain(project.ledger).items()
     }
-    return Shelf({key: found for key, found in there.items() if found}, chosen, older, vain)
+    came = {(r.key, r.number) for r in submissions_made(project.ledger) if r.state == "fetched"}
+    lost = {
+        link.key: frozenset(n for k, n in came if k == link.key and n not in there[link.key])
+        for link in links
+    }
+    for link in links:
+        gone = {n for n in numbers[link.key] if _gone(project, link, n)} - there[link.key]
+        for number in gone - lost[link.key] - vain.get(link.key, {}).keys():
+            vain.setdefault(link.key, {})[number] = (
+                "the file isn't the one that came, and no job is known that would give it again"
+            )
+    changed = {
+        link.key: other
+        for link in links
+        if (other := dict(_changed_files(project, link, there[link.key], came)))
+    }
+    there = {key: found for key, found in there.items() if found}
+    return Shelf(there, chosen, older, vain, lost, changed)
+
+
+def _gone(project: Project, link: Link, number: int) -> bool:
+    """Whether a take that may have been paid was written down, but isn't there whole."""
+    return bool(link.price_usd != 0 and provenance(project, link.key, number))
+
+
+def _changed_files(
+    project: Project, link: Link, numbers: Iterable[int], came: Collection[tuple[str, int]]
+) -> Iterator[tuple[int, str]]:
+    """Takes that are there whole, with other bytes than those that came."""
+    for number in numbers:
+        noted = provenance(project, link.key, number)
+        path = taken_path(project, link.key, number)
+        try:
+            same = content_of(path, noted) == noted.get("sha256", "")
+        except OSError:
+            continue
+        if not same:
+            again = f", delete it to have it again from {noted.get('provider', link.provider)}"
+            yield (
+                number,
+                f"{path.name} was damaged or changed after it came; put it back from a copy"
+                f"{again if (link.key, number) in came else ''}, or "
+                f"`assembler takes reroll {project.timeline.name} {link.id}` asks for another",
+            )
+
+
+def changed_takes(plan: Plan, shelf: Shelf) -> Iterator[str]:
+    """Which takes in use aren't what came for their links, and what mends it."""
+    for step in plan.all_steps:
+        number = shelf.number(step.link)
+        if told := shelf.changed.get(step.link.key, {}).get(number):
+            yield f"link {step.link.id}: its take {number} {told}"
 
 
 def told_of(row: Submission) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from assembler.media.files import publish
+from assembler.media.files import publish, sha256_of
 from assembler.planning.clips import Handed
 from assembler.planning.keys import take_key
 from assembler.planning.model import Link
@@ -71,6 +72,28 @@ def write_provenance(path: Path, noted: Mapping[str, Any]) -> None:
     with publish(path.with_suffix(".json")) as part:
         text = json.dumps(noted, indent=1, ensure_ascii=False)
         part.write_text(text + "\n", encoding="utf-8")
+
+
+def content_of(path: Path, noted: Mapping[str, Any]) -> str:
+    """
+    SHA-256 of a take's bytes as they are.
+
+    They are read only where the file isn't the one that was written down: by size and time of
+    change.
+    """
+    stat = path.stat()
+    same = stat.st_size == noted.get("size_bytes") and stat.st_mtime_ns == noted.get("mtime_ns")
+    return str(noted["sha256"]) if same and "sha256" in noted else sha256_of(path)
+
+
+def remember_content(project: Project, key: str, number: int) -> None:
+    """Write down when the file of a take that is as it came was last changed: copying does it."""
+    noted = provenance(project, key, number)
+    path = _lying(project, key, number, noted)
+    with suppress(OSError):
+        changed = path.stat().st_mtime_ns
+        if changed != noted.get("mtime_ns") and content_of(path, noted) == noted.get("sha256"):
+            write_provenance(path, noted | {"mtime_ns": changed})
 
 
 def noted_takes(project: Project) -> frozenset[str]:

@@ -101,7 +101,8 @@ def with_states(plan: Plan, shelf: Shelf) -> Plan:
             why = f"{known}waits for {' and '.join(waits)}"
         else:
             why = changed
-        steps.append(replace(step, state=state, why=why, to_make=to_make, change=change))
+        paid = shelf.again(link)
+        steps.append(replace(step, state=state, why=why, to_make=to_make, paid=paid, change=change))
     pictures = len(plan.steps)
     return replace(plan, steps=tuple(steps[:pictures]), sounds=tuple(steps[pictures:]))
 
@@ -112,6 +113,8 @@ _THERE = "its take is there"
 def _change(link: Link, shelf: Shelf) -> tuple[Change, str]:
     """Why a link has no take, in short and in words."""
     older, number = shelf.older.get(link.id), shelf.number(link)
+    if number in shelf.lost.get(link.key, ()):
+        return "new", "its take isn't there as it came: it comes again, free"
     if shelf.on_disk.get(link.key):
         return "new", f"take {number} was asked for"
     if vain := shelf.in_vain.get(link.key):

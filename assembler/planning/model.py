@@ -192,6 +192,10 @@ class Shelf:
     Takes whose job was paid, or may have been, and has brought no clip: what happened, by link key
     and number. Only the user asks for another.
     """
+    lost: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Takes that had come and aren't there whole, by link key: they come again, free."""
+    changed: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    """Takes whose files aren't what came, by link key and number: which file, and what mends it."""
 
     def number(self, link: Link) -> int:
         """The take to use."""
@@ -206,6 +210,10 @@ class Shelf:
         """Of those, the ones to make."""
         not_to = {*self.on_disk.get(link.key, ()), *self.in_vain.get(link.key, ())}
         return tuple(n for n in self.wanted(link) if n not in not_to)
+
+    def again(self, link: Link) -> int:
+        """How many of the missing ones are only fetched again."""
+        return len(self.lost.get(link.key, frozenset()).intersection(self.missing(link)))
 
     def has(self, link: Link) -> bool:
         """Whether the take to use is there."""
@@ -227,6 +235,8 @@ class Step:
     """Links that must be done before this one."""
     to_make: int = 1
     """Takes that aren't there."""
+    paid: int = 0
+    """How many of these were paid already, and only come again."""
     change: Change = "new"
     """Why its take isn't there, when it isn't."""
 
@@ -234,7 +244,8 @@ class Step:
     def price_usd(self) -> Decimal | None:
         """What it still costs; None when its price isn't known."""
         price = self.link.price_usd
-        return Decimal(0) if not self.to_make else None if price is None else price * self.to_make
+        count = self.to_make - self.paid
+        return Decimal(0) if not count else None if price is None else price * count
 
 
 @dataclass(frozen=True, slots=True)

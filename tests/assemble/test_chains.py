@@ -98,7 +98,7 @@ def test_takes_are_ranked_by_both_neighbours(made: tuple[Path, Film]) -> None:
     """The clip that was made for the place comes before one of another place."""
     path, film = made
     takes = path.parent / ".assembler" / "takes"
-    key = film.cut.clips[1].source.key
+    key = film.cut.clips[1].source.path.stem
     with FrameWriter(takes / f"{key}-2.mp4", (320, 180), Fraction(24)) as writer:
         for n in range(49):
             writer.write(np.roll(picture(9, (320, 180)), 2 * n, axis=1))

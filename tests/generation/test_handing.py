@@ -127,7 +127,7 @@ def test_without_the_guard_the_end_is_handed_on_as_it_is(
     project, takes = unguarded
     handed = takes["dawn.2"].handed
     assert handed == Handed("dawn.1", takes["dawn.1"].key, 48)
-    sent = read_image(project.frames / f"{takes['dawn.1'].key}-last-320x192.png")
+    sent = read_image(project.frames / f"{takes['dawn.1'].content_key}-last-320x192.png")
     assert float(np.abs(sent - _end(takes["dawn.1"])).max()) < 0.51 / 255
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
 from assembler.media.info import MediaInfo
@@ -305,24 +307,36 @@ class _Builder:
                 self.problems.add(what, fix, "segments", place.index, "seams", str(number))
 
     def _check_cut(self, place: Place) -> None:
-        """Frames that the author names at the seam before a segment must be there."""
+        """Frames that the author names at the seams of a segment must be there."""
         segment = place.segment
         for said, at in (segment.seam, ("seam",)), (segment.seams.get(1), ("seams", "1")):
             if said is None or (said.keep_until is None and said.start_from is None):
                 continue
             if place.joint.kind == "handoff":
-                self._check_named(place, said, at)
+                left = self.links.get(segment.continue_ or "", ())
+                clips = left[-1].id if left else segment.continue_ or "", self._first(segment)
+                self._check_named(place, said, at, clips)
             else:
                 self.notes.append(
                     f"{segment.id}: it isn't joined by a seam, so `keep_until` and `start_from` "
                     "change nothing"
                 )
+        for a, b in pairwise(self.links.get(segment.id, ())):
+            said = segment.seams.get(b.number)
+            if said and isinstance(b.start, Handoff) and b.start.after == a.id:
+                self._check_named(place, said, ("seams", str(b.number)), (a.id, b.id))
 
-    def _check_named(self, place: Place, said: SeamOverride, at: tuple[str, ...]) -> None:
+    def _first(self, segment: Segment) -> str:
+        links = self.links.get(segment.id, ())
+        return links[0].id if links else segment.id
+
+    def _check_named(
+        self, place: Place, said: SeamOverride, at: tuple[str, ...], clips: tuple[str, str]
+    ) -> None:
         segment = place.segment
         named = (
-            ("keep_until", said.keep_until, segment.continue_ or "", 0),
-            ("start_from", said.start_from, segment.id, 1),
+            ("keep_until", said.keep_until, clips[0], 0),
+            ("start_from", said.start_from, clips[1], 1),
         )
         for name, number, clip, more in named:
             frames = self._frames(clip)
@@ -334,13 +348,21 @@ class _Builder:
                     "segments", place.index, *at, name,
                 )  # fmt: skip
 
-    def _frames(self, segment: str) -> int | None:
-        """Frames of a segment's file; None where it has none, or its time is bent."""
+    def _frames(self, id_: str) -> int | None:
+        """
+        Frames of a segment's file, or at most those of a link's clip.
+
+        None where there is none, its time is bent, or a link's model has a stand-in.
+        """
         for clip in self.files:
             video = clip.info.video
-            if clip.segment == segment and video is not None and not clip.info.still:
+            if clip.segment == id_ and video is not None and not clip.info.still:
                 return None if clip.retime else video.frames_at(self.rate)
-        return None
+        link = self._made(id_)
+        if link is None or link.retime or self.inputs.draft or self.inputs.provider:
+            return None
+        longest = max([link.frames, *(more.frames for more in link.longer)])
+        return ceil(longest * self.rate / link.rate)
 
     def _check_transitions(self, place: Place, frames: int) -> None:
         needed = place.joint.after + place.following.before

@@ -272,6 +272,34 @@ def test_single_seams_of_a_file_are_checked_too(tmp_path: Path) -> None:
     assert f"{path}:5:71: segment b: it is one file, and has no seam 2" in str(caught.value)
 
 
+def test_frames_that_a_seam_names_of_generated_clips_must_be_there(tmp_path: Path) -> None:
+    """Clips count by what their models return: 121 frames for five seconds."""
+    text = """
+    segments:
+      - {id: a, duration: 5s, prompt: A coast.}
+      - {id: b, continue: a, duration: 5s, prompt: On., seam: {keep_until: 500, start_from: 500}}
+    """
+    with pytest.raises(PlanError) as caught:
+        planned(tmp_path, text)
+    said = str(caught.value)
+    assert "film.yaml:5:72: segment b: `keep_until: 500` is beyond the 121 frames of 'a.1'" in said
+    assert "film.yaml:5:89: segment b: `start_from: 500` is beyond the 121 frames of 'b.1'" in said
+    plan_of(tmp_path, text.replace("keep_until: 500, start_from: 500", "keep_until: 121"))
+    planned(tmp_path, text, draft=True)
+
+
+def test_frames_that_a_seam_within_a_segment_names_must_be_there(tmp_path: Path) -> None:
+    text = """
+    segments:
+      - {id: a, duration: 20s, prompt: A coast., seams: {2: {keep_until: 500, start_from: 900}}}
+    """
+    with pytest.raises(PlanError) as caught:
+        planned(tmp_path, text)
+    assert "segment a: `keep_until: 500` is beyond the " in str(caught.value)
+    assert "segment a: `start_from: 900` is beyond the " in str(caught.value)
+    plan_of(tmp_path, text.replace("500", "200").replace("900", "20"))
+
+
 def test_renaming_a_segment_or_a_file_changes_no_key(tmp_path: Path) -> None:
     text = """
     segments:

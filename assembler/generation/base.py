@@ -69,6 +69,8 @@ class Request:
     """Further files by what they are for. The recording is cut to what the link speaks."""
     video_job: str = ""
     """The job by which this very provider has made its video, where it has."""
+    number: int = 1
+    """Which take of the link it is for."""
 
     def file(self, role: Role) -> Path | None:
         """The first file of that role."""

@@ -299,7 +299,7 @@ class _Run:
                 files["video"] = (self.takes[link.video_of].path,)
             return Request(
                 asked, "", start.path if start else None, handing.image(link.end, link.size),
-                handing.before(link), files, self._job_of(link.video_of, provider),
+                handing.before(link), files, self._job_of(link.video_of, provider), number,
             )  # fmt: skip
 
         return await self.maker.take(number, provider, await self.maker.worked(request))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from assembler.errors import GenerateError
 from assembler.generation.animatic import Animatic
-from assembler.generation.animatic.camera import Move, Pose, pose_at, read
+from assembler.generation.animatic.camera import Move, Pose, of_take, pose_at, read
 from assembler.generation.animatic.clip import make
 from assembler.generation.animatic.faults import faults_of
 from assembler.generation.animatic.recipe import (
@@ -319,6 +319,33 @@ def test_native_sound_follows_the_words(tmp_path: Path) -> None:
 
 def test_sound_is_off_when_it_is_not_asked_for(tmp_path: Path) -> None:
     assert _made(_recipe(audio=False), tmp_path / "a.mp4").audio == ()
+
+
+@pytest.mark.parametrize("prompt", ["A forest, pan right.", "A forest.", "A lamp, static camera."])
+@pytest.mark.parametrize("given", [False, True])
+def test_takes_move_otherwise(tmp_path: Path, start: Path, prompt: str, given: bool) -> None:
+    """Each on a way of its own, from the same first frame; the same take is the same clip."""
+    first = start if given else None
+    clips = [
+        _frames(_made(_recipe(prompt, start=first, take=n), tmp_path / f"{n}.mp4"))
+        for n in (1, 2, 3)
+    ]
+    for a, b in combinations(clips, 2):
+        assert _levels(a[0], b[0]) < 1.2
+        assert _levels(a[-1], b[-1]) > 3
+
+
+def test_first_take_moves_as_asked() -> None:
+    assert of_take(read("pan right"), 1) == read("pan right")
+    assert of_take(read("pan right"), 2).x > 0 < of_take(read("pan right"), 3).x
+
+
+def test_takes_of_an_avatar_sway_otherwise(tmp_path: Path, start: Path) -> None:
+    """From the same portrait, with the same words."""
+    plain = _recipe("", 49, avatar=True, portrait=start, speech=_speech(tmp_path / "s.wav"))
+    one, two = (_frames(_made(replace(plain, take=n), tmp_path / f"{n}.mp4")) for n in (1, 2))
+    assert _levels(one[0], two[0]) < 1.2
+    assert float(np.abs(one[40] - two[40]).max()) * 255 > 12
 
 
 def test_recipe_comes_back_from_its_text(start: Path) -> None:

@@ -27,6 +27,8 @@ class Speaking:
     open: Array
     """In [0, 1], one number a frame; 0 in the first."""
     rate: float
+    sways: float = 0.0
+    """How far its swaying is along at the start, in radians."""
 
     def at(self, n: float) -> Planes:
         """The portrait at that moment of its speech."""
@@ -39,9 +41,10 @@ class Speaking:
             view.size, face.x, face.y + 0.1 * face.height, 0.95 * face.width, 0.85 * face.height
         )
         ramp = min(1.0, t / 0.6)
-        turn = ramp * 0.016 * math.sin(t * 1.1) + 0.010 * nod
-        dx = face.width * ramp * (0.020 * math.sin(t * 0.9 + 0.4) - 0.020 * math.sin(0.4))
-        dy = face.height * (0.018 * nod + ramp * 0.008 * math.sin(t * 1.7))
+        turn = ramp * 0.016 * math.sin(t * 1.1 + self.sways) + 0.010 * nod
+        begin = 0.4 + 2 * self.sways
+        dx = face.width * ramp * (0.020 * math.sin(t * 0.9 + begin) - 0.020 * math.sin(begin))
+        dy = face.height * (0.018 * nod + ramp * 0.008 * math.sin(t * 1.7 + self.sways))
         yy = my - (face.y + face.height * 0.6)
         xx = mx - face.x
         mx = mx - weight * (dx - turn * yy)

@@ -125,6 +125,29 @@ def _eased(move: Move, text: str) -> Move:
     return move
 
 
+def of_take(move: Move, take: int) -> Move:
+    """The move as a take has it: the first as asked, others on ways and at speeds of their own."""
+    if take == 1:
+        return move
+    pace = 1.5 if take % 2 == 0 else 0.6
+    way = _GOLDEN * (take - 1)
+    return replace(
+        move,
+        zoom=move.zoom * pace + _STRAY / 2 * math.sin(2 * way),
+        x=move.x * pace + _STRAY * math.cos(way),
+        y=move.y * pace + _STRAY * math.sin(way),
+        roll=move.roll * pace,
+        orbit=move.orbit * pace,
+        shake=move.shake * pace,
+    )
+
+
+_GOLDEN = math.pi * (3 - math.sqrt(5))
+"""An angle whose multiples never come near each other again."""
+_STRAY = 0.012
+"""How far another take strays, of the frame a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pose:
     """Where the frame lies, against the pose in which the picture is seen as it is."""

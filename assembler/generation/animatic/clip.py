@@ -107,7 +107,7 @@ def _heard(recipe: Recipe, to: Path) -> Iterator[float]:
     assert recipe.heard_s is not None
     samples = max(1, round(recipe.heard_s * HZ))
     made = sound.babble if recipe.spoken else sound.ambience
-    write_wav(to, [made(recipe.prompt, samples, recipe.seed)], HZ, 2)
+    write_wav(to, [made(recipe.prompt, samples, recipe.seed + recipe.take - 1)], HZ, 2)
     yield 1.0
 
 
@@ -145,7 +145,7 @@ class _Clip:
         start = _image(recipe.start, recipe.size) if recipe.start and index == 0 else None
         final = index == len(recipe.shots) - 1
         end = _image(recipe.end, recipe.size) if recipe.end and final else None
-        move = camera.read(recipe.camera, shot.prompt)
+        move = camera.of_take(camera.read(recipe.camera, shot.prompt), recipe.take)
         rate = float(recipe.rate)
         if start is None and end is None:
             painting = paint.paint(
@@ -184,7 +184,7 @@ def _speaking(recipe: Recipe, speech: Array | None) -> Shot:
     else:
         planes = _image(portrait, recipe.size)
         own, face = picture.plain(planes), avatar.face_in(planes)
-    return avatar.Speaking(own, face, opened, float(rate))
+    return avatar.Speaking(own, face, opened, float(rate), float(recipe.take - 1))
 
 
 def _speech(recipe: Recipe) -> Array | None:

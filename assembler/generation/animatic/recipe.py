@@ -51,6 +51,8 @@ class Recipe:
     """Length of what is only heard: the prompt, spoken or as a place sounds."""
     spoken: bool = False
     faults: Mapping[str, Any] = field(default_factory=dict)
+    take: int = 1
+    """Each shows the same, in another motion."""
 
     @property
     def frames(self) -> int:
@@ -103,6 +105,7 @@ def recipe_of(request: Request) -> Recipe:
         video=request.file("video") if link.kind == "lip-sync" else None,
         speech_in_s=link.avatar_in_s,
         faults=faults if isinstance(faults, Mapping) else {},
+        take=request.number,
     )
 
 

@@ -29,7 +29,7 @@ from assembler.media.conform import (
     overlay_format,
 )
 from assembler.rendering.spans import Form, Laid, Overlay, Passage, Piece, Shot, Span
-from assembler.spec.transitions import DIPS, XFADES
+from assembler.spec.transitions import BLACKS, DIPS, XFADES
 
 WORKING = (
     "yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le",
@@ -245,6 +245,9 @@ class _Builder:
             mixed = self.through(sides, passage.colour or DIPS[passage.name], steps, deep)
         else:
             mixed = self.faded(sides[0], sides[1], XFADES[passage.name], 0, steps)
+            if passage.name in BLACKS and not deep.startswith("gbr"):
+                # xfade's own black is 0, where that of limited range is 16.
+                mixed = mixed.filter("limiter", min=16 << 8, max=(1 << 16) - 1, planes=1)
         first, stop = passage.shown or (0, steps - 1)
         mixed = mixed.filter("trim", start_frame=1 + first, end_frame=1 + stop)
         return counted(self.shallow(mixed, deep), self.form.rate)

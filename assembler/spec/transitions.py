@@ -26,6 +26,9 @@ XFADES = {
 }  # fmt: skip
 """Our transitions by the name of ffmpeg's xfade, all that it has but its own fades to a colour."""
 
+BLACKS = frozenset({"circle-crop", "rect-crop"})
+"""Those of them that show black around the picture."""
+
 DIPS = {"fade-black": "#000000", "fade-white": "#ffffff", "dip": "#000000"}
 """Transitions that go through a colour, and which; the author may give `dip` another one."""
 

@@ -39,7 +39,7 @@ from assembler.rendering.spans import spans_of
 from assembler.spec.change import Grade
 from assembler.spec.model import Segment
 from assembler.spec.presets import delivery_preset
-from assembler.spec.transitions import ALIASES, DIPS, XFADES
+from assembler.spec.transitions import ALIASES, BLACKS, DIPS, XFADES
 from assembler.timebase import FrameRange
 from tests.rendering.conftest import RATE, SIZE, clip, cut_of, source
 from tests.rendering.numbers import numbers_in, planes_in
@@ -442,6 +442,31 @@ def test_a_dip_goes_through_its_colour(tmp_path, rendered):
     assert np.abs(means(frames[10]) - wanted).max() <= 0.6
     halfway = (np.array([50, 128, 128]) + wanted) / 2
     assert np.abs(means(frames[8]) - halfway).max() <= 1
+
+
+@pytest.mark.parametrize("name", [*XFADES, *DIPS])
+def test_a_transition_stays_within_legal_levels(tmp_path, rendered, name):
+    """Of grey clips all of it is grey, and none of it darker than black or lighter than white."""
+    a = painted(tmp_path / "a.mkv", [flat(50, 128, 128)] * 20)
+    b = painted(tmp_path / "b.mkv", [flat(200, 128, 128)] * 20)
+    frames = rendered(clip(a, 0, 10), clip(b, 10, 20, 5, transition=Transition(name, 4, 3)))
+    luma, chroma = np.stack(frames)[:, :192], np.stack(frames)[:, 192:]
+    black = name in BLACKS or DIPS.get(name) == "#000000"
+    assert luma.min() == (16 if black else 50)
+    assert luma.max() == (235 if name == "fade-white" else 200)
+    assert (int(chroma.min()), int(chroma.max())) == (128, 128)
+
+
+def test_black_around_a_picture_is_legal_in_ten_bits(tmp_path):
+    """64 of 1023."""
+    a = painted(tmp_path / "a.mkv", [flat(50, 128, 128)] * 20)
+    b = painted(tmp_path / "b.mkv", [flat(200, 128, 128)] * 20)
+    cut = cut_of(clip(a, 0, 10), clip(b, 10, 20, 5, transition=Transition("rect-crop", 4, 4)))
+    out, preset = tmp_path / "o.mkv", delivery_preset("lossless-10bit")
+    render(cut, preset, out, sound=None, spans=tmp_path / "spans")
+    with av.open(str(out)) as container:
+        luma = [np.frombuffer(frame.planes[0], "<u2") for frame in container.decode(video=0)]
+    assert np.stack(luma).min() == 64
 
 
 def test_all_of_xfades_transitions_have_a_name_of_ours():

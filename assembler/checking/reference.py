@@ -39,6 +39,8 @@ _NEARER = 4
 """A still that is moved over is kept larger by so much."""
 _FAR = 96
 """So many frames ahead are read through; farther ones are sought."""
+_BLUR = 24
+"""Part of the picture's height by which bars are blurred, as `media.conform` does it."""
 _EDGE = 1
 """Small pixels around a layer that belong to neither."""
 
@@ -299,10 +301,12 @@ class _Placing:
     across: float
     """… and how much of it is seen; more than 1 where there are bars."""
     down: float
+    kept: tuple[float, float, float, float]
+    """Left, top, right and bottom of what the author's crop leaves of the source, the same way."""
     room: tuple[float, float]
     """How far the window can go, in parts of the source; the middle is half of it."""
     bars: bool
-    """Whether what lies outside is black; else it isn't compared."""
+    """Whether what lies outside is black; else it is blurred, and isn't compared."""
     size: tuple[int, int]
 
     @classmethod
@@ -336,7 +340,7 @@ class _Placing:
         room = ((1 - share[0]) * kept[0], (1 - share[1]) * kept[1])
         return cls(
             inner, crop[0] + begin[0] * kept[0], crop[1] + begin[1] * kept[1], across, down,
-            room, clip.fit != "blur", size,
+            (crop[0], crop[1], 1 - crop[2], 1 - crop[3]), room, clip.fit != "blur", size,
         )  # fmt: skip
 
     def moved(self, clip: Clip, number: int) -> _Placing:
@@ -353,13 +357,26 @@ class _Placing:
         height, width = picture.shape[:2]
         place = (self.left * width, self.top * height, self.across * width, self.down * height)
         rgb = _seen(picture, place, self.size)
-        if self.across <= 1 and self.down <= 1:
+        left, top, right, bottom = self.kept
+        if self.across <= right - left and self.down <= bottom - top:
             return rgb, _ones(self.size)
         x = (np.arange(self.size[0]) + 0.5) / self.size[0] * self.across + self.left
         y = (np.arange(self.size[1]) + 0.5) / self.size[1] * self.down + self.top
-        inside = ((y >= 0) & (y < 1))[:, None] & ((x >= 0) & (x < 1))[None, :]
-        rgb = np.where(inside[..., None], rgb, np.float32(0))
+        inside = ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))[None, :]
+        around = np.float32(0) if self.bars else self._blurred(picture)
+        rgb = np.where(inside[..., None], rgb, around)
         return rgb, _ones(self.size) if self.bars else inside.astype(np.float32)
+
+    def _blurred(self, picture: F32) -> F32:
+        """What is seen around it: the same, as large as it takes to cover all."""
+        height, width = picture.shape[:2]
+        right, bottom = self.kept[2] - self.kept[0], self.kept[3] - self.kept[1]
+        larger = max(self.across / right, self.down / bottom)
+        across, down = self.across / larger, self.down / larger
+        left, top = self.left + (self.across - across) / 2, self.top + (self.down - down) / 2
+        place = left * width, top * height, across * width, down * height
+        covering = _seen(picture, place, self.size)
+        return np.asarray(cv2.GaussianBlur(covering, (0, 0), self.size[1] / _BLUR), np.float32)
 
 
 class _Reader:

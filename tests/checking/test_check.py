@@ -14,6 +14,7 @@ import assembler
 from assembler.checking.model import Check, Finding
 from assembler.cli.app import run
 from assembler.errors import MediaError
+from assembler.media.stills import write_png
 from tests.checking.conftest import RATE, SHOT, Picture, Project, ffmpeg
 
 Pictures = Callable[[list[Picture]], list[Picture]]
@@ -90,6 +91,22 @@ def test_a_clip_seen_through_a_colour_table_is_no_wrong_picture(project: Project
         " grade: {saturation: 60%}}\n",
     )
     assert "wrong-picture" not in {finding.kind for finding in check.findings}, check.text()
+
+
+def test_blurred_bars_around_a_smooth_picture_are_no_wrong_picture(project: Project) -> None:
+    """After the same picture without bars, which they look like most."""
+    down, across = np.mgrid[0:480, 0:640] / 640
+    smooth = np.stack([across, down, 1 - across], 2).astype(np.float32)
+    write_png(project.timeline.parent / "media" / "smooth.png", smooth)
+    check = _rendered(
+        project,
+        "blurred",
+        "title: Blurred\ncanvas: {size: 640x360, rate: 24}\n"
+        "output: [{preset: web-720p, size: 640x360, path: out/blurred.mp4}]\nsegments:\n"
+        "  - {id: whole, file: media/smooth.png, duration: 1s, fit: cover}\n"
+        "  - {id: bars, file: media/smooth.png, duration: 1s, fit: blur}\n",
+    )
+    assert not check.count("error"), check.text()
 
 
 def _rendered(project: Project, name: str, text: str) -> Check:

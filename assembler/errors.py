@@ -13,7 +13,8 @@ Every error a user can meet, one subclass per stage, each with its own exit code
     ├── MixError              9   sound
     ├── RenderError          10   encoding, joining, verifying
     ├── OutputExistsError    11   a file of the user's is in the way
-    └── MissingProgramError  12   ffmpeg, a font, a package is absent
+    ├── MissingProgramError  12   ffmpeg, a font, a package is absent
+    └── NoRoomError          15   the disk, or a limit of the system, leaves no room to write
 
 `assembler qc` ends with 13 when a film has errors and 14 when it has warnings alone.
 
@@ -134,3 +135,9 @@ class MissingProgramError(AssemblerError):
     """A program, font or package that is needed is absent."""
 
     exit_code = 12
+
+
+class NoRoomError(AssemblerError):
+    """Nothing more can be written where it should go."""
+
+    exit_code = 15

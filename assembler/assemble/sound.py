@@ -14,6 +14,7 @@ from typing import Any
 
 from assembler.cut.model import Cut
 from assembler.media.files import publish
+from assembler.media.room import writing
 from assembler.mixing.keys import mix_key, sum_key
 from assembler.mixing.outcome import MixReport, Target
 from assembler.spec.presets import AudioCodec, MixPreset
@@ -86,15 +87,16 @@ def mixed(
         and not _known(other.path(folder))
         and sum_key(other.cut, other.preset) == same
     }
-    report = mix(
-        wanted.cut,
-        wanted.preset,
-        path,
-        true_peak_margin_db=wanted.margin_db,
-        further=tuple(further.values()),
-        on_samples=on_samples,
-        cancel=cancel,
-    )
+    with writing(path):
+        report = mix(
+            wanted.cut,
+            wanted.preset,
+            path,
+            true_peak_margin_db=wanted.margin_db,
+            further=tuple(further.values()),
+            on_samples=on_samples,
+            cancel=cancel,
+        )
     for made in (report, *report.further):
         with publish(_note(made.path)) as part:
             note = asdict(_mixed(made)) | {"graph": made.graph()}

@@ -157,8 +157,12 @@ def _failed(style: Style, error: Exception) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         case OSError():
+            from assembler.media.room import no_room
+
             where = str(error.filename or "")
-            told = AssemblerError(error.strerror or str(error), where, _FIXES.get(error.errno, ""))
+            told = no_room(error, Path(where or "what was being written")) or AssemblerError(
+                error.strerror or str(error), where, _FIXES.get(error.errno, "")
+            )
         case _:
             told = UsageError(error.format_message(), fix="see `assembler --help`")  # type: ignore[attr-defined]  # _WrongUse
     output.failure(style, told)
@@ -168,7 +172,6 @@ def _failed(style: Style, error: Exception) -> int:
 _FIXES: dict[int | None, str] = {
     errno.EACCES: "check the rights of the file and its folder",
     errno.EROFS: "copy the project to a disk that can be written",
-    errno.ENOSPC: "make room on the disk, then run the same command again",
     errno.ENAMETOOLONG: "take a shorter name",
 }
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO
 
 from assembler.errors import AssemblerError, MissingProgramError, RenderError
+from assembler.media.room import no_room_for
 
 ENVIRONMENT = "ASSEMBLER_FFMPEG"
 """Names the program to use instead of the packaged one."""
@@ -240,7 +241,9 @@ class _Job:
         finally:
             self._clean_up()
         if self.child.returncode:
-            raise self._failure(f"ffmpeg ended with {self.child.returncode}")
+            out = None if self.argv[-1].startswith("pipe:") else Path(self.argv[-1])
+            told = no_room_for(self.lines, self.child.returncode, out)
+            raise told or self._failure(f"ffmpeg ended with {self.child.returncode}")
         return "\n".join(self.lines)
 
     def _follow(

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from assembler.errors import AssemblerError, NoRoomError
+from assembler.media.room import no_room
+
 _BLOCK = 1 << 20
 
 
@@ -25,6 +28,12 @@ def publish(path: Path) -> Iterator[Path]:
         yield part
         _sync(part)
         part.replace(path)
+    except (OSError, AssemblerError) as exc:
+        told = no_room(exc, path)
+        if told is None:
+            raise
+        where = str(path) if told.where in ("", str(part)) else told.where
+        raise NoRoomError(told.what, where, told.fix) from exc
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)

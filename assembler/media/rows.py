@@ -14,12 +14,15 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
+
+from assembler.media.room import writing
 
 _ON_DISK = "/var/tmp"
 """Where Unix keeps large files that nobody misses (FHS 3.0, 5.15)."""
@@ -99,8 +102,9 @@ class Rows:
         left = memoryview(np.ascontiguousarray(rows, self._dtype).tobytes())
         with self._lock:
             self._file.seek(start * self._bytes)
-            while left:  # a full disk takes a part first, and says so of the next
-                left = left[self._file.write(left) :]
+            with writing(Path(_folder() or tempfile.gettempdir())):
+                while left:  # a full disk takes a part first, and says so of the next
+                    left = left[self._file.write(left) :]
 
 
 def _folder() -> str | None:

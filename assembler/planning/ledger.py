@@ -39,6 +39,7 @@ from typing import Any, Literal, Self
 import psutil
 
 from assembler.errors import AssemblerError, BudgetError, GenerateError
+from assembler.media.room import full_disk
 from assembler.planning.account import Account
 
 State = Literal["intended", "sent", "accepted", "done", "fetched", "failed", "unknown"]
@@ -439,8 +440,10 @@ class Ledger:
             try:
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as exc:
                 self._db.rollback()  # left open, it would swallow what is written later
+                if isinstance(exc, sqlite3.OperationalError):
+                    raise _unreadable(self._path, exc) from exc
                 raise
 
     def _rows(self, where: str, *values: object) -> tuple[Submission, ...]:
@@ -609,6 +612,8 @@ def _only_read(path: Path, table: str, query: str) -> list[dict[str, Any]]:
 
 
 def _unreadable(path: Path, exc: sqlite3.Error) -> AssemblerError:
+    if "is full" in str(exc):
+        return full_disk(path)
     return AssemblerError(
         f"the ledger can't be used: {exc}",
         str(path),

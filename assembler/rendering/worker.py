@@ -17,6 +17,7 @@ import traceback
 from typing import Any
 
 from assembler.errors import AssemblerError
+from assembler.media.room import no_room
 from assembler.rendering.encode import SpanJob
 
 
@@ -42,7 +43,7 @@ def main() -> None:
         except AssemblerError as exc:  # raised again where it was asked for
             tell(exc)
         except Exception as exc:  # may not be picklable
-            tell(RuntimeError("".join(traceback.format_exception(exc))))
+            tell(no_room(exc, None) or RuntimeError("".join(traceback.format_exception(exc))))
 
 
 def _listen(jobs: queue.SimpleQueue[SpanJob | None], stop: threading.Event) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from assembler.errors import AssemblerError, GenerateError
+from assembler.errors import AssemblerError, GenerateError, NoRoomError
 from assembler.generation.animatic.recipe import from_json, recipe_of, to_json
 from assembler.generation.base import (
     Can,
@@ -83,6 +83,9 @@ class Animatic(Provider):
             self._making[job] = _Making(_make(recipe, clip))
         try:
             part = await to_thread.run_sync(self._making[job].go_on)
+        except NoRoomError:
+            await self.cancel(job)
+            raise
         except AssemblerError as exc:
             await self.cancel(job)
             return Failed(exc.what, exc.fix)

@@ -2,18 +2,17 @@
 What is written beside a film: captions, a poster, and where every frame comes from. A part of a
 film has captions alone.
 
-    for path in beside(Path("out/film.mp4"), timeline): ...
     write_beside(cut, Path("out/film.mp4"), prepared, records)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from assembler.assemble.outputs import Records
+from assembler.assemble.outputs import Records, captions_beside, poster_beside, provenance_beside
 from assembler.assemble.prepare import Prepared
 from assembler.cut.model import Clip, Cut, PictureLayer
 from assembler.layers.captions import write_captions
@@ -29,32 +28,6 @@ SIDECARS: tuple[Sidecar, ...] = get_args(Sidecar)
 _TOLD = ("provider", "model", "kind", "prompt", "negative", "camera", "shots", "seed", "length_s",
          "resolution", "take", "job", "price_usd", "asked", "done", "sha256")  # fmt: skip
 """Of what is noted beside a take."""
-
-
-def beside(out: Path, timeline: Timeline, *, part: bool = False) -> Iterator[Path]:
-    """Every file that is written beside the film *out*, or beside a part of one."""
-    captions = timeline.captions
-    if captions and not captions.burn:
-        yield _captions(out, timeline)
-    if part:
-        return
-    if timeline.poster is not None:
-        yield _poster(out)
-    if timeline.provenance:
-        yield _provenance(out)
-
-
-def _captions(out: Path, timeline: Timeline) -> Path:
-    kind = timeline.captions.sidecar if timeline.captions else "srt"
-    return out.with_suffix(f".{kind}")
-
-
-def _poster(out: Path) -> Path:
-    return out.with_suffix(".poster.jpg")
-
-
-def _provenance(out: Path) -> Path:
-    return out.with_suffix(".provenance.json")
 
 
 def beside_key(cut: Cut, timeline: Timeline) -> str:
@@ -90,17 +63,17 @@ def write_beside(
     timeline = prepared.loaded.timeline
     written = []
     if cut.captions and not cut.burn_captions:
-        write_captions(cut.captions, _captions(out, timeline), cut.size)
-        written.append(_captions(out, timeline))
+        write_captions(cut.captions, captions_beside(out, timeline), cut.size)
+        written.append(captions_beside(out, timeline))
     if cut.poster is not None:
-        _write_poster(out, cut.poster, _poster(out))
-        written.append(_poster(out))
+        _write_poster(out, cut.poster, poster_beside(out))
+        written.append(poster_beside(out))
     if timeline.provenance and not part:
         told = provenance(cut, prepared)
-        with publish(_provenance(out)) as new:
+        with publish(provenance_beside(out)) as new:
             text = json.dumps({"film": out.name, **told}, indent=1, ensure_ascii=False)
             new.write_text(text + "\n", encoding="utf-8")
-        written.append(_provenance(out))
+        written.append(provenance_beside(out))
     for path in written:
         records.write(path, "", {"beside": out.name})
     _remove_stale(out, timeline, written, records)
@@ -113,7 +86,7 @@ def _remove_stale(
     entries = timeline.captions.entries if timeline.captions else ()
     kept = {*written, *(entry.file for entry in entries)}
     sidecars = (out.with_suffix(f".{kind}") for kind in SIDECARS)
-    for path in (*sidecars, _poster(out), _provenance(out)):
+    for path in (*sidecars, poster_beside(out), provenance_beside(out)):
         noted = None if path in kept else records.made_by_us(path)
         if noted and noted["result"].get("beside") == out.name:
             path.unlink()

@@ -10,9 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from assembler.assemble.beside import beside
 from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
-from assembler.assemble.outputs import guard
+from assembler.assemble.outputs import beside, guard
 from assembler.assemble.part import Part, asked
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress

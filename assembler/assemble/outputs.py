@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assembler.errors import OutputExistsError, UsageError
 from assembler.media.files import publish
+from assembler.spec.model import Timeline
 
 _NOT_OURS = " and was not made by this timeline, or was changed since"
 
@@ -46,6 +47,35 @@ class Records:
         note = {"key": key, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "result": result}
         with publish(self._path(out)) as part:
             part.write_text(json.dumps({"out": str(out), **note}, default=str), encoding="utf-8")
+
+
+def beside(out: Path, timeline: Timeline, *, part: bool = False) -> Iterator[Path]:
+    """Every file that is written beside the film *out*, or beside a part of one."""
+    captions = timeline.captions
+    if captions and not captions.burn:
+        yield captions_beside(out, timeline)
+    if part:
+        return
+    if timeline.poster is not None:
+        yield poster_beside(out)
+    if timeline.provenance:
+        yield provenance_beside(out)
+
+
+def captions_beside(out: Path, timeline: Timeline) -> Path:
+    """Where its captions go."""
+    kind = timeline.captions.sidecar if timeline.captions else "srt"
+    return out.with_suffix(f".{kind}")
+
+
+def poster_beside(out: Path) -> Path:
+    """Where its poster goes."""
+    return out.with_suffix(".poster.jpg")
+
+
+def provenance_beside(out: Path) -> Path:
+    """Where it is told what its frames come from."""
+    return out.with_suffix(".provenance.json")
 
 
 def guard(

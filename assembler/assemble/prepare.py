@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from assembler.assemble.container import check_size, in_container
+from assembler.assemble.outputs import beside
 from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
@@ -27,7 +28,7 @@ from assembler.planning.workflow import COMFYUI, price_of, problems_of, recipes
 from assembler.rendering.hardware import on_hardware
 from assembler.spec.check import caption_entries, check_names
 from assembler.spec.load import Loaded, load
-from assembler.spec.model import MIDDLE, Output, Reframe
+from assembler.spec.model import MIDDLE, Output, Reframe, Timeline
 from assembler.spec.presets import (
     DeliveryPreset,
     MixPreset,
@@ -58,6 +59,10 @@ class Delivery:
     preset: DeliveryPreset
     mix: MixPreset
     reframe: Reframe = MIDDLE
+
+    def writes(self, timeline: Timeline) -> tuple[Path, ...]:
+        """Every file that it writes, its own first."""
+        return self.path, *beside(self.path, timeline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +373,23 @@ class _Presets:
         if draft:
             outputs = (Output(preset=DRAFT),)
         made = [self._delivery(n, output, draft) for n, output in enumerate(outputs)]
+        if not draft:
+            self._write_once(made)
         return tuple(delivery for delivery in made if delivery)
+
+    def _write_once(self, deliveries: Sequence[Delivery | None]) -> None:
+        """No file beside an output may be another output's too: its name is all but the suffix."""
+        timeline, by = self._loaded.timeline, dict[str, int]()
+        for n, delivery in enumerate(deliveries):
+            for path in delivery.writes(timeline) if delivery else ():
+                first = by.setdefault(str(path).casefold(), n)
+                if first != n:
+                    what = (
+                        f"output {first + 1} already writes {path.name}, which this one would, too"
+                    )
+                    fix = "give the outputs names that differ in more than the suffix."
+                    loc = ("path",) if timeline.output[n].path else ()
+                    self._problems.append(self._loaded.problem(what, fix, "output", n, *loc))
 
     def _delivery(self, n: int, output: Output, draft: bool) -> Delivery | None:
         timeline = self._loaded.timeline

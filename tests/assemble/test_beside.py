@@ -110,6 +110,38 @@ def test_checking_doesnt_run_code(tmp_path: Path) -> None:
     assert "no mistakes" in assembler.check(tmp_path / "film.yaml").text()
 
 
+@pytest.mark.parametrize(
+    ("beside", "name"),
+    [
+        ("captions: {file: words.srt}", "q.srt"),
+        ("poster: walk+0.5s", "q.poster.jpg"),
+        ("provenance: true", "q.provenance.json"),
+    ],
+)
+def test_a_file_beside_two_outputs_is_refused_by_check(
+    tmp_path: Path, beside: str, name: str
+) -> None:
+    """Also where the outputs themselves differ by their suffix."""
+    (tmp_path / "words.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHi\n", encoding="utf-8")
+    text = f"""\
+assembler: 1
+output: [{{preset: web-720p, path: out/q.mp4}}, {{preset: prores-master, path: out/q.mov}}]
+defaults: {{provider: animatic, model: animatic}}
+segments: [{{id: walk, duration: 2s, prompt: "A forest."}}]
+{beside}
+"""
+    path = tmp_path / "film.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        assembler.check(path)
+    assert str(caught.value) == (
+        f"{path}:2:77: output 1 already writes {name}, which this one would, too\n"
+        "  fix: give the outputs names that differ in more than the suffix."
+    )
+    path.write_text(text.replace("out/q.mov", "out/master.mov"), encoding="utf-8")
+    assert assembler.check(path)
+
+
 def test_own_effects_and_clips_are_seen_where_they_should(film: assembler.Film) -> None:
     """A quarter turned over is three quarters; the clip covers the left half."""
     path = film.outputs[0].path

@@ -113,10 +113,17 @@ class _Resolver:
         starts, layers = self.layers(clips, frames, notes)
         clock = Clock.of(timeline, frames, mix)
         sounds = self.sounds(clips, layers, clock, notes)
-        notes += _silenced([*clips, *(layer for layer, _ in layers)])
+        shown: list[tuple[Clip | PictureLayer, str]] = [(one, one.segment) for one in clips]
+        shown += layers
+        notes += _silenced(one for one, _ in shown)
         taken = {id_: take.info for id_, take in self.material.takes.items()}
         notes += soundless(timeline, self.plan, taken)
         sounds += track_sounds(timeline, media, hashes, starts.seconds, clock, notes)
+        if not sounds and any(self._silenced_alone(*both) for both in shown):
+            notes.append(
+                "warning: the film is silent: the time of the clips that have sound is bent, and "
+                "theirs is left out; give it some in `tracks:`"
+            )
         planned = Planned.of(row_of(self.material)) if captions else Planned((), {}, 0)
         cues = placed(captions, timeline, planned, clips, starts, notes) if captions else ()
         spec = timeline.captions
@@ -219,6 +226,15 @@ class _Resolver:
         return own + layer_sounds(
             timeline, layers, self.material.places, self.masters, clock, notes
         )
+
+    def _silenced_alone(self, one: Clip | PictureLayer, segment: str) -> bool:
+        """Whether the author wants to hear a clip, which bent time alone keeps silent."""
+        timeline = self.material.timeline
+        own = timeline.segment(segment)
+        mode = (own.native or timeline.native_audio).mode
+        audio = own.audio or timeline.defaults.audio
+        source = one.source
+        return bool(source.retime and source.info.audio) and mode != "mute" and audio != "off"
 
 
 def _chapters(

@@ -127,7 +127,7 @@ def _change(link: Link, shelf: Shelf) -> tuple[Change, str]:
     if older.asked_key == link.asked_key:
         return "start", "starts on another frame now: make it anew, or keep its older take"
     names = " and ".join(older.changed) or "what is asked for"
-    return "asked", f"{names} has changed"
+    return "asked", f"{names} {'have' if len(older.changed) > 1 else 'has'} changed"
 
 
 @dataclass(frozen=True, slots=True)

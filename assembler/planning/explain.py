@@ -190,9 +190,10 @@ def _sum(total: Totals) -> str:
     stuck = f"; {counted(total.stuck, 'link')} to ask for again: `assembler takes reroll`"
     if total.to_make == 0 and not total.stuck:
         return f"all {counted(total.links, 'link')} done; nothing to pay"
+    as_is = "as it is" if total.keepable == 1 else "as they are"
     kept = (
-        f"; {counted(total.keepable, 'link')} ({money(total.keepable_usd)}) could be kept as they "
-        "are: `assembler takes keep`"
+        f"; {counted(total.keepable, 'link')} ({money(total.keepable_usd)}) could be kept {as_is}: "
+        "`assembler takes keep`"
         if total.keepable
         else ""
     )

@@ -211,7 +211,9 @@ class _Resolver:
         name = (avatar.model if avatar else None) or self.segment.model or self.defaults.model
         if self.wanted_provider == DRAFT:
             self._refuse_unsaid_provider(name)
-            name = DRAFT
+            own = self.inputs.models.get(name)
+            if self.inputs.draft or own is None or DRAFT not in own.providers:
+                name = DRAFT
         found = self.inputs.models.get(name)
         if self.wanted_provider == BY_HAND and (found is None or name == DRAFT):
             return self._unknown_by_hand(name)

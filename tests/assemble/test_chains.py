@@ -11,6 +11,7 @@ import pytest
 
 import assembler
 from assembler.assemble.film import Film
+from assembler.assemble.prepare import plan
 from assembler.assemble.ranking import rank_takes
 from assembler.errors import UsageError
 from assembler.match.measure import colour_step, low_lab
@@ -54,6 +55,22 @@ def _timeline(folder: Path, text: str = TIMELINE) -> Path:
     path = folder / "film.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_an_own_model_of_the_embedded_generator_keeps_its_limits(tmp_path: Path) -> None:
+    """Under a name of its own; a draft goes without them."""
+    models = tmp_path / "presets" / "models"
+    models.mkdir(parents=True)
+    own = MODEL.replace("id: animatic", "id: brief")
+    (models / "brief.yaml").write_text(own, encoding="utf-8")
+    path = tmp_path / "film.yaml"
+    text = TIMELINE.replace("model: animatic", "model: brief")
+    path.write_text(text, encoding="utf-8")
+    links = [step.link for step in plan(path).prepared.plan.steps]
+    assert [(link.model, link.length_s) for link in links] == [
+        ("brief", 2), ("brief", 2), ("brief", 1),
+    ]  # fmt: skip
+    assert [s.link.model for s in plan(path, draft=True).prepared.plan.steps] == ["animatic"]
 
 
 @pytest.fixture(scope="module")

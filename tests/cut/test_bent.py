@@ -32,6 +32,21 @@ def test_the_duration_is_what_is_shown(tmp_path: Path) -> None:
     assert cut.notes[-1] == "a.1: its own sound is left out, since its time is bent"
 
 
+@pytest.mark.parametrize(
+    ("more", "told"), [("", True), (", native: mute", False), (", audio: off", False)]
+)
+def test_a_film_that_is_silent_for_bent_time_alone_says_so(
+    tmp_path: Path, more: str, told: bool
+) -> None:
+    """Not where the author wants it silent."""
+    text = f"{KLING}segments:\n  - {{id: a, prompt: Mist., duration: 8s, speed: 50%{more}}}\n"
+    said = (
+        "warning: the film is silent: the time of the clips that have sound is bent, and theirs is "
+        "left out; give it some in `tracks:`"
+    )
+    assert (said in cut_of(tmp_path, text).notes) is told
+
+
 def test_nothing_is_trimmed_where_time_is_bent(tmp_path: Path) -> None:
     """The seam is asked about the frames as they are shown."""
     loaded, plan = planned(tmp_path, TEXT)

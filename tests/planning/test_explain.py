@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from assembler.planning.build import with_states
-from assembler.planning.explain import rows, table, totals
+from assembler.planning.explain import rows, table, to_pay, totals
 from assembler.planning.model import OlderTake, Shelf
 from tests.planning.facts import planned
 
@@ -94,3 +95,17 @@ def test_what_is_asked_for_otherwise_must_be_made(tmp_path: Path) -> None:
     older = OlderTake("0" * 32, 1, "another", ("the prompt",))
     row = rows(with_states(plan, Shelf({}, {}, {"dawn.1": older})))[0]
     assert (row.redo, row.why) == ("must", "the prompt has changed")
+    both = replace(older, changed=("the prompt", "the length"))
+    row = rows(with_states(plan, Shelf({}, {}, {"dawn.1": both})))[0]
+    assert row.why == "the prompt and the length have changed"
+
+
+def test_one_link_could_be_kept_as_it_is(tmp_path: Path) -> None:
+    """And several as they are."""
+    plan = planned(tmp_path, TEXT)[1]
+    older = {s.link.id: OlderTake("0" * 32, 1, s.link.asked_key) for s in plan.steps[:2]}
+    for count, words in ((1, "1 link ($"), (2, "2 links ($")):
+        some = dict(list(older.items())[:count])
+        said = to_pay(with_states(plan, Shelf({}, {}, some)))
+        assert f"; {words}" in said
+        assert f"could be kept {'as it is' if count == 1 else 'as they are'}: `" in said

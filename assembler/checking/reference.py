@@ -205,7 +205,7 @@ class _Strand:
             return None
         if self._reader is None:
             self._reader = _Reader(clip.source, self._cut, self._place.inner)
-        picture = self._reader.at(self._position(used))
+        picture = self._reader.at(self.clip.source_frame(used))
         if picture is None:
             return None
         rgb, free = self._laid(picture, used)
@@ -217,19 +217,10 @@ class _Strand:
             rgb = corrected(rgb, replace(correction, sharpen=0.0), max(0, used))
         return Shown(self._look.of(rgb), free, plain)
 
-    def _position(self, used: int) -> int:
-        """Source frame of the clip's n-th frame shown."""
-        clip = self.clip
-        position = clip.source_in + used
-        for left_out in sorted(clip.skipped):
-            if clip.source_in <= left_out <= position:
-                position += 1
-        return position
-
     def _laid(self, picture: F32, used: int) -> tuple[F32, F32]:
         glide = self.clip.source.change.glide
         if glide is None:
-            return self._place.moved(self.clip, self._position(used)).lay(picture)
+            return self._place.moved(self.clip, self.clip.source_frame(used)).lay(picture)
         height, width = picture.shape[:2]
         crop = self.clip.source.change.crop or (0.0, 0.0, 0.0, 0.0)
         picture = picture[

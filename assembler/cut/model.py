@@ -9,7 +9,7 @@ rate that is simply its n-th frame.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -180,6 +180,14 @@ y in parts of the room that the window has, straight lines between; none is the 
 """
 
 
+def unbroken(first: int, stop: int, skipped: Iterable[int]) -> Iterator[FrameRange]:
+    """Ranges of source frames from *first* to *stop* between those that are left out."""
+    for gap in (*skipped, stop):
+        if gap > first:
+            yield FrameRange(first, gap)
+        first = gap + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A source placed in the picture track; clips abut without gaps."""
@@ -206,6 +214,21 @@ class Clip:
     def source_out(self) -> int:
         """First source frame not shown any more."""
         return self.source_in + self.record.frames + len(self.skipped)
+
+    def stretches(self) -> Iterator[tuple[FrameRange, int]]:
+        """Record range and first source frame of what plays without a gap."""
+        record = self.record.start
+        for shown in unbroken(self.source_in, self.source_out, self.skipped):
+            yield FrameRange(record, record + shown.frames), shown.start
+            record += shown.frames
+
+    def source_frame(self, used: int) -> int:
+        """Source frame of the n-th frame shown, counted from 0."""
+        frame = self.source_in + used
+        for left_out in sorted(set(self.skipped)):
+            if self.source_in <= left_out <= frame:
+                frame += 1
+        return frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from assembler.cut.change import effect_of, key_of
-from assembler.cut.model import PictureLayer, Source, TitleLayer
+from assembler.cut.model import PictureLayer, Source, TitleLayer, unbroken
 from assembler.cut.picture import Shown
 from assembler.spec.change import Effect
 from assembler.spec.model import Layer, Timeline
@@ -53,13 +53,9 @@ def picture_layers(
     found: list[PictureLayer] = []
     at = start
     for one in pieces:
-        gaps = (*one.skipped, one.stop)
-        source = one.first
-        for gap in gaps:
-            if gap > source:
-                found.append(_layer(layer, one, at, source, gap - source, canvas))
-                at += gap - source
-            source = gap + 1
+        for shown in unbroken(one.first, one.stop, one.skipped):
+            found.append(_layer(layer, one, at, shown.start, shown.frames, canvas))
+            at += shown.frames
     inside = [_within(one, frames) for one in found]
     return _faded([one for one in inside if one is not None], layer, rate)
 

@@ -335,14 +335,7 @@ def _off(segment: Segment, timeline: Timeline) -> bool:
 
 
 def _stretches(clip: Clip) -> tuple[_Stretch, ...]:
-    found = []
-    record, source = clip.record.start, clip.source_in
-    for gap in (*clip.skipped, clip.source_out):
-        if gap > source:
-            found.append(_Stretch(record, source, gap - source))
-            record += gap - source
-        source = gap + 1
-    return tuple(found)
+    return tuple(_Stretch(at.start, source, at.frames) for at, source in clip.stretches())
 
 
 def _edge(

@@ -264,19 +264,9 @@ def _in_roles(sounds: Sequence[Sound]) -> Iterator[Sound]:
     yield from sorted(sounds, key=lambda sound: (order.index(sound.role), sound.record))
 
 
-def stretches(clip: Clip) -> Iterator[tuple[FrameRange, int]]:
-    """Record range and first source frame of what a clip plays without a gap."""
-    record, source = clip.record.start, clip.source_in
-    for gap in (*clip.skipped, clip.source_out):
-        if gap > source:
-            yield FrameRange(record, record + gap - source), source
-            record += gap - source
-        source = gap + 1
-
-
 def _stretches(clip: Clip, library: _Library, seams: Mapping[str, SeamDecision]) -> Iterator[Shot]:
     medium = library.of(clip.source)
-    for n, (record, source_in) in enumerate(stretches(clip)):
+    for n, (record, source_in) in enumerate(clip.stretches()):
         transition, seam = (clip.transition, seams.get(clip.id)) if n == 0 else (None, None)
         yield Shot(clip, medium, record, source_in, transition, seam)
 

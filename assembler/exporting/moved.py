@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from assembler.cut.model import Clip, Cue, Cut, Marker, PictureLayer, Sound, TitleLayer
-from assembler.exporting.edit import stretches
 from assembler.timebase import FrameRange, SampleRange, samples_at
 
 
@@ -25,11 +24,11 @@ class Moves:
             return frame + self._grown() if self.before else frame
         source = next(
             first + frame - record.start
-            for record, first in stretches(clip)
+            for record, first in clip.stretches()
             if record.start <= frame < record.stop
         )
         for new in self._shows(clip):
-            for record, first in stretches(new):
+            for record, first in new.stretches():
                 if first <= source < first + record.frames:
                     return record.start + source - first
         return None
@@ -121,14 +120,14 @@ def _shifted(sound: Sound, samples: int) -> Sound:
 def _cut_again(clip: Clip, base: Clip, sounds: Sequence[Sound], cut: Cut) -> Iterator[Sound]:
     if not sounds:
         return
-    parts = list(stretches(base))
+    parts = list(base.stretches())
     begin, first = parts[0]
     sound = sounds[0]
     # Where the clip's frame 0 lies on the clock of the file that is heard.
     heard_at = Fraction(sound.record.start, cut.hz) - begin.start / cut.rate
     zero_s = sound.source_start_s - heard_at - first / cut.rate
     fade = cut.hz // 200
-    news = list(stretches(clip))
+    news = list(clip.stretches())
     for n, (record, source) in enumerate(news):
         start, stop = _at(cut, record.start), _at(cut, record.stop)
         exact = Fraction(start, cut.hz) - record.start / cut.rate

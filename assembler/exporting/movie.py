@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assembler.cut.model import Clip, Cut, Insert, PictureLayer, Sound, Source
-from assembler.exporting.edit import stretches
 from assembler.match.apply import corrected
 from assembler.media.frames import read_frames, read_image
 from assembler.media.pixels import Floats
@@ -98,7 +97,7 @@ def _clip(cut: Cut, n: int) -> Any:
 
 
 def _extended(clip: Clip, before: int, after: int) -> Iterator[tuple[FrameRange, int]]:
-    parts = list(stretches(clip))
+    parts = list(clip.stretches())
     for n, (record, first) in enumerate(parts):
         ahead = before if n == 0 else 0
         more = after if n == len(parts) - 1 else 0

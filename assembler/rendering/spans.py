@@ -406,7 +406,7 @@ def shot(clip: Clip, used: int, frames: int) -> Shot:
 
     Before 0 and past the clip's end lie its handles: source frames just outside.
     """
-    first, last = _source_frame(clip, used), _source_frame(clip, used + frames - 1)
+    first, last = clip.source_frame(used), clip.source_frame(used + frames - 1)
     inside = [n - first for n in sorted(set(clip.skipped)) if first < n < last]
     return Shot(
         clip=clip.id,
@@ -428,14 +428,6 @@ def _framed(framing: Framing, first: int, last: int) -> Framing:
     before = [point for point in framing if point[0] <= first][-1:]
     after = [point for point in framing if point[0] >= last][:1]
     return (*before, *within, *after)
-
-
-def _source_frame(clip: Clip, used: int) -> int:
-    frame = clip.source_in + used
-    for left_out in sorted(set(clip.skipped)):
-        if clip.source_in <= left_out <= frame:
-            frame += 1
-    return frame
 
 
 def _overlays(cut: Cut, span: FrameRange, form: Form) -> Iterator[Overlay]:

@@ -20,7 +20,6 @@ from assembler.cut.model import (
     TitleLayer,
     Transition,
 )
-from assembler.exporting.edit import stretches
 from assembler.match.decision import IDENTITY, ColourFix, Correction, SeamDecision
 from assembler.media.info import AudioStream, Colour, MediaInfo
 from assembler.timebase import FrameRange, SampleRange, Timecode, parse_rate, samples_at
@@ -167,7 +166,7 @@ class _Maker:
     def native(self, clips: tuple[Clip, ...]) -> tuple[Sound, ...]:
         found = []
         for clip in clips:
-            parts = list(stretches(clip))
+            parts = list(clip.stretches())
             for n, (record, first) in enumerate(parts if not clip.source.still else ()):
                 early = self.chance.choice([0, 0, 480, 960]) if record.start else 0
                 start, stop = self.at(record.start) - early, self.at(record.stop)

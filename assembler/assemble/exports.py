@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from assembler.assemble.needs import files_read
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.package import KEEP_FRAMES, Packing, Shape
 from assembler.assemble.prepare import Delivery, Prepared, prepare
@@ -222,7 +223,8 @@ class _Job:
         planned = [folder / name for name in texts]
         planned += [folder / f"{self.name}.aaf"] if "aaf" in self.formats else []
         planned += [folder / f"{self.name}.srt"] if cut.captions else []
-        guard([*planned, folder / f"{self.name}{SUFFIX}"], records, force=force)
+        planned.append(folder / f"{self.name}{SUFFIX}")
+        guard(planned, records, force=force, inputs=files_read(self.prepared))
         files, lost = self.write_into(cut, folder, delivery)
         for path in self.written:
             records.write(path, "", {})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
+from assembler.assemble.needs import files_read
 from assembler.assemble.outputs import beside, guard
 from assembler.assemble.part import Part, asked
 from assembler.assemble.prepare import Prepared, prepare_loaded
@@ -254,7 +255,7 @@ def make(
     run.progress.listen(noting(prepared.project))
     run.wait_s = wait_s
     run.sights = sights
-    guard(_written(prepared, part), run.records, force=force, inputs=_read(prepared))
+    guard(_written(prepared, part), run.records, force=force, inputs=files_read(prepared))
     agreed(prepared.plan, confirm)
     run.may_pay = True
     run.announce()
@@ -372,7 +373,8 @@ def mix(
         raise UsageError(f"{path.name}: the mix is written as WAV", fix="name it .wav")
     run = begin(prepared, workers, progress, cancel, None)
     drawn = [Path(picture)] if picture else []
-    guard([path, *bus.stem_paths(stems), *drawn], run.records, force=force, inputs=_read(prepared))
+    written = [path, *bus.stem_paths(stems), *drawn]
+    guard(written, run.records, force=force, inputs=files_read(prepared))
     run.announce()
     (cut,), _ = run.cuts()
     report = bus.mix(
@@ -380,8 +382,8 @@ def mix(
     )
     for target in drawn:
         draw(report, first.mix, cut.title, target)
-    for written in (path, *report.stems.values(), *drawn):
-        run.records.write(written, "", {})
+    for made in (path, *report.stems.values(), *drawn):
+        run.records.write(made, "", {})
     for old in bus.stem_paths(stems):  # of a role that isn't heard any more
         if old not in report.stems.values() and run.records.made_by_us(old):
             old.unlink()
@@ -401,11 +403,3 @@ def _written(prepared: Prepared, part: Part | None) -> Iterator[Path]:
     for delivery in prepared.deliveries:
         yield delivery.path
         yield from beside(delivery.path, prepared.loaded.timeline, part=part is not None)
-
-
-def _read(prepared: Prepared) -> Iterator[Path]:
-    """Every file of the user's that a run reads."""
-    yield prepared.loaded.timeline.path
-    yield from prepared.stock.media
-    if prepared.loaded.timeline.captions:
-        yield from (entry.file for entry in prepared.loaded.timeline.captions.entries)

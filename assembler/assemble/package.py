@@ -21,6 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from assembler.assemble.needs import files_read
 from assembler.assemble.prepare import Delivery, Prepared
 from assembler.assemble.progress import Progress
 from assembler.cut.model import UNCHANGED, Clip, Cut, PictureLayer, Sound, Source
@@ -86,6 +87,12 @@ class Packing:
             raise OutputExistsError(
                 f"{path} exists", fix="name another one, move it away, or use --force"
             )
+        for file in files_read(self.prepared):
+            if path.resolve() in (file.resolve(), *file.resolve().parents):
+                raise OutputExistsError(
+                    f"{file} is read for this film and the package could overwrite it",
+                    fix="name a file or folder of its own for the package",
+                )
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from assembler.assemble.needs import files_read
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.prepare import DRAFT, Delivery, prepare
 from assembler.assemble.progress import Progress
@@ -129,7 +130,7 @@ def reel(
         raise UsageError(f"{path.name} is no MP4", fix="give the reel a name that ends in .mp4.")
     records = Records(project.reports)
     prepared = prepare(timeline, draft=draft, provider=provider, write=True)
-    guard([path], records, force=force, inputs=[project.timeline, *prepared.stock.media])
+    guard([path], records, force=force, inputs=files_read(prepared))
     takes = takes_there(prepared)
     waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
     if waiting:

@@ -113,6 +113,25 @@ def test_a_file_of_the_users_is_not_overwritten(tmp_path: Path) -> None:
     export(timeline, ("csv",))  # what we wrote ourselves is replaced
 
 
+@pytest.mark.parametrize("where", ["out", "package"])
+def test_a_file_that_the_film_reads_is_never_overwritten(tmp_path: Path, where: str) -> None:
+    """Not even with --force: the captions of the author beside the timeline, above all."""
+    numbered_clip(tmp_path / "a.mp4", 24)
+    words = tmp_path / "film.srt"
+    words.write_text("1\n00:00:00,500 --> 00:00:01,000\nMine.\n", encoding="utf-8")
+    before = words.read_bytes()
+    timeline = tmp_path / "film.yaml"
+    timeline.write_text(
+        "assembler: 1\ncanvas: {size: 320x192, rate: 24}\n"
+        "segments: [{id: a, file: a.mp4, in: 6f}]\ncaptions: {file: film.srt}\n",
+        encoding="utf-8",
+    )
+    to = {where: tmp_path}
+    with pytest.raises(OutputExistsError, match="is read for this film"):
+        export(timeline, ("csv",), **to, media="original", force=True)
+    assert words.read_bytes() == before
+
+
 def test_drop_frame_is_refused_where_there_is_none(film: Film) -> None:
     with pytest.raises(UsageError, match="drop-frame exists only at"):
         export(film.timeline, ("edl",), start="01:00:00;00")

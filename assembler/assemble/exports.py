@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from assembler.assemble.needs import files_read
+from assembler.assemble.needs import all_takes, files_read
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.package import KEEP_FRAMES, Packing, Shape
 from assembler.assemble.prepare import Delivery, Prepared, prepare
@@ -168,15 +168,7 @@ def exported_cut(
     Raises:
         UsageError: If clips have to be generated first.
     """
-    timeline = prepared.loaded.timeline
-    waiting = [step.link.id for step in prepared.plan.steps if step.state != "done"]
-    if waiting:
-        some = ", ".join(waiting[:5]) + (" …" if len(waiting) > 5 else "")
-        raise UsageError(
-            f"these clips aren't there yet: {some}",
-            timeline.path.name,
-            "render the timeline first.",
-        )
+    all_takes(prepared, "there is a cut to export")
     first = replace(prepared, deliveries=prepared.deliveries[:1])
     run = begin(first, workers, progress, cancel, None)
     (cut,), _ = run.cuts()

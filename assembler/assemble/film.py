@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assembler.assemble.generating import Confirm, agreed, fetch_missing, ready
-from assembler.assemble.needs import files_read
+from assembler.assemble.needs import all_takes, files_read
 from assembler.assemble.outputs import beside, guard
 from assembler.assemble.part import Part, asked
 from assembler.assemble.prepare import Prepared, prepare_loaded
@@ -210,13 +210,7 @@ def explain(
     project = Project(loaded.timeline.path)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
     prepared = _parted(prepared, part)
-    waiting = [step.link.id for step in prepared.plan.steps if step.state != "done"]
-    if waiting:
-        raise UsageError(
-            f"{len(waiting)} clips have to be generated before spans are known",
-            loaded.timeline.path.name,
-            "see `assembler plan`, or render it first.",
-        )
+    all_takes(prepared, "spans are known")
     refuse_code(prepared, allow_code)
     run = begin(prepared, None, None, cancel, None)
     cuts, _ = run.cuts()

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from assembler.assemble.needs import takes_there, waiting
 from assembler.assemble.outputs import Records
 from assembler.assemble.prepare import Delivery, Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
@@ -24,7 +24,6 @@ from assembler.checking.model import known_check
 from assembler.cut.build import handoffs
 from assembler.cut.model import Cut
 from assembler.cut.pieces import HandoffSides
-from assembler.generation.arrived import existing
 from assembler.generation.base import Take
 from assembler.match.decision import SeamDecision
 from assembler.planning.project import Project
@@ -87,22 +86,12 @@ def report_of(
 ) -> model.Report:
     """The same, from a timeline that is prepared already."""
     takes = takes_there(prepared)
-    waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
-    if waiting or _unfetched(prepared):
-        return _planned(prepared, takes, waiting, workers or os.cpu_count() or 1)
+    missing = waiting(prepared, takes)
+    if missing or _unfetched(prepared):
+        return _planned(prepared, takes, missing, workers or os.cpu_count() or 1)
     run = begin(prepared, workers, progress, cancel, None)
     found = resolve(run, takes)
     return _resolved(run, found, page)
-
-
-def takes_there(prepared: Prepared) -> dict[str, Take]:
-    """The chosen takes that are on disk, by link; those of tracks' sound among them."""
-    links = [step.link for step in prepared.plan.all_steps]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        found = pool.map(
-            lambda link: existing(prepared.project, link, prepared.shelf.number(link)), links
-        )
-        return {link.id: take for link, take in zip(links, found, strict=True) if take is not None}
 
 
 @dataclass(frozen=True, slots=True)

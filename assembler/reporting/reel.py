@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from assembler.assemble.needs import files_read
+from assembler.assemble.needs import all_takes, files_read
 from assembler.assemble.outputs import Records, guard
 from assembler.assemble.prepare import DRAFT, Delivery, prepare
 from assembler.assemble.progress import Progress
@@ -36,7 +36,7 @@ from assembler.rendering.encode import SpanJob
 from assembler.rendering.join import join
 from assembler.rendering.render import make
 from assembler.rendering.spans import Span, spans_of
-from assembler.reporting.gather import resolve, takes_there
+from assembler.reporting.gather import resolve
 from assembler.reporting.model import Grade, Join, Seam
 from assembler.reporting.page import clock
 from assembler.reporting.seams import joins_of, seams_of
@@ -131,14 +131,7 @@ def reel(
     records = Records(project.reports)
     prepared = prepare(timeline, draft=draft, provider=provider, write=True)
     guard([path], records, force=force, inputs=files_read(prepared))
-    takes = takes_there(prepared)
-    waiting = [step.link.id for step in prepared.plan.all_steps if step.link.id not in takes]
-    if waiting:
-        raise UsageError(
-            f"{len(waiting)} clips have to be generated before there are joins to look at",
-            project.timeline.name,
-            "see `assembler plan`, or make the reel of the draft with --draft.",
-        )
+    takes = all_takes(prepared, "there are joins to look at")
     run = begin(prepared, workers, progress, cancel, None)
     found = resolve(run, takes)
     seams = seams_of(prepared, found.cut, found.decisions, found.sides, {})

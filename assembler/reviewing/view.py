@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from assembler.assemble.needs import takes_there
 from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.walk import Walk, begin
 from assembler.cut.build import handoffs
@@ -24,7 +25,7 @@ from assembler.planning.explain import to_pay, totals
 from assembler.planning.guard import costs_more_usd
 from assembler.planning.model import FileClip
 from assembler.planning.project import Project
-from assembler.reporting.gather import resolve, takes_there
+from assembler.reporting.gather import resolve
 from assembler.reviewing.files import revision_of, sources
 from assembler.spec.load import Loaded, load
 

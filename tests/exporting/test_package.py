@@ -93,7 +93,7 @@ def test_clips_that_are_not_there_are_named(tmp_path: Path) -> None:
     timeline.write_text(
         "assembler: 1\nsegments:\n  - {id: dawn, duration: 4s, prompt: Dawn.}\n", encoding="utf-8"
     )
-    with pytest.raises(UsageError, match=r"these clips aren't there yet: dawn\.1"):
+    with pytest.raises(UsageError, match=r"film\.yaml: 1 clip must be generated .*: dawn\.1"):
         export(timeline)
 
 

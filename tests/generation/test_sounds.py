@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,16 +11,18 @@ import pytest
 
 from assembler.assemble.choosing import reroll
 from assembler.assemble.costs import costs
-from assembler.assemble.film import render
+from assembler.assemble.exports import export
+from assembler.assemble.film import explain, render
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import check, plan
 from assembler.assemble.takes import show, takes
-from assembler.errors import GenerateError, PlanError, SpecError
+from assembler.errors import GenerateError, PlanError, SpecError, UsageError
 from assembler.generation.run import settle
 from assembler.media.probe import probe
 from assembler.media.samples import read_samples
 from assembler.planning.ledger import submissions_made
 from assembler.planning.project import Project
+from tests.films import write_shot
 from tests.planning.facts import planned
 from tests.servers import kling
 from tests.servers.kit import Fault, serving
@@ -147,7 +149,7 @@ def test_another_text_is_another_take_and_the_old_one_comes_back_free(
 )  # fmt: skip
 def test_what_cannot_be_made_is_refused_before_money(tmp_path: Path, track: str, said: str) -> None:
     (tmp_path / "a.wav").touch()
-    with pytest.raises((PlanError, SpecError)) as caught:
+    with pytest.raises((PlanError, SpecError, UsageError)) as caught:
         check(_timeline(tmp_path, track))
     assert said in str(caught.value)
 
@@ -165,6 +167,18 @@ def test_two_tracks_alike_are_two_takes(tmp_path: Path) -> None:
     text = HEAD.removeprefix("assembler: 1\n") + WAVES + WAVES.replace("id: waves", "id: more")
     keys = {step.link.key for step in planned(tmp_path, text)[1].sounds}
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize("look", [export, explain])
+def test_what_only_reads_makes_no_sound(tmp_path: Path, look: Callable[..., object]) -> None:
+    """A track's sound that isn't there is named like a clip, even where it would cost nothing."""
+    write_shot(tmp_path / "sea.mp4", (160, 90), 72)
+    head = HEAD.replace("duration: 3s, prompt: A static view of the sea.", "file: sea.mp4")
+    timeline = tmp_path / "film.yaml"
+    timeline.write_text(head + HELLO, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"1 clip must be generated .*: hello\.1"):
+        look(timeline, draft=True)
+    assert not (tmp_path / ".assembler" / "takes").exists()
 
 
 def test_draft_is_heard_too(tmp_path: Path) -> None:

@@ -94,6 +94,6 @@ def test_reel_made_again_renders_nothing(made: Reported, film: Path) -> None:
 
 def test_reel_of_a_film_without_its_clips_is_refused(project: Path, tmp_path: Path) -> None:
     """Nothing is generated for it."""
-    with pytest.raises(UsageError, match="have to be generated"):
+    with pytest.raises(UsageError, match="3 clips must be generated"):
         assembler.report(project, tmp_path / "page.html", reel=tmp_path / "reel.mp4")
     assert not (project.parent / ".assembler" / "takes").exists()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from assembler.errors import UsageError
+from assembler.media.files import left_behind
 from assembler.planning.project import Project
 
 PRUNED = ("spans", "mix")
 """Folders of what can be made again for nothing; the others cost money, or are small."""
 
+_ABANDONED_S = 24 * 3600
+"""Hidden files that haven't been written to for so long belong to no run."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -85,18 +91,21 @@ def _folders(project: Project) -> Iterator[Folder]:
 
 def _files(folder: Path) -> Iterator[tuple[Path, float, int]]:
     """Every file with when it was last used and its size."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            stat = path.stat()
-            yield path, max(stat.st_atime, stat.st_mtime), stat.st_size
+    for base, _, names in os.walk(folder):
+        for path in (Path(base, name) for name in names):
+            with suppress(FileNotFoundError):  # other runs rename and remove what they write
+                stat = path.stat()
+                yield path, max(stat.st_atime, stat.st_mtime), stat.st_size
 
 
 def _prune(project: Project, limit: int) -> int:
     """Remove what was used longest ago until *limit* is kept; bytes removed."""
     kept: dict[tuple[Path, str], list[tuple[Path, float, int]]] = {}
     for name in PRUNED:
-        for found in _files(project.home / name):
-            kept.setdefault((found[0].parent, found[0].stem), []).append(found)
+        folder = project.home / name
+        for path, used, size in _files(folder):
+            if not _in_work(path.relative_to(folder), used):
+                kept.setdefault((path.parent, path.stem), []).append((path, used, size))
     total = sum(size for files in kept.values() for _, _, size in files)
     removed = 0
     for files in sorted(kept.values(), key=lambda files: max(used for _, used, _ in files)):
@@ -106,6 +115,14 @@ def _prune(project: Project, limit: int) -> int:
             path.unlink(missing_ok=True)
             removed += size
     return removed
+
+
+def _in_work(path: Path, used: float) -> bool:
+    """Whether a run may be writing a file, which is then hidden; *path* is that in its folder."""
+    hidden = next((name for name in path.parts if name.startswith(".")), None)
+    if hidden is None or left_behind(Path(hidden)):
+        return False
+    return time.time() - used < _ABANDONED_S
 
 
 def _spoken(size: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from assembler.errors import AssemblerError, NoRoomError
 from assembler.media.room import no_room
 
 _BLOCK = 1 << 20
+_OURS = re.compile(r"^\..*\.(\d+)-[0-9a-f]{8}\.part")
+"""Names that `unfinished` gives; the number is that of the process."""
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def publish(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, by which encoders choose the container.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}-{os.urandom(4).hex()}.part{path.suffix}")
+    part = unfinished(path)
     try:
         yield part
         _sync(part)
@@ -37,6 +40,24 @@ def publish(path: Path) -> Iterator[Path]:
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def unfinished(path: Path, suffix: str | None = None) -> Path:
+    """
+    A hidden name beside *path*, that no one else uses, for what isn't finished yet.
+
+    It tells the process, so that what that has left behind when it was killed can be recognised.
+    """
+    suffix = path.suffix if suffix is None else suffix
+    return path.with_name(f".{path.stem}.{os.getpid()}-{os.urandom(4).hex()}.part{suffix}")
+
+
+def left_behind(path: Path) -> bool:
+    """Whether something has a name of `unfinished`, and its process is dead."""
+    import psutil
+
+    writer = _OURS.match(path.name)
+    return writer is not None and not psutil.pid_exists(int(writer[1]))
 
 
 def _sync(path: Path) -> None:

@@ -19,7 +19,7 @@ from assembler.assemble.progress import Progress
 from assembler.assemble.running import noting
 from assembler.assemble.seams import seam_data
 from assembler.assemble.stock import code_named
-from assembler.assemble.walk import Made, Walk, begin
+from assembler.assemble.walk import COST, Made, Walk, begin
 from assembler.checking.model import EXIT_CODES, Check
 from assembler.cut.model import Cut
 from assembler.errors import SpecError, UsageError
@@ -370,10 +370,19 @@ def mix(
     written = [path, *bus.stem_paths(stems), *drawn]
     guard(written, run.records, force=force, inputs=files_read(prepared))
     run.announce()
+    run.progress.expect("render", 0)
     (cut,), _ = run.cuts()
     report = bus.mix(
-        cut, first.mix, path, stems=stems, bits=bits, time_reference=0, cancel=run.cancel
+        cut,
+        first.mix,
+        path,
+        stems=stems,
+        bits=bits,
+        time_reference=0,
+        cancel=run.cancel,
+        on_samples=run.progress.so_far("mix", COST["mix"] * float(cut.rate / cut.hz)),
     )
+    run.progress.finish("mix")
     for target in drawn:
         draw(report, first.mix, cut.title, target)
     for made in (path, *report.stems.values(), *drawn):

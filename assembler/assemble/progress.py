@@ -100,6 +100,17 @@ class Progress:
         for show in self._shows:
             show(reading)
 
+    def so_far(self, stage: str, work: float) -> Callable[[int], None]:
+        """What is told how many units of a stage are done in all, each of which is so much work."""
+        told = 0
+
+        def on_done(done: int) -> None:
+            nonlocal told
+            self.advance(stage, work * (done - told))
+            told = done
+
+        return on_done
+
     def finish(self, stage: str) -> None:
         """Report a stage as done, whatever was counted."""
         rest = self._planned.get(stage, 0.0) - self._done.get(stage, 0.0)

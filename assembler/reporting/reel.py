@@ -10,7 +10,7 @@ is rendered, and before anybody pays for a larger one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -183,7 +183,7 @@ def _write(run: Walk, cut: Cut, moments: Sequence[Moment], path: Path) -> int:
         spans,
         project.spans,
         workers=run.workers,
-        on_frames=_told(run.progress),
+        on_frames=run.progress.so_far("render", COST["render"]),
         cancel=run.cancel,
     )
     jobs = [SpanJob(span, project.spans) for span in spans]
@@ -197,17 +197,6 @@ def _write(run: Walk, cut: Cut, moments: Sequence[Moment], path: Path) -> int:
     finally:
         wav.unlink(missing_ok=True)
     return len(made)
-
-
-def _told(progress: Progress) -> Callable[[int], None]:
-    told = 0
-
-    def on_frames(done: int) -> None:
-        nonlocal told
-        progress.advance("render", COST["render"] * (done - told))
-        told = done
-
-    return on_frames
 
 
 def _worded(cut: Cut, moments: Sequence[Moment]) -> Cut:

@@ -11,6 +11,7 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 import assembler
+from assembler.assemble.progress import Progress, Reading
 from assembler.assemble.sound import Wanted, mixed
 from assembler.errors import OutputExistsError
 from assembler.media.ffmpeg import run
@@ -133,6 +134,17 @@ def test_the_picture_of_a_mix_replaces_nothing_of_the_users(film: Path) -> None:
     other.write_bytes(b"mine")
     with pytest.raises(OutputExistsError):
         assembler.mix(film, film.with_name("two.wav"), picture=other)
+
+
+def test_a_mix_alone_tells_how_far_it_is(film: Path) -> None:
+    """It counts its own work, and no pictures that nobody renders."""
+    text = HEAD + "segments: [{id: a, file: a.mov}, {id: b, file: b.mov}]\n"
+    film.write_text(text, encoding="utf-8")
+    seen: list[Reading] = []
+    assembler.mix(film, film.with_name("mix.wav"), progress=Progress(seen.append))
+    mixed = [reading.done for reading in seen if reading.stage == "mix"]
+    assert len([done for done in mixed if 0 < done < 1]) > 1
+    assert mixed[-1] == 1
 
 
 def written(film: Path) -> dict[Path, int]:

@@ -12,6 +12,7 @@ from typing import Any
 from assembler.checking.expected import Expected
 from assembler.checking.model import Finding, Severity
 from assembler.checking.places import Places, runs
+from assembler.media.codecs import codec_of
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened
 from assembler.spec.presets import DeliveryPreset
@@ -20,22 +21,6 @@ from assembler.wording import counted
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _AGAIN = "copy or fetch it again; if it is the original, render it again."
 _RENDER = "render it again with the preset; another program has rewritten the file since."
-_ENCODERS = {
-    "libx264": "h264", "libx265": "hevc", "libsvtav1": "av1", "libaom-av1": "av1",
-    "prores_ks": "prores", "libopus": "opus", "libvpx-vp9": "vp9", "libmp3lame": "mp3",
-}  # fmt: skip
-"""What an encoder's stream is called where the names differ."""
-_DECODERS = {
-    "libdav1d": "av1", "libaom-av1": "av1", "libvpx-vp9": "vp9", "libopus": "opus",
-    "aac_fixed": "aac", "mp3float": "mp3",
-}  # fmt: skip
-
-
-def codec_of(encoder: str) -> str:
-    """What the stream of an encoder is called: libx264 makes h264."""
-    name = next((k for k in _ENCODERS if encoder.startswith(k)), "")
-    stem = encoder.split("_")[0] if encoder.split("_")[0] in ("h264", "hevc", "av1") else encoder
-    return _ENCODERS.get(name, stem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +206,8 @@ def _format(
                 "error", kind, f"{what} is {found}, not {wanted}", _RENDER, of="output"
             )
 
-    plain = _DECODERS.get(video.codec, video.codec)
-    yield from differs("wrong-codec", "the codec", codec_of(form.video.encoder), plain)
+    wanted, made = codec_of(form.video.encoder), codec_of(video.codec)
+    yield from differs("wrong-codec", "the codec", wanted, made)
     yield from differs(
         "wrong-pixel-format", "the pixel format", form.video.pix_fmt,
         video.pix_fmt.replace("yuvj", "yuv"),
@@ -322,7 +307,7 @@ def _sound_format(info: MediaInfo, places: Places, expected: Expected) -> Iterat
         return
     audio, form = info.audio[0], expected.delivery.audio
     wanted = codec_of(form.encoder)
-    found = _DECODERS.get(audio.codec, audio.codec)
+    found = codec_of(audio.codec)
     if found != wanted:
         yield places.whole(
             "error", "wrong-sound-codec", f"the sound is {found}, not {wanted}", _RENDER

@@ -96,15 +96,9 @@ def input_of(encoder: str, pix_fmt: str) -> tuple[list[str], list[str], str]:
     return [], [], layout
 
 
-def codec_of(encoder: str) -> str:
-    """The codec that a chip's encoder makes; empty for other encoders."""
-    codec, _, chip = encoder.rpartition("_")
-    return codec if chip in CHIPS else ""
-
-
 def is_hardware(encoder: str) -> bool:
     """Whether an encoder is one of a chip."""
-    return bool(codec_of(encoder))
+    return encoder.rpartition("_")[2] in CHIPS
 
 
 def _options(chip: Hardware, given: Options) -> Iterator[tuple[str, str | int | float]]:

@@ -14,15 +14,8 @@ from typing import Any
 
 from assembler.cut.model import Cut
 from assembler.errors import RenderError
-from assembler.rendering.hardware import codec_of
+from assembler.media.codecs import codec_of
 from assembler.spec.presets import DeliveryPreset
-
-_CODECS = {
-    "libx264": "h264", "libx265": "hevc", "libsvtav1": "av1", "libaom-av1": "av1",
-    "prores_ks": "prores", "dnxhd": "dnxhd", "ffv1": "ffv1", "libopus": "opus",
-    "libvpx-vp9": "vp9",
-}  # fmt: skip
-"""What an encoder's stream is called where the names differ."""
 
 _BT709 = 1
 MATRIX_CODES = {"bt709": _BT709, "bt601": 6}
@@ -114,9 +107,7 @@ def _picture_faults(
     found: Verified, context: Any, cut: Cut, delivery: DeliveryPreset
 ) -> Iterator[str]:
     rgb = delivery.video.pix_fmt.startswith("gbr")
-    encoder = delivery.video.encoder
-    codec = codec_of(encoder) or _CODECS.get(encoder, encoder)
-    yield from _differs("codec", codec, _plain_codec(found.codec))
+    yield from _differs("codec", codec_of(delivery.video.encoder), codec_of(found.codec))
     yield from _differs("pixel format", delivery.video.pix_fmt, found.pix_fmt)
     yield from _differs("size", delivery.size_on(cut.size), found.size)
     yield from _differs("number of frames", cut.frames, found.frames)
@@ -126,11 +117,6 @@ def _picture_faults(
     yield from _differs("transfer", _BT709, int(context.color_trc))
     if not rgb:
         yield from _differs("range", _LIMITED, int(context.color_range))
-
-
-def _plain_codec(name: str) -> str:
-    """libdav1d and the like decode what they are named after."""
-    return {"libdav1d": "av1", "libaom-av1": "av1", "libvpx-vp9": "vp9"}.get(name, name)
 
 
 def _differs(what: str, expected: object, actual: object) -> Iterator[str]:
@@ -151,13 +137,9 @@ def _sound_faults(
     if found.audio_s is None:
         yield "there is no sound"
         return
-    codec = _CODECS.get(delivery.audio.encoder, delivery.audio.encoder)
-    yield from _differs("sound codec", codec, _plain_audio(found.audio_codec))
+    wanted, made = codec_of(delivery.audio.encoder), codec_of(found.audio_codec)
+    yield from _differs("sound codec", wanted, made)
     gap = abs(found.audio_s - found.duration_s)
     if gap > max(audio_frame, Fraction(1, 1000)):
         picture, heard = float(found.duration_s), float(found.audio_s)
         yield f"picture is {picture:.3f} s long and sound {heard:.3f} s"
-
-
-def _plain_audio(name: str) -> str:
-    return {"libopus": "opus", "aac_fixed": "aac"}.get(name, name)

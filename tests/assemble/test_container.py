@@ -10,6 +10,7 @@ import assembler
 from assembler.assemble.container import check_size, in_container
 from assembler.errors import SpecError, UsageError
 from assembler.spec.presets import delivery_preset
+from tests.films import write_shot, write_voice
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,44 @@ def test_a_picture_too_small_for_its_encoder_is_refused_before_any_work(tmp_path
     assert problem.fix == (
         "write `size: 256x128`, or take a preset that goes below, such as prores-master."
     )
+
+
+SOUNDS = [
+    ("mp4", "libx264", "aac"), ("mp4", "libx264", "flac"), ("mp4", "libx264", "libopus"),
+    ("mp4", "libx264", "libmp3lame"), ("mov", "libx264", "pcm_s16le"), ("mov", "libx264", "aac"),
+    ("mov", "prores_ks", "pcm_s24le"), ("webm", "libvpx-vp9", "libopus"), ("mkv", "ffv1", "ac3"),
+    ("mkv", "ffv1", "pcm_f32le"),
+]  # fmt: skip
+OWN = """\
+id: own
+title: Own
+container: {container}
+video: {{encoder: {picture}, pix_fmt: {pix_fmt}}}
+audio: {{encoder: {sound}}}
+"""
+
+
+@pytest.mark.parametrize(("container", "picture", "sound"), SOUNDS)
+def test_sound_that_a_container_takes_is_delivered(
+    tmp_path: Path, container: str, picture: str, sound: str
+) -> None:
+    """It is written, found to be what was asked for, and stands up to the check afterwards."""
+    write_shot(tmp_path / "a.mp4", (256, 144), 24)
+    write_voice(tmp_path / "voice.wav")
+    (tmp_path / "presets" / "delivery").mkdir(parents=True)
+    layout = "yuv422p10le" if picture == "prores_ks" else "yuv420p"
+    own = OWN.format(container=container, picture=picture, pix_fmt=layout, sound=sound)
+    (tmp_path / "presets" / "delivery" / "own.yaml").write_text(own, encoding="utf-8")
+    timeline = tmp_path / "film.yaml"
+    timeline.write_text(
+        "assembler: 1\ncanvas: {size: 256x144, rate: 24}\n"
+        f"output: [{{preset: own, path: film.{container}}}]\n"
+        "segments: [{id: a, file: a.mp4}]\ntracks: [{id: v, role: voice, file: voice.wav}]\n",
+        encoding="utf-8",
+    )
+    film = assembler.render(timeline)
+    wrong = [f.kind for c in film.checks for f in c.findings if f.severity == "error"]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("size", [(256, 120), (1920, 1080)])

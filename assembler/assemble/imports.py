@@ -255,7 +255,14 @@ def _cut(
 
 
 def _begin(origin: _Origin, rate: Fraction | None) -> Timecode | None:
-    return Timecode.parse(origin.start, rate) if origin.start and rate else None
+    try:
+        return Timecode.parse(origin.start, rate) if origin.start and rate else None
+    except ValueError as error:
+        raise UsageError(
+            f"its first frame is no timecode at {float(rate or 0):g} frames a second: {error}",
+            origin.name,
+            "give the rate that was exported, or leave --rate out.",
+        ) from error
 
 
 class _Finder:

@@ -29,9 +29,11 @@ class Records:
     def made_by_us(self, out: Path) -> Mapping[str, Any] | None:
         """Our note about *out*, if the file is still as we left it."""
         try:
-            note: dict[str, Any] = json.loads(self._path(out).read_text(encoding="utf-8"))
+            note = json.loads(self._path(out).read_text(encoding="utf-8"))
             stat = out.stat()
         except (OSError, ValueError):
+            return None
+        if not isinstance(note, dict):
             return None
         same = (note.get("size"), note.get("mtime_ns")) == (stat.st_size, stat.st_mtime_ns)
         return note if same else None
@@ -39,7 +41,7 @@ class Records:
     def finished(self, out: Path, key: str) -> Mapping[str, Any] | None:
         """What was noted of *out*, if it is ours, unchanged, and was made from the same *key*."""
         note = self.made_by_us(out)
-        return note["result"] if note and note.get("key") == key else None
+        return note.get("result") if note and note.get("key") == key else None
 
     def write(self, out: Path, key: str, result: Mapping[str, Any]) -> None:
         """Note that *out* was made from *key*."""

@@ -156,8 +156,7 @@ def _note(path: Path) -> Path:
 def _known(path: Path) -> Mixed | None:
     try:
         note = json.loads(_note(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = Mixed(path, note["lufs"], note["true_peak_dbtp"], tuple(note["notes"]))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not path.exists():
-        return None
-    return Mixed(path, note["lufs"], note["true_peak_dbtp"], tuple(note["notes"]))
+    return found if path.exists() else None

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -104,12 +105,12 @@ def recall(
     """
     everything = [FrameRange(0, views.frames)]
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if list(kept["head"]) != [VERSION, *size] or len(kept["damaged"]) or not groups:
                 return everything
             starts, digests = kept["starts"].tolist(), kept["digests"].tolist()
             rows = {name: kept[name] for name in _ROWS}
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
         return everything
     known: dict[tuple[str, str], int] = {}
     for before, digest, start in zip(["", *digests], digests, starts, strict=False):

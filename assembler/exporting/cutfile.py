@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from assembler.cut.model import Cut, Source
 from assembler.errors import MediaError
@@ -46,7 +46,7 @@ def cut_from_text(text: str, folder: Path, probe: Probe, name: str = "") -> Cut:
         data = json.loads(text)
     except ValueError as error:
         raise _no_cut(name) from error
-    if not isinstance(data, dict) or data.get("assembler_cut") != FORM:
+    if not isinstance(data, dict) or data.get("assembler_cut") != FORM or "cut" not in data:
         raise _no_cut(name)
     return cut_from_data(data["cut"], folder, probe, name)
 
@@ -97,7 +97,7 @@ def cut_from_data(data: Mapping[str, Any], folder: Path, probe: Probe, name: str
     found = _Sources(folder, probe)
     try:
         return _CUT.validate_python(found.filled(data))
-    except (ValidationError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise _no_cut(name) from error
 
 

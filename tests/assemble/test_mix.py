@@ -188,3 +188,14 @@ def test_deliveries_of_other_loudness_are_mixed_together(tmp_path: Path) -> None
     second = mixed(wanted[1], folder, others=wanted)
     assert wanted[1].path(folder).stat().st_mtime_ns == written
     assert (first.lufs, second.lufs) == pytest.approx((-14, -23), abs=0.06)
+
+
+@pytest.mark.parametrize("note", ["[]", "{}", '{"lufs": 1, "true_peak_dbtp": 2, "notes": 3}'])
+def test_a_mix_whose_note_is_damaged_is_made_again(tmp_path: Path, note: str) -> None:
+    """It is only kept; nothing of the user's is lost."""
+    sound = Studio(tmp_path).sound(hiss(1, level=0.02), 0, HZ, "music")
+    cut = programme(sound, frames=24)
+    wanted = Wanted(cut, mix_preset("web"), delivery_preset("web-720p").audio)
+    first = mixed(wanted, tmp_path / "mix")
+    first.path.with_suffix(".json").write_text(note, encoding="utf-8")
+    assert mixed(wanted, tmp_path / "mix") == first

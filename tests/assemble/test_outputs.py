@@ -56,6 +56,19 @@ def test_another_key_is_not_finished(tmp_path: Path) -> None:
     assert records.finished(out, "other") is None
 
 
+@pytest.mark.parametrize("note", ["[]", "null", "{}", "{"])
+def test_a_damaged_note_makes_a_file_no_longer_ours(tmp_path: Path, note: str) -> None:
+    """Then it is kept."""
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"first cut")
+    records = Records(tmp_path / "reports")
+    records.write(out, "key", {})
+    (kept,) = (tmp_path / "reports").iterdir()
+    kept.write_text(note, encoding="utf-8")
+    with pytest.raises(OutputExistsError):
+        guard([out], records, force=False)
+
+
 def test_what_is_read_is_never_replaced(tmp_path: Path) -> None:
     """Not even with --force, and not by another name of the same file."""
     source, link = tmp_path / "shot.mp4", tmp_path / "link.mp4"

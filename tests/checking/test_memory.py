@@ -43,6 +43,19 @@ def test_only_what_changed_is_looked_at_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(whole.change, view(new, SIZE).change)
 
 
+def test_what_is_damaged_is_looked_at_again(tmp_path: Path) -> None:
+    """Cut off, emptied, or something else altogether."""
+    film = probe(_film(tmp_path, 10))
+    memory, everything = tmp_path / "views.npz", [FrameRange(0, 36)]
+    remember(memory, view(film, SIZE), groups_of(film), SIZE)
+    whole = memory.read_bytes()
+    np.save(tmp_path / "alone.npy", np.zeros(3))
+    alone = (tmp_path / "alone.npy").read_bytes()
+    for content in (whole[: len(whole) // 2], b"", whole[:90] + b"?" + whole[91:], alone):
+        memory.write_bytes(content)
+        assert recall(memory, blank(36), groups_of(film), SIZE) == everything
+
+
 def test_nothing_is_known_of_another_size(tmp_path: Path) -> None:
     """Nor where nothing was kept."""
     film = probe(_film(tmp_path, 10))

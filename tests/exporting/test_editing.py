@@ -13,7 +13,7 @@ import pytest
 
 from assembler.assemble.imports import import_cut
 from assembler.cut.model import Cut, Transition
-from assembler.errors import MediaError
+from assembler.errors import MediaError, UsageError
 from assembler.media.ffmpeg import run
 from assembler.timebase import FrameRange, SampleRange
 from tests.exporting.conftest import Film
@@ -285,6 +285,14 @@ def test_another_frame_rate_is_refused(film: Film, tmp_path: Path) -> None:
         import_cut(path)
 
 
+def test_a_rate_that_the_saved_cut_can_not_begin_at_is_refused(film: Film, tmp_path: Path) -> None:
+    path = beside(film, tmp_path, "film.V1.edl")
+    replaced(path.with_name("film.cut.json"), '"01:00:00:00"', '"01:00:00;00"')
+    with pytest.raises(UsageError, match="no timecode at 25 frames a second") as caught:
+        import_cut(path, rate="25")
+    assert (caught.value.where, "leave --rate out" in caught.value.fix) == ("film.cut.json", True)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -304,10 +312,12 @@ def test_another_frame_rate_is_refused(film: Film, tmp_path: Path) -> None:
             '<project><sequence format="r1"/></project></fcpxml>',
             "can't be understood",
         ),
+        ('{"assembler_cut": 1}', "is no cut that this version wrote"),
+        ('{"assembler_cut": 1, "cut": {"clips": 1}}', "is no cut that this version wrote"),
     ],
 )
 def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path, text: str, what: str) -> None:
-    path = tmp_path / "broken.txt"
+    path = tmp_path / ("broken.cut.json" if "assembler_cut" in text else "broken.txt")
     path.write_text(text, encoding="utf-8")
     with pytest.raises(MediaError, match=what):
         import_cut(path, rate="24")

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
-from assembler.errors import AssemblerError
+from assembler.errors import AssemblerError, MissingProgramError
 from assembler.media import ffmpeg
 from assembler.rendering.hardware import CHIPS, SPOKEN, fault_of
 from assembler.spec.data import data_folder
 
-PACKAGES = (
-    "av",
-    "ffmpeg-python",
-    "moviepy",
-    "numpy",
-    "opencv-python-headless",
-    "httpx",
-    "pydantic",
-)
 FILTERS = (
     "zscale",
     "tonemap",
@@ -68,7 +62,8 @@ class Findings:
     @property
     def exit_code(self) -> int:
         """0 when nothing that is needed is missing."""
-        return 12 if any(row.state == "missing" for row in self.rows) else 0
+        missing = any(row.state == "missing" for row in self.rows)
+        return MissingProgramError.exit_code if missing else 0
 
     def text(self) -> str:
         """A line each."""
@@ -115,8 +110,28 @@ def _ffmpeg() -> list[Finding]:
     return rows
 
 
-def _packages() -> list[Finding]:
-    return [Finding(name, "ok", version(name)) for name in PACKAGES]
+def _packages() -> Iterator[Finding]:
+    try:
+        needed = requires("assembler") or []
+    except PackageNotFoundError:
+        fix = "install assembler with pip, so that what it needs is known"
+        yield Finding("packages", "warning", "assembler runs without being installed", fix)
+        return
+    for needs in needed:
+        package, _, condition = (text.strip() for text in needs.partition(";"))
+        if "extra" not in condition:
+            yield _package(package, always=not condition)
+
+
+def _package(needs: str, *, always: bool) -> Finding:
+    name = re.split(r"[^\w.-]", needs, maxsplit=1)[0]
+    try:
+        return Finding(name, "ok", version(name))
+    except PackageNotFoundError:
+        fix = f'{sys.executable} -m pip install "{needs}"'
+        if always:
+            return Finding(name, "missing", "not installed", fix)
+        return Finding(name, "warning", "not installed; there may be none for this Python", fix)
 
 
 def _data() -> Finding:
@@ -125,7 +140,7 @@ def _data() -> Finding:
     return Finding("presets", "ok" if all(found.values()) else "missing", detail)
 
 
-KINDS = ("models", "delivery", "mix", "seam")
+KINDS = ("models", "delivery", "mix", "seam", "titles")
 
 
 def _disk(folder: Path) -> Finding:

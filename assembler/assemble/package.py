@@ -35,6 +35,7 @@ from assembler.mixing.bus import mix
 from assembler.rendering.render import render
 from assembler.spec.presets import DeliveryPreset, delivery_preset
 from assembler.timebase import FrameRange
+from assembler.wording import counted
 
 KEEP_FRAMES = 24
 """Handles of conformed media when nobody says otherwise."""
@@ -277,18 +278,13 @@ def readme(cut: Cut, files: Sequence[str], lost: Sequence[tuple[str, str]], shap
     seconds = float(cut.frames / cut.rate)
     kind = "the original files"
     if shape.media == "conformed":
-        kind = f"conformed, with up to {shape.handles} frames of handles"
+        kind = f"conformed, with up to {counted(shape.handles, 'frame')} of handles"
     lines = [
         cut.title,
         "",
         f"{width}x{height}, {float(cut.rate):.5g} frames a second, {cut.frames} frames "
         f"({seconds:.2f} s), sound {cut.hz} Hz {cut.layout}.",
-        f"Media are {kind}"
-        + (
-            f", with up to {shape.handles} frames of handles."
-            if shape.media == "conformed"
-            else "."
-        ),
+        f"Media are {kind}.",
         "",
         "Open the edit file of your program; all media are named relative to this folder:",
         "  DaVinci Resolve   .otio or .fcpxml (File > Import > Timeline)",

@@ -43,6 +43,11 @@ def test_conformed_media_have_handles_and_no_more(package: Path) -> None:
     assert numbers_in(package / "media" / "three.mov") == [2004 + n for n in range(40)]
 
 
+def test_the_readme_says_once_what_the_media_are(package: Path) -> None:
+    lines = (package / "README.txt").read_text(encoding="utf-8").splitlines()
+    assert "Media are conformed, with up to 8 frames of handles." in lines
+
+
 def test_sound_is_the_tracks_own(package: Path, film: Film) -> None:
     own = film.exported.cut.sounds[0]
     packed = package / "media" / "score-sound.wav"

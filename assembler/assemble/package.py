@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ from assembler.cut.model import UNCHANGED, Clip, Cut, PictureLayer, Sound, Sourc
 from assembler.errors import OutputExistsError, UsageError
 from assembler.exporting.edit import Names
 from assembler.match.decision import NO_CORRECTION
-from assembler.media.files import publish, sha256_of
+from assembler.media.files import publish, scratch_folder, sha256_of
 from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, WavWriter
 from assembler.mixing.bus import mix
@@ -98,9 +97,8 @@ class Packing:
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """Folder to write into; what is in it becomes the package when all went well."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".package-", dir=self.path.parent) as name:
-            folder = Path(name) / self.path.stem
+        with scratch_folder(self.path) as scratch:
+            folder = scratch / self.path.stem
             folder.mkdir()
             yield folder
             if self.zipped:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.cut.model import Cut
-from assembler.media.files import publish
+from assembler.media.files import publish, scratch_folder
 from assembler.media.room import writing
 from assembler.mixing.keys import mix_key, sum_key
 from assembler.mixing.outcome import MixReport, Target
@@ -128,11 +127,11 @@ def graph(wanted: Wanted, folder: Path, *, cancel: threading.Event | None = None
     if "graph" not in note:  # kept by an older version, which didn't draw it
         from assembler.mixing.bus import mix
 
-        with tempfile.TemporaryDirectory(prefix=".graph-", dir=folder) as scratch:
+        with scratch_folder(made.path) as scratch:
             again = mix(
                 wanted.cut,
                 wanted.preset,
-                Path(scratch) / "mix.wav",
+                scratch / "mix.wav",
                 true_peak_margin_db=wanted.margin_db,
                 cancel=cancel,
             )

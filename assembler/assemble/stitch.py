@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from assembler.assemble.measuring import canvas_of, clips_to_join
 from assembler.assemble.outputs import guard
 from assembler.assemble.prepare import prepare_loaded
 from assembler.assemble.progress import Progress
-from assembler.media.files import publish
+from assembler.media.files import publish, scratch_folder
 from assembler.media.info import MediaInfo
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded
@@ -62,9 +61,8 @@ def stitch(
     infos = clips_to_join(clips)
     inputs = [info.path for info in infos]
     guard([p for p in (out, report) if p], None, force=force, inputs=inputs)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".stitch-", dir=out.parent) as folder:
-        loaded = _timeline(infos, out, Path(folder), join, preset, seam)
+    with scratch_folder(out) as folder:
+        loaded = _timeline(infos, out, folder, join, preset, seam)
         prepared = prepare_loaded(loaded, Project(loaded.timeline.path), write=True)
         film = make(
             prepared,

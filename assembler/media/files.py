@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,33 @@ def left_behind(path: Path) -> bool:
 
     writer = _OURS.match(path.name)
     return writer is not None and not psutil.pid_exists(int(writer[1]))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that are dead have left unfinished in *folder*."""
+    for path in folder.glob(".*.part*"):
+        if left_behind(path):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """
+    An empty folder beside *path* that vanishes at the end.
+
+    What dead processes have left there, who had no end, goes before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
+    folder = unfinished(path, "")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

@@ -12,19 +12,18 @@ ten seconds and for ten hours; files are opened when they are first heard and cl
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from assembler.cut.model import Cut
+from assembler.media.files import scratch_folder, sweep, unfinished
 from assembler.media.samples import Samples, WavWriter
 from assembler.mixing.ahead import ahead
 from assembler.mixing.heap import heap_kept
@@ -85,8 +84,9 @@ def mix(
     own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
     targets = (own, *further)
     with heap_kept(), _scratch(out) as file, ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix=".polish.", dir=out.parent))
-        session = Session(cut, preset, Path(folder), cancel)
+        if stems is not None:
+            sweep(stems)
+        session = Session(cut, preset, stack.enter_context(scratch_folder(out)), cancel)
         session.prepare()
         writers = _stem_writers(cut, session.roles, stems, time_reference or 0, stack)
         meter, peaks = _summed(session, cut, file, writers, on_samples)
@@ -181,7 +181,7 @@ def _stem_writers(
 def _scratch(out: Path) -> Iterator[IO[bytes]]:
     """File for the sum before mastering, beside the output where there is room for it."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    path = out.with_name(f".{out.stem}.{os.getpid()}-{os.urandom(4).hex()}.part.f32")
+    path = unfinished(out, ".f32")
     try:
         with path.open("w+b") as file:
             yield file

@@ -28,7 +28,7 @@ from assembler.cut.model import Cut, Insert, Marker
 from assembler.cut.part import part_of
 from assembler.errors import UsageError
 from assembler.layers.titles import text_insert
-from assembler.media.files import publish
+from assembler.media.files import publish, sweep, unfinished
 from assembler.media.probe import probe
 from assembler.media.samples import SampleReader, Samples, WavWriter
 from assembler.planning.project import Project
@@ -189,7 +189,9 @@ def _write(run: Walk, cut: Cut, moments: Sequence[Moment], path: Path) -> int:
     jobs = [SpanJob(span, project.spans) for span in spans]
     parts = [job.part() for job in jobs]
     shown = _shown(cut, moments)
-    wav = path.with_name(f".{path.stem}.reel.part.wav")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
+    wav = unfinished(path, ".wav")
     try:
         _write_sound(sound.path, cut, moments, wav)
         with publish(path) as part:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from assembler.media.files import publish, sha256_of
+from assembler.media.files import publish, scratch_folder, sha256_of, unfinished
 
 
 def test_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -33,6 +35,22 @@ def test_failure_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_dead_processes_have_left_is_swept(tmp_path: Path) -> None:
+    """Not what a running one writes, nor anything with another name."""
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    dead = f"{killed.pid}-0123abcd"
+    (tmp_path / f".film.{dead}.part.f32").write_bytes(b"half")
+    (tmp_path / f".film.{dead}.part").mkdir()
+    (tmp_path / f".film.{dead}.part" / "clean.wav").write_bytes(b"half")
+    kept = {".film.part.mp4", f"film.{dead}.part.mp4", ".notes.1-2.part", unfinished(tmp_path).name}
+    for name in kept:
+        (tmp_path / name).write_bytes(b"mine")
+    with scratch_folder(tmp_path / "film.wav") as folder:
+        assert {path.name for path in tmp_path.iterdir()} == {*kept, folder.name}
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

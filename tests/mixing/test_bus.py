@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from fractions import Fraction
@@ -51,6 +54,30 @@ def test_the_programme_is_exactly_as_long_as_the_picture(studio: Studio) -> None
     report = mix(cut, AS_IT_IS, studio.out())
     assert report.samples == samples_at(31, 24 * NTSC, HZ) == 62062
     assert len(heard(studio.out())) == 62062
+
+
+_KILLED = """
+import os, pickle, sys
+from pathlib import Path
+from assembler.mixing.bus import mix
+from tests.mixing.conftest import AS_IT_IS
+cut, out = pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
+mix(cut, AS_IT_IS, out, stems=out.parent / "stems", on_samples=lambda _: os._exit(9))
+"""
+
+
+def test_what_a_killed_mix_has_left_goes_with_the_next(studio: Studio, tmp_path: Path) -> None:
+    """The sum of the whole programme, stems and sounds that were cleaned, in the user's folder."""
+    cut = programme(studio.sound(hiss(3), 0, 3 * HZ))
+    out = tmp_path / "mixed" / "film.wav"
+    (tmp_path / "cut").write_bytes(pickle.dumps(cut))
+    argv = [sys.executable, "-c", _KILLED, str(tmp_path / "cut"), str(out)]
+    assert subprocess.run(argv, check=False).returncode == 9
+    assert len(list(out.parent.glob(".*"))) == 2
+    stems = mix(cut, AS_IT_IS, out, stems=out.parent / "stems").stems
+    left = {path for path in out.parent.rglob("*") if path.is_file()}
+    assert left == {out, *stems.values()}
+    assert not list(out.parent.glob(".*"))
 
 
 def test_a_source_that_ends_early_leaves_silence(studio: Studio) -> None:

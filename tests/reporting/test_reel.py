@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pytest
 
 import assembler
 from assembler.errors import UsageError
+from assembler.media.files import unfinished
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.media.samples import read_samples
+from assembler.reporting.reel import reel
 from assembler.reporting.write import Reported
 
 AROUND = 36
@@ -90,6 +94,20 @@ def test_reel_made_again_renders_nothing(made: Reported, film: Path) -> None:
     again = assembler.report(film, reel=True)
     assert again.reel is not None
     assert again.reel.rendered == 0
+
+
+def test_reel_takes_away_what_a_killed_one_has_left(film: Path) -> None:
+    """Sound and film that weren't finished; what another one is writing stays."""
+    out = film.parent / "reels" / "reel.mp4"
+    out.parent.mkdir()
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    for suffix in (".wav", ".mp4"):
+        (out.parent / f".reel.{killed.pid}-0123abcd.part{suffix}").write_bytes(b"half")
+    other = unfinished(out, ".wav")
+    other.write_bytes(b"half")
+    reel(film, out)
+    assert set(out.parent.iterdir()) == {out, other}
 
 
 def test_reel_of_a_film_without_its_clips_is_refused(project: Path, tmp_path: Path) -> None:

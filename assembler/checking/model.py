@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assembler.media.files import publish
+from assembler.wording import clock
 
 Severity = Literal["error", "warning", "info"]
 
@@ -63,8 +64,7 @@ class Finding:
         """Lines for people."""
         place = [f"{self.where}: "] if self.where else []
         if self.time_s is not None:
-            minutes, seconds = divmod(self.time_s, 60)
-            place.append(f"at {int(minutes)}:{seconds:06.3f} (frame {self.frame}) ")
+            place.append(f"at {clock(self.time_s)} (frame {self.frame}) ")
         if self.segment:
             place.append(f"in {self.segment} ")
         head = f"{self.severity} {self.kind} {''.join(place)}".rstrip(": ")

@@ -106,9 +106,3 @@ def runs(flags: Any, gap: int = 0) -> list[tuple[int, int]]:
         [(1, 3), (4, 5)]
     """
     return bridged(stretches(np.asarray(flags, np.bool_)), gap)
-
-
-def clock(seconds: float) -> str:
-    """A time as people read it: 1:02.458."""
-    minutes, rest = divmod(round(seconds, 3), 60)
-    return f"{int(minutes)}:{rest:06.3f}"

@@ -19,6 +19,7 @@ from assembler.cut.model import Source
 from assembler.errors import MediaError
 from assembler.media.info import DAMAGED
 from assembler.rendering.spans import Shot, Span, shots_of
+from assembler.wording import clock
 
 _SAID = re.compile(
     r"\[vist#\d+:\d+/.*\] (corrupt decoded frame|Decoding error|Error submitting packet)"
@@ -104,7 +105,7 @@ def _which(source: Source, frames: set[int]) -> str:
     video = source.info.video
     assert video is not None
     at_s = float((video.pts[min(frames)] - video.pts[0]) * video.time_base)
-    time = f"{int(at_s // 60)}:{at_s % 60:06.3f}"
     if len(frames) == 1:
-        return f"a frame that is shown can't be decoded whole, at {time}"
-    return f"{len(frames)} frames that are shown can't be decoded whole, the first at {time}"
+        return f"a frame that is shown can't be decoded whole, at {clock(at_s)}"
+    what = f"{len(frames)} frames that are shown can't be decoded whole"
+    return f"{what}, the first at {clock(at_s)}"

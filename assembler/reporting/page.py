@@ -20,7 +20,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from assembler.planning.explain import money
 from assembler.reporting import drawing
 from assembler.reporting.drawing import drift_charts
 from assembler.reporting.model import Live, Picture, Report, Seam, anchor
-from assembler.wording import counted
+from assembler.wording import clock, counted
 
 PICTURES_BYTES = 11_000_000
 """Pictures of seams may take so much of a page."""
@@ -118,7 +118,7 @@ def _environment(live: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "clock": clock,
+        "clock": partial(clock, decimals=2),
         "seconds": _seconds,
         "money": money,
         "share": _share,
@@ -143,15 +143,6 @@ def _environment(live: str) -> Environment:
 @lru_cache(maxsize=8)
 def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def clock(seconds: float) -> str:
-    """A place in the film: ``1:02.50``."""
-    hundredths = round(seconds * 100)
-    minutes, rest = divmod(hundredths, 6000)
-    hours, minutes = divmod(minutes, 60)
-    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{head}:{rest / 100:05.2f}"
 
 
 def _seconds(seconds: float) -> str:

@@ -38,7 +38,6 @@ from assembler.rendering.render import make
 from assembler.rendering.spans import Span, spans_of
 from assembler.reporting.gather import resolve
 from assembler.reporting.model import Grade, Join, Seam
-from assembler.reporting.page import clock
 from assembler.reporting.seams import joins_of, seams_of
 from assembler.spec.presets import (
     Bar,
@@ -49,6 +48,7 @@ from assembler.spec.presets import (
     font_file,
 )
 from assembler.timebase import FrameRange, samples_at
+from assembler.wording import clock
 
 AROUND_S = Fraction(3, 2)
 """Shown before and after each join."""
@@ -236,7 +236,8 @@ def _labels(
     folder = run.prepared.project.cache / "layers"
     seam, one = moment.seam, moment.join
     how = f"{seam.grade}, score {seam.score:.2f}" if seam else one.name
-    text = f"{number}: {one.id.replace('>', ' → ')}\n{how}, at {clock(float(one.frame / cut.rate))}"
+    at = clock(float(one.frame / cut.rate), 2)
+    text = f"{number}: {one.id.replace('>', ' → ')}\n{how}, at {at}"
     start, stop = moment.frames
     grade = seam.grade if seam else None
     for record, colour in (

@@ -304,9 +304,7 @@ class Walk:
             Wanted(cut, delivery.mix, delivery.preset.audio),
             self.prepared.project.mix,
             others=self.wanted,
-            on_samples=_steps(
-                lambda n: self.progress.advance("mix", COST["mix"] * n * float(cut.rate / cut.hz))
-            ),
+            on_samples=self.progress.so_far("mix", COST["mix"] * float(cut.rate / cut.hz)),
             cancel=self.cancel,
         )
         rendered = render_cut(
@@ -412,18 +410,6 @@ def _unpaid(plan: Plan) -> Plan:
             fix="see `assembler plan`, then `assembler generate` makes them.",
         )
     return alone
-
-
-def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Turns reports of how much is done into reports of how much was added."""
-    told = 0
-
-    def on_done(done: int) -> None:
-        nonlocal told
-        advance(done - told)
-        told = done
-
-    return on_done
 
 
 def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +26,7 @@ from assembler.cut.part import part_of
 from assembler.errors import RenderError
 from assembler.media.conform import notes as conform_notes
 from assembler.media.ffmpeg import run
-from assembler.media.files import publish, sha256_of
+from assembler.media.files import publish, sha256_of, sweep
 from assembler.planning.keys import content_key
 from assembler.rendering.damage import damage_notes
 from assembler.rendering.encode import SpanJob, sharing, span_name
@@ -305,7 +304,7 @@ def make(
     Where several deliveries show the same pictures, these are decoded once for all.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    sweep(folder)
     jobs = {span.key: SpanJob(span, folder) for span in planned}
     missing = [job for job in jobs.values() if not job.sound()]
     total = sum(span.length for span in planned)
@@ -317,16 +316,6 @@ def make(
         start = executor or starter_for(together, workers)
         _run_all(together, workers, start, progress, on_bytes, cancel)
     return tuple(job.span for job in missing)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left half-written."""
-    import psutil
-
-    for path in folder.glob(".*.part*"):
-        writer = re.search(r"\.(\d+)-[0-9a-f]{8}\.part", path.name)
-        if writer and not psutil.pid_exists(int(writer[1])):
-            path.unlink(missing_ok=True)
 
 
 def _run_all(

@@ -137,7 +137,7 @@ def render(
     for job in jobs:
         job.used()
     parts = [job.part() for job in jobs]
-    with publish(out) as new, caption_track(captions, delivery) as words:
+    with publish(out) as new, caption_track(captions, delivery) as words, _joining(out, delivery):
         join(
             parts, sound, new, cut=shown, delivery=delivery, captions=words, begins=begins,
             encoded=encoded, cancel=cancel,
@@ -149,6 +149,24 @@ def render(
     found, reused = replace(found, path=out), len(planned) - len(made)
     keys = tuple(span.key for span in planned)
     return Rendered(out, shown.frames, len(planned), names, reused, True, notes, found, keys)
+
+
+@contextmanager
+def _joining(out: Path, delivery: DeliveryPreset) -> Iterator[None]:
+    """What a container refuses, in a sentence."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as exc:
+        if isinstance(exc, OSError):  # of the disk
+            raise
+        codecs = f"{delivery.video.encoder} and {delivery.audio.encoder}"
+        raise RenderError(
+            f"a .{delivery.container} file doesn't take {codecs} as they are here: {exc.strerror}",
+            str(out),
+            "take another container, or a preset that comes with the program.",
+        ) from exc
 
 
 def _told(jobs: Sequence[SpanJob]) -> tuple[str, ...]:

@@ -353,3 +353,13 @@ def test_a_killed_encoder_is_started_again(sources, tmp_path, spans, monkeypatch
     monkeypatch.setenv("ASSEMBLER_FFMPEG", str(program))
     found = render(cut_of(clip(a, 0, 20)), LOSSLESS, tmp_path / "o.mkv", sound=None, spans=spans)
     assert ((tmp_path / "died").exists(), found.verified.frames) == (True, 20)
+
+
+def test_what_a_container_refuses_is_said_in_a_sentence(sources, tmp_path, spans):
+    """MXF takes DNxHR in the sizes and rates of broadcasting alone; nothing is left behind."""
+    preset = delivery_preset("dnxhr").model_copy(update={"container": "mxf", "size": (256, 144)})
+    cut = cut_of(clip(sources[0], 0, 8))
+    wav = tone(tmp_path / "tone.wav", 16_000)
+    with pytest.raises(RenderError, match=r"\.mxf file doesn't take dnxhd and pcm_s24le"):
+        render(cut, preset, tmp_path / "o.mxf", sound=wav, spans=spans)
+    assert not list(tmp_path.glob("*o.mxf*"))

@@ -43,7 +43,7 @@ Samples = npt.NDArray[np.float32]
 Quality = Literal["LQ", "HQ", "VHQ"]
 
 _CHUNK = 16384
-"""Samples converted at a time: arrays of longer stretches leave the processor's cache."""
+"""Native samples handed to the resampler at a time."""
 _LEAD = 4096
 """Native samples before the start that fill the resampler's filter (VHQ needs about 800)."""
 _PREROLL_S = Fraction(1, 2)
@@ -670,8 +670,7 @@ class WavWriter:
 
     def write(self, block: npt.NDArray[np.floating[Any]]) -> None:
         """Append sound of shape (n, channels), full scale 1.0."""
-        for at in range(0, len(block), _CHUNK):
-            self._file.write(_encoded(block[at : at + _CHUNK], self._format[2], self._rng))
+        self._file.write(_encoded(block, self._format[2], self._rng))
         self.samples += len(block)
 
     def __exit__(

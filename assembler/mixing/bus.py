@@ -26,7 +26,6 @@ from assembler.cut.model import Cut
 from assembler.media.files import scratch_folder, sweep, unfinished
 from assembler.media.samples import Samples, WavWriter
 from assembler.mixing.ahead import ahead
-from assembler.mixing.heap import heap_kept
 from assembler.mixing.master import MAX_GAIN_DB, Loudness, Mastered, Meter, Raw, master
 from assembler.mixing.outcome import MixReport, Target, Trace
 from assembler.mixing.session import ROLES, Session
@@ -83,7 +82,7 @@ def mix(
     hz = cut.hz
     own = Target(out, preset.integrated_lufs, preset.true_peak_dbtp - true_peak_margin_db)
     targets = (own, *further)
-    with heap_kept(), _scratch(out) as file, ExitStack() as stack:
+    with _scratch(out) as file, ExitStack() as stack:
         if stems is not None:
             sweep(stems)
         session = Session(cut, preset, stack.enter_context(scratch_folder(out)), cancel)

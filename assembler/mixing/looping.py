@@ -100,9 +100,9 @@ class Loop:
 
     def _known(self, length_s: Fraction, spare_s: Fraction) -> None:
         """Have rounds of a length, after which the file has some more."""
-        spare = round(spare_s * self._hz)
-        self._overlap = min(self._overlap, spare) if spare >= self._least else 0
-        self._stop = round(length_s * self._hz) + self._overlap
+        length, spare = round(length_s * self._hz), round(spare_s * self._hz)
+        self._overlap = min(self._overlap, spare, length) if spare >= self._least else 0
+        self._stop = length + self._overlap
 
     def read(self, samples: int) -> Samples:
         """Next samples, shape (samples, channels)."""

@@ -78,6 +78,18 @@ def test_rounds_of_the_author_begin_to_the_sample_and_leave_no_hole(studio: Stud
     assert np.delete(sound, marks) == pytest.approx(0.1, abs=0.002)
 
 
+def test_short_rounds_of_the_author_keep_their_length(studio: Studio) -> None:
+    """Shorter than what could fade out under the next."""
+    level = np.full((HZ, 2), 0.1, np.float32)
+    level[4800] += 0.5
+    rounds = Rounds(Fraction(3, 20), Fraction(4, 5))
+    clip = studio.sound(level, 0, 3 * HZ, "sfx", loop=True, rounds=rounds)
+    mix(programme(clip, frames=72), AS_IT_IS, studio.out(), bits=32)
+    marks = np.flatnonzero(np.diff(heard(studio.out())[:, 0]) > 0.15)
+    assert len(marks) >= 18
+    assert set(np.diff(marks).tolist()) == {7200}
+
+
 def test_rounds_that_end_with_their_file_meet_without_a_step(studio: Studio) -> None:
     """Nothing is there to overlap with: neither a hole nor a click, and no sample is lost."""
     ramp = np.linspace(0.1, 0.4, HZ, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)

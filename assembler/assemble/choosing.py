@@ -202,9 +202,9 @@ def _by_hand(row: Submission) -> bool:
 
 def _withdraw(prepared: Prepared, rows: Iterable[Submission], reason: str) -> None:
     """Ask nobody by hand for the clips of *rows* any more: their sheets go."""
-    project = prepared.project
     from assembler.generation.providers.manual import Manual  # slow to load
 
+    project = prepared.project
     desk = Manual(project.home / "jobs" / Manual.name).desk
     for row in filter(_by_hand, rows):
         with Ledger(project.ledger, timeline=project.timeline.name) as ledger:

@@ -38,6 +38,7 @@ from assembler.cut.sound import (
     Clock,
     Master,
     layer_sounds,
+    muted,
     native_sounds,
     soundless,
     track_sounds,
@@ -229,12 +230,9 @@ class _Resolver:
 
     def _silenced_alone(self, one: Clip | PictureLayer, segment: str) -> bool:
         """Whether the author wants to hear a clip, which bent time alone keeps silent."""
-        timeline = self.material.timeline
-        own = timeline.segment(segment)
-        mode = (own.native or timeline.native_audio).mode
-        audio = own.audio or timeline.defaults.audio
-        source = one.source
-        return bool(source.retime and source.info.audio) and mode != "mute" and audio != "off"
+        timeline, source = self.material.timeline, one.source
+        bent = bool(source.retime and source.info.audio)
+        return bent and not muted(timeline.segment(segment), timeline)
 
 
 def _chapters(

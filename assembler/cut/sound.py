@@ -268,8 +268,7 @@ def _heard(
 ) -> _Heard | None:
     info = clip.source.info
     native = timeline.native_of(segment)
-    muted = native.mode == "mute" or _off(segment, timeline)
-    if not info.audio or clip.source.still or clip.source.retime or muted:
+    if not info.audio or clip.source.still or clip.source.retime or muted(segment, timeline):
         return None
     assert info.video is not None
     own = _Heard(
@@ -327,8 +326,13 @@ def _within(one: _Stretch, first: int | None, stop: int | None) -> _Stretch | No
     return replace(one, record=one.record + begin - one.source, source=begin, frames=end - begin)
 
 
+def muted(segment: Segment, timeline: Timeline) -> bool:
+    """Whether the author wants a segment silent."""
+    return timeline.native_of(segment).mode == "mute" or _off(segment, timeline)
+
+
 def _off(segment: Segment, timeline: Timeline) -> bool:
-    """Whether the author wants a segment silent; defaults are about what is generated."""
+    """Whether no sound is asked for; defaults are about what is generated."""
     if segment.audio is not None or segment.kind != "generated":
         return segment.audio == "off"
     return timeline.defaults.audio == "off"

@@ -70,10 +70,10 @@ def fit(seen: F32, wanted: F32, *, noise: float = NOISE, reach: float = 1.0) -> 
     """
     rows = np.asarray(features(seen.astype(np.float64)), dtype=np.float64)
     target = wanted.astype(np.float64)
-    trust: F64 = np.ones(len(rows))
-    for _ in range(ROUNDS):
-        matrix = _posterior(rows, target, trust, noise, reach)
+    matrix = _posterior(rows, target, np.ones(len(rows)), noise, reach)
+    for _ in range(ROUNDS - 1):
         trust = biweight(np.abs(rows @ matrix - target).max(axis=1))
+        matrix = _posterior(rows, target, trust, noise, reach)
     return matrix
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -22,8 +21,8 @@ from assembler.match.features import F32
 from assembler.media.frames import read_frames
 from assembler.media.probe import probe
 from assembler.media.writer import FrameWriter
+from tests.assemble.conftest import PAID
 from tests.servers import kling
-from tests.servers.kit import serving
 
 FREE = """\
 assembler: 1
@@ -32,23 +31,6 @@ output: [{preset: lossless, path: out/p.mkv}]
 defaults: {provider: animatic, model: animatic, resolution: 180p}
 segments: [{id: g, duration: 2s, prompt: "A coast, pan right."}]
 """
-PAID = """\
-assembler: 1
-canvas: {size: 320x180, rate: 24}
-output: [{preset: web-720p, size: 320x180, path: out/f.mp4}]
-defaults: {provider: kling, model: kling-3.0, resolution: 720p, audio: off}
-segments:
-  - {id: walk, duration: 3s, prompt: "A forest."}
-  - {id: lake, continue: walk, duration: 3s, prompt: "A lake."}
-"""
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kling.Kling]:
-    with serving(kling.Kling(tmp_path / "server", size=(160, 90))) as running:
-        monkeypatch.setenv("KLING_API_KEY", running.key)
-        monkeypatch.setenv("ASSEMBLER_KLING_URL", running.url)
-        yield running
 
 
 def _timeline(folder: Path, text: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,32 +18,15 @@ from assembler.assemble.takes import settle, show, takes
 from assembler.errors import GenerateError, UsageError
 from assembler.media.probe import probe
 from assembler.planning.ledger import Intent, Ledger, Submission
+from tests.assemble.conftest import PAID
 from tests.servers import kling, piapi
 from tests.servers.kit import serving
-
-TEXT = """\
-assembler: 1
-canvas: {size: 320x180, rate: 24}
-output: [{preset: web-720p, size: 320x180, path: out/f.mp4}]
-defaults: {provider: kling, model: kling-3.0, resolution: 720p, audio: off}
-segments:
-  - {id: walk, duration: 3s, prompt: "A forest."}
-  - {id: lake, continue: walk, duration: 3s, prompt: "A lake."}
-"""
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kling.Kling]:
-    with serving(kling.Kling(tmp_path / "server", size=(160, 90))) as running:
-        monkeypatch.setenv("KLING_API_KEY", running.key)
-        monkeypatch.setenv("ASSEMBLER_KLING_URL", running.url)
-        yield running
 
 
 @pytest.fixture
 def timeline(tmp_path: Path) -> Path:
     path = tmp_path / "film.yaml"
-    path.write_text(TEXT, encoding="utf-8")
+    path.write_text(PAID, encoding="utf-8")
     return path
 
 
@@ -112,7 +94,7 @@ def test_a_changed_prompt_must_be_made_and_cannot_be_kept(
     server: kling.Kling, timeline: Path
 ) -> None:
     generate(timeline)
-    timeline.write_text(TEXT.replace("A forest", "A wood"), encoding="utf-8")
+    timeline.write_text(PAID.replace("A forest", "A wood"), encoding="utf-8")
     walk, lake = plan(timeline).rows
     assert (walk.redo, walk.why) == ("must", "the prompt has changed")
     assert lake.redo == "may"
@@ -123,7 +105,7 @@ def test_a_changed_prompt_must_be_made_and_cannot_be_kept(
 
 
 def test_as_many_takes_are_made_as_are_wanted(server: kling.Kling, timeline: Path) -> None:
-    timeline.write_text(TEXT.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
+    timeline.write_text(PAID.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
     assert [row.to_make for row in plan(timeline).rows] == [2, 2]
     generate(timeline)
     assert len(server.jobs) == 4
@@ -155,7 +137,7 @@ def test_nothing_is_spent_without_a_yes(server: kling.Kling, timeline: Path) -> 
 def test_an_export_takes_what_is_there(server: kling.Kling, timeline: Path) -> None:
     """Further takes that are wanted now are made by a run that asks first."""
     generate(timeline)
-    timeline.write_text(TEXT.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
+    timeline.write_text(PAID.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
     exported_cut(prepare(timeline))
     assert len(server.jobs) == 2
 
@@ -179,7 +161,7 @@ def test_a_lost_submission_is_settled_by_the_user(
     tmp_path: Path, timeline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PiAPI can't look a job up: the user looks, and says which it became."""
-    text = TEXT.replace("provider: kling", "provider: piapi")
+    text = PAID.replace("provider: kling", "provider: piapi")
     timeline.write_text(
         text.replace('  - {id: lake, continue: walk, duration: 3s, prompt: "A lake."}\n', "")
     )

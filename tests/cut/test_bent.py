@@ -47,6 +47,12 @@ def test_a_film_that_is_silent_for_bent_time_alone_says_so(
     assert (said in cut_of(tmp_path, text).notes) is told
 
 
+def test_a_mute_timeline_stays_one_where_a_segment_says_but_a_level(tmp_path: Path) -> None:
+    own = "{id: a, prompt: Mist., duration: 8s, speed: 50%, native: -3dB}"
+    text = f"{KLING}native_audio: mute\nsegments: [{own}]\n"
+    assert not any("the film is silent" in note for note in cut_of(tmp_path, text).notes)
+
+
 def test_nothing_is_trimmed_where_time_is_bent(tmp_path: Path) -> None:
     """The seam is asked about the frames as they are shown."""
     loaded, plan = planned(tmp_path, TEXT)

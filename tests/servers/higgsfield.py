@@ -129,7 +129,7 @@ class Higgsfield(Platform):
         images = {n: self._uploads.get(v) for n, v in body.items() if n.endswith("_url")}
         if lost := [name for name, image in images.items() if image is None]:
             return Reply(400, _detail(lost[0], "can't be fetched"))
-        if self.jobs_at_once is not None and self.under_way(path) >= self.jobs_at_once:
+        if self.full(path):
             return self.refusal("throttle")
         start = images.get("image_url") or images.get("first_frame_url")
         end = images.get("last_image_url") or images.get("last_frame_url")

@@ -148,7 +148,7 @@ class Kie(Platform):
             return _answer(422, "The model name you specified is not supported")
         if wrong := self._wrong(body["model"], body["input"]):
             return _answer(422, wrong)
-        if self.jobs_at_once is not None and self.under_way(body["model"]) >= self.jobs_at_once:
+        if self.full(body["model"]):
             raise RefusedError(self.refusal("throttle"))
         job = self.make_job(
             body, clip=self._recipe(body["input"]), id_=f"task_{uuid.uuid4().hex}",

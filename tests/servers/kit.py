@@ -25,7 +25,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -230,6 +230,8 @@ class Platform:
         """Replies to submissions that nobody was there any more to read."""
         self.on_job: Callable[[Job], None] = lambda job: None
         """Told of a job that is made, before the reply leaves."""
+        self.on_full: Callable[[], None] = lambda: None
+        """Told of a submission that finds all places taken."""
         self.lock = threading.RLock()
         self._addresses: dict[str, tuple[str, float]] = {}
         self._making: dict[str, threading.Lock] = {}
@@ -263,14 +265,28 @@ class Platform:
         self.on_job(job)
         return job
 
-    def under_way(self, model: str) -> int:
-        """Unfinished jobs of a model (`facts["model"]`)."""
+    def full(self, model: str) -> bool:
+        """Whether `jobs_at_once` of a model (`facts["model"]`) are under way."""
         now = self.now()
-        return sum(
-            1
+        under_way = sum(
+            job.facts.get("model") == model and job.state(now) in ("queued", "running")
             for job in self.jobs.values()
-            if job.facts.get("model") == model and job.state(now) in ("queued", "running")
         )
+        if self.jobs_at_once is None or under_way < self.jobs_at_once:
+            return False
+        self.on_full()
+        return True
+
+    def busy_until_one_is_turned_away(self) -> None:
+        """One job at a time is taken, and none ends before another has been refused."""
+        self.jobs_at_once, self.run_s = 1, 3600.0
+
+        def end() -> None:
+            self.run_s = 0.0
+            for job in self.jobs.values():
+                job.done_s = min(job.done_s, self.now())
+
+        self.on_full = end
 
     def recipe(
         self,
@@ -437,9 +453,11 @@ class _Handler(BaseHTTPRequestHandler):
         platform = self.server.platform
         if found is None:
             return platform.not_found(call)
-        answer, parts, _ = found
+        answer, parts, stage = found
         try:
-            return answer(call, **parts)
+            # Whether there is room and making the job are one step.
+            with platform.lock if stage == "submit" else nullcontext():
+                return answer(call, **parts)
         except RefusedError as exc:
             return exc.reply
         except MalformedError as exc:

@@ -551,7 +551,7 @@ class Kling(Platform):
         )  # fmt: skip
 
     def _check_room(self, model: str) -> None:
-        if self.jobs_at_once is not None and self.under_way(model) >= self.jobs_at_once:
+        if self.full(model):
             raise _refusal(*_CODES["throttle"])
 
     def _task(self, job: Job) -> dict[str, Any]:

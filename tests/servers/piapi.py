@@ -102,10 +102,10 @@ class Piapi(Platform):
             return _error(400, f"{flaw.loc}: {flaw.says}")
         if wrong := self._wrong(body["task_type"], body["input"]):
             return _error(400, wrong)
-        full = self.jobs_at_once is not None and self.under_way("kling") >= self.jobs_at_once
         job = self.make_job(
             body, clip=self._recipe(body["task_type"], body["input"]), id_=str(uuid.uuid4()),
-            fails="content policy" if call.policy else "", model="kling", staged=full,
+            fails="content policy" if call.policy else "", model="kling",
+            staged=self.full("kling"),
         )  # fmt: skip
         return self._task(job)
 

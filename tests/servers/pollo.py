@@ -108,7 +108,7 @@ class Pollo(Platform):
             return _error(400, f"{flaw.loc}: {flaw.says}", "BAD_REQUEST")
         if any(body[name] not in self.public for name in ("image", "imageTail") if name in body):
             return _error(400, "image can't be fetched", "BAD_REQUEST")
-        if self.jobs_at_once is not None and self.under_way(path) >= self.jobs_at_once:
+        if self.full(path):
             raise RefusedError(self.refusal("throttle"))
         clip = self.recipe(
             body.get("prompt", ""), body.get("duration") or body.get("length") or 5,

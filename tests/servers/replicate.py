@@ -105,7 +105,7 @@ class Replicate(Platform):
         given = call.json.get("input") or {}
         if wrong := self._wrong(model, given):
             return _problem(422, "Input validation failed", f"- input.{wrong}")
-        if self.jobs_at_once is not None and self.under_way(model) >= self.jobs_at_once:
+        if self.full(model):
             return self.refusal("throttle")
         return Reply(201, self._shown(self._made(call, model, given)))
 

@@ -164,7 +164,7 @@ class Scenario(Platform):
             return _error(400, wrong)
         if call.query.get("dryRun"):
             return Reply(269, {"creativeUnitsCost": 120})
-        if self.jobs_at_once is not None and self.under_way("custom") >= self.jobs_at_once:
+        if self.full("custom"):
             raise RefusedError(self.refusal("throttle"))
         job = self.make_job(
             body, clip=self._recipe(model, body), id_=f"job_{uuid.uuid4().hex[:20]}",

@@ -358,7 +358,7 @@ def test_token_is_refused_when_it_is_old_or_of_another_secret(
 
 def test_more_than_the_pack_allows_waits_for_room(server: kling.Kling, tmp_path: Path) -> None:
     """The server takes one at a time, and we believe it takes five."""
-    server.jobs_at_once, server.run_s = 1, 0.3
+    server.busy_until_one_is_turned_away()
     links = [_asked(f"a{n}.1", seed=n) for n in range(3)]
     _run(links, project_in(tmp_path), _provider(tmp_path))
     assert len(server.jobs) == 3

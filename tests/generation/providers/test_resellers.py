@@ -370,7 +370,7 @@ def test_kie_refuses_what_comes_too_fast_and_it_is_sent_later(opened: Open) -> N
 @pytest.mark.parametrize("shop", SHOPS[2:], ids=repr)
 def test_more_than_the_account_allows_waits_for_its_turn(shop: Shop, opened: Open) -> None:
     with opened(shop) as (server, provider, project):
-        server.jobs_at_once, server.run_s = 1, 1.5
+        server.busy_until_one_is_turned_away()
         runs.run([_link(shop), _link(shop, "turn.1", prompt="Rain.")], project, provider)
         refused = sum(call.stage == "submit" for call in server.calls) - 2
     assert len(server.jobs) == 2

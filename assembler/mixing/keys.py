@@ -9,7 +9,7 @@ from assembler.cut.model import Cut
 from assembler.planning.keys import content_key
 from assembler.spec.presets import MixPreset
 
-STAGE = 6
+STAGE = 7
 """Version of the mix; raised when the same cut sounds different."""
 
 

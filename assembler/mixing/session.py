@@ -204,11 +204,14 @@ class Session:
         )
 
     def _levels_of(self) -> None:
-        """Loudness of each clip, and one gain for all clips of a segment in a role."""
+        """Loudness of each clip; one gain for a segment's clips of a role, and for a recording."""
         parts: dict[object, list[Sound]] = {}
+        recorded: dict[object, object] = {}
         for sound in self.sounds:
             if sound.level_to_mix and id(sound) in self._ears:
-                key = (sound.segment, sound.role) if sound.segment else id(sound)
+                key: object = (sound.segment, sound.role) if sound.segment else id(sound)
+                if sound.role == "dialogue":  # it may go on in the next segment
+                    key = recorded.setdefault((sound.path, sound.stream), key)
                 parts.setdefault(key, []).append(sound)
         for together in parts.values():
             energies = [self._ears[id(sound)].energies for sound in together]

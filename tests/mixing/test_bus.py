@@ -384,6 +384,22 @@ def test_parts_of_a_segment_keep_their_levels_among_each_other(studio: Studio) -
     assert first == second
 
 
+def test_recording_that_goes_on_in_the_next_segment_keeps_its_level(studio: Studio) -> None:
+    narration = studio.file(np.concatenate([tone(1, level_db=-30), tone(1, level_db=-20)]))
+    own = studio.file(tone(1, level_db=-30))
+    sounds = (
+        studio.sound(narration, 0, HZ, "dialogue", level_to_mix=True, segment="a"),
+        studio.sound(
+            narration, HZ, 2 * HZ, "dialogue", since=Fraction(1), level_to_mix=True, segment="b"
+        ),
+        studio.sound(own, 0, HZ, "dialogue", level_to_mix=True, segment="c"),
+    )
+    report = mix(programme(*sounds), AS_IT_IS, studio.out())
+    first, second, other = (sound.level_db for sound in report.sounds)
+    assert first == second
+    assert other == pytest.approx(first + 7.4, abs=0.3)
+
+
 def test_only_speech_is_left_of_a_clip(studio: Studio) -> None:
     """A bed alone is shut out; the bed under the voice stays with it."""
     bed = hiss(4, level=0.004)

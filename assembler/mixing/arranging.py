@@ -109,6 +109,8 @@ class Arranged:
 
     sounds: tuple[Sound, ...]
     tones: tuple[Tone, ...]
+    bridges: tuple[tuple[Tone, Tone], ...]
+    """Those of the tones that lead from one bed to another: before and after a seam."""
     meetings: tuple[Meeting, ...]
 
 
@@ -128,6 +130,7 @@ def arrange(
     """
     now = list(sounds)
     tones: list[Tone] = []
+    bridges: list[tuple[Tone, Tone]] = []
     meetings: list[Meeting] = []
     for n, sound in enumerate(sounds):
         own = heard.get(id(sound))
@@ -143,15 +146,16 @@ def arrange(
                 gap = SampleRange(a.record.stop - rules.micro, b.record.start + rules.micro)
                 tones.append(Tone(_filling(b, gap, rules), own.head_bed, sound, None))
             if meeting.bridged:
-                tones += _bridge((a, before, other), (b, sound, own), rules)
+                bridges.append(_bridge((a, before, other), (b, sound, own), rules))
             meetings.append(meeting)
         elif own.head > max(own.range.start, now[n].record.start):
             now[n], tone = _beheaded(now[n], sound, own, rules)
             tones += [tone] if tone else []
     origin = {id(new): old for new, old in zip(now, sounds, strict=True)}
     final = {id(old): new for new, old in zip(now, sounds, strict=True)}
-    placed = tuple(tone.settled(final) for tone in tones)
-    return Arranged(tuple(now), placed, tuple(meetings)), origin
+    settled = [(a.settled(final), b.settled(final)) for a, b in bridges]
+    placed = [tone.settled(final) for tone in tones] + [tone for pair in settled for tone in pair]
+    return Arranged(tuple(now), tuple(placed), tuple(settled), tuple(meetings)), origin
 
 
 def _seam(a: Sound, b: Sound) -> bool:
@@ -249,7 +253,7 @@ def _beginning(sound: Sound, start: int, fade: int, hz: int) -> Sound:
 
 def _bridge(
     a: tuple[Sound, Sound, Heard], b: tuple[Sound, Sound, Heard], rules: Rules
-) -> list[Tone]:
+) -> tuple[Tone, Tone]:
     """What each side lacks of the other's bed, rising before the seam and falling behind it."""
     (a_now, a_was, a_heard), (b_now, b_was, b_heard) = a, b
     cross = max(a_now.record.stop - b_now.record.start, rules.micro)
@@ -275,10 +279,10 @@ def _bridge(
         fade_out_curve="s",
         level_to_mix=False,
     )
-    return [
+    return (
         Tone(before, b_heard.head_bed, b_was, (a_heard.tail_bed, a_was)),
         Tone(after, a_heard.tail_bed, a_was, (b_heard.head_bed, b_was)),
-    ]
+    )
 
 
 def _beheaded(now: Sound, was: Sound, heard: Heard, rules: Rules) -> tuple[Sound, Tone | None]:

@@ -78,6 +78,7 @@ class Player:
         channels: Of the programme.
         words: Share of it that is speech and goes to the dialogue, past the curves.
         spread: Whether stereo is also let into the surrounds of 5.1.
+        corrections: Gains at its ends on top of all that.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Player:
         channels: int,
         words: GainCurve | None = None,
         spread: bool = False,
+        corrections: Sequence[Correction] = (),
     ) -> None:
         self.sound = sound
         self._source = source
@@ -100,8 +102,8 @@ class Player:
         self._words = words
         self._spread = spread
         self.gain_db = sound.gain_db + level_db
-        self.corrections: list[Correction] = []
-        """Of crossfades with neighbours; may be added until the crossfade is played."""
+        self.corrections = list(corrections)
+        """Those of crossfades with neighbours may be added until the crossfade is played."""
 
     def play(self, start: int, stop: int) -> list[tuple[Role, Samples]]:
         """The sound at samples of the programme that lie in its record range, by role."""
@@ -144,17 +146,20 @@ class Player:
         first = self.sound.record.start
         db = self._points.over(start - first, stop - first)
         faded = fades(self.sound, start - first, stop - first)
+        gains: Gains | float
         if isinstance(db, float):
-            flat = self._gain * float(10 ** (db / 20))
-            return flat if faded is None else self._corrected(flat * faded, start, stop)
-        gains = self._gain * ratio_of(np.asarray(db))
-        return gains if faded is None else self._corrected(gains * faded, start, stop)
+            gains = self._gain * float(10 ** (db / 20))
+        else:
+            gains = self._gain * ratio_of(np.asarray(db))
+        return self._corrected(gains if faded is None else gains * faded, start, stop)
 
-    def _corrected(self, gains: Gains, start: int, stop: int) -> Gains:
+    def _corrected(self, gains: Gains | float, start: int, stop: int) -> Gains | float:
         for correction in self.corrections:
             first = max(start, correction.range.start)
             last = min(stop, correction.range.stop)
             if first < last:
+                if isinstance(gains, float):
+                    gains = np.full(stop - start, gains)
                 gains[first - start : last - start] *= correction.gains(first, last)
         return gains
 

@@ -3,7 +3,7 @@ Room tone: the bed under a clip, and what bridges two beds that differ.
 
 The bed is what sounds in the quieter moments of a clip. Where two clips meet whose beds differ,
 each gets what only the other has, rising towards the seam and falling behind it: in no band does
-the bed step, and nothing becomes louder than the louder of the two.
+the bed step. Both together are held down to the louder of the two.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from assembler.media.samples import Samples
+from assembler.mixing.gains import Gains
+from assembler.timebase import SampleRange
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -95,6 +97,54 @@ def difference_db(a: Bed, b: Bed) -> float:
     """Root mean square over all bands of how far two beds lie apart, where that can be heard."""
     levels = [np.maximum(bed.bands(), _UNHEARD_DB) for bed in (a, b)]
     return float(np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """
+    Where two beds sound together, and the gain under which the louder one's power isn't exceeded.
+
+    It is for all that is heard there: both clips, and the room tone of both.
+    """
+
+    first: int
+    """Sample of the programme from which the second bed rises under the first clip, …"""
+    seam: int
+    """… at which both are there, …"""
+    crossed: int
+    """… from which the first bed falls under the second clip, …"""
+    stop: int
+    """… and at which it is gone."""
+    powers: tuple[float, float]
+    """Of both beds."""
+    together: float
+    """Power of what is in every band as loud as the louder of them."""
+
+    @property
+    def range(self) -> SampleRange:
+        """Samples of the programme."""
+        return SampleRange(self.first, self.stop)
+
+    def gains(self, start: int, stop: int) -> Gains:
+        """Gains at samples of the programme."""
+        at = np.arange(start, stop)
+        there = np.interp(at, (self.first, self.seam, self.crossed, self.stop), (0, 1, 1, 0))
+        share = (1 - np.cos(there * np.pi)) / 2
+        own = np.where(at < self.seam, *self.powers)
+        power = own + share**2 * (self.together - own)
+        gains: Gains = np.sqrt(np.minimum(1.0, max(self.powers) / np.maximum(power, _FLOOR)))
+        return gains
+
+
+def powers_of(a: Bed, b: Bed, a_gain_db: float, b_gain_db: float) -> tuple[float, float, float]:
+    """Power of two beds with their gains, and of what has the louder of them in every band."""
+    one, two = _gained(a, b.hz, a_gain_db), _gained(b, b.hz, b_gain_db)
+    bin_hz = b.hz / _SPAN
+    return (
+        float(one.sum()) * bin_hz,
+        float(two.sum()) * bin_hz,
+        float(np.maximum(one, two).sum()) * bin_hz,
+    )
 
 
 def missing(bed: Bed, other: Bed, gain_db: float, other_gain_db: float) -> Bed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -36,7 +36,7 @@ from assembler.mixing.loudness import gated
 from assembler.mixing.outcome import SoundLevel
 from assembler.mixing.playback import Memory, Player, Source
 from assembler.mixing.residual import Residual
-from assembler.mixing.room import missing, tone
+from assembler.mixing.room import Bridge, missing, powers_of, tone
 from assembler.spec.model import Role
 from assembler.spec.presets import MixPreset
 from assembler.timebase import SampleRange, samples_at
@@ -79,6 +79,7 @@ class Session:
         self._ears: dict[int, Heard] = {}
         self._tones: dict[int, Tone] = {}
         self._ducks: dict[int, GainCurve] = {}
+        self._bridges: defaultdict[int, list[Bridge]] = defaultdict(list)
 
     def prepare(self) -> None:
         """Hear the clips, lay their joins, find who speaks when, and set their levels."""
@@ -138,6 +139,8 @@ class Session:
         self._tones = {id(tone.sound): tone for tone in arranged.tones}
         self._levels_of()
         self.sounds += [tone.sound for tone in arranged.tones]
+        for before, after in arranged.bridges:
+            self._hold(before, after)
         self.meetings = arranged.meetings
         self.notes += [
             f"seam {m.before}>{m.after}: somebody speaks all the way over it; "
@@ -145,6 +148,24 @@ class Session:
             for m in arranged.meetings
             if m.in_words
         ]
+
+    def _hold(self, before: Tone, after: Tone) -> None:
+        """Keep two beds together from being louder than the louder one, but for words there."""
+        a, b = after.of, before.of
+        place = SampleRange(before.sound.record.start, after.sound.record.stop)
+        words = [word for sound in (a, b) for word in self._words(sound)]
+        if any(word.start < place.stop and word.stop > place.start for word in words):
+            return
+        one, two, together = powers_of(after.bed, before.bed, self._gain_db(a), self._gain_db(b))
+        bridge = Bridge(
+            place.start, b.record.start, before.sound.record.stop, place.stop, (one, two), together
+        )
+        for sound in (a, b, before.sound, after.sound):
+            self._bridges[id(sound)].append(bridge)
+
+    def _gain_db(self, sound: Sound) -> float:
+        """The author's gain and the one that levels it."""
+        return sound.gain_db + self.levels[id(sound)].level_db
 
     def _find_speech(self) -> None:
         ducked = [s for s in self.sounds if s.duck_db and s.duck_under]
@@ -247,6 +268,7 @@ class Session:
             channels=self._cut.channels,
             words=words,
             spread=stereo and sound.role in _SPREAD,
+            corrections=self._bridges.get(id(sound), ()),
         )
 
     def _speech_alone(self, sound: Sound) -> GainCurve:
@@ -257,12 +279,8 @@ class Session:
 
     def _toned(self, made: Tone) -> Source:
         """Room tone at the level of the clip that it was heard in."""
-
-        def gain(sound: Sound) -> float:
-            return sound.gain_db + self.levels[id(sound)].level_db
-
         bed, under = made.bed, made.under or (made.bed.none(), made.of)
-        bed = missing(under[0], bed, gain(under[1]), gain(made.of))
+        bed = missing(under[0], bed, self._gain_db(under[1]), self._gain_db(made.of))
         place = made.sound.record
         return Memory(tone(bed, place.samples, self._cut.hz, seed=place.start))
 

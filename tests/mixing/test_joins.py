@@ -114,6 +114,25 @@ def test_a_bridge_is_no_louder_than_the_louder_bed_and_ends(studio: Studio) -> N
     np.testing.assert_allclose(out[-HZ // 4 :], faint[-HZ // 4 :], atol=1e-4)
 
 
+def test_beds_without_a_common_band_are_no_louder_at_their_bridge(studio: Studio) -> None:
+    rumble, air = filtered(hiss(4, 1, 0.3), 80, 4000), filtered(hiss(4, 2, 0.3), 6000, 14_000)
+    air *= 10 ** ((rms_db(rumble) - rms_db(air)) / 20)
+    out, report = mixed(studio, seam(studio, rumble, air), AS_IT_IS)
+    assert report.seams[0].bridged
+    levels = [rms_db(out[at : at + 9600]) for at in range(HZ, 3 * HZ, 9600)]
+    assert levels == pytest.approx([rms_db(rumble)] * len(levels), abs=0.6)
+
+
+def test_words_keep_their_level_at_a_bridge(studio: Studio) -> None:
+    talk = voice(2.5) + filtered(hiss(2.5, 1, 0.01), 80, 500)
+    air = filtered(hiss(2.5, 2, 0.02), 6000, 14_000)
+    out, report = mixed(studio, seam(studio, talk, air), AS_IT_IS)
+    assert report.seams[0].bridged
+    at = slice(HZ, report.seams[0].place.start)
+    low = [filtered(sound, 100, 4000)[at] for sound in (out, talk)]
+    assert rms_db(low[0]) == pytest.approx(rms_db(low[1]), abs=0.1)
+
+
 def test_the_bed_of_a_mono_recording_is_bridged_in_mono(studio: Studio) -> None:
     both = [np.repeat(hiss(2.5, n, level, 1), 2, 1) for n, level in ((1, 0.05), (2, 0.004))]
     out, report = mixed(studio, seam(studio, *both), AS_IT_IS)

@@ -124,8 +124,8 @@ def test_beds_without_a_common_band_are_no_louder_at_their_bridge(studio: Studio
 
 
 def test_words_keep_their_level_at_a_bridge(studio: Studio) -> None:
-    talk = voice(2.5) + filtered(hiss(2.5, 1, 0.01), 80, 500)
-    air = filtered(hiss(2.5, 2, 0.02), 6000, 14_000)
+    rumble, air = filtered(hiss(2.5, 1, 0.1), 80, 500), filtered(hiss(2.5, 2, 0.02), 6000, 14_000)
+    talk = voice(2.5) + rumble * 10 ** ((rms_db(air) - rms_db(rumble)) / 20)
     out, report = mixed(studio, seam(studio, talk, air), AS_IT_IS)
     assert report.seams[0].bridged
     at = slice(HZ, report.seams[0].place.start)

@@ -78,8 +78,8 @@ def input_args(info: MediaInfo, first: int, rate: Fraction) -> dict[str, Any]:
             f"libvpx{'-vp9' if video.codec == 'vp9' else ''}"  # the native one drops alpha
         )
     if info.still:
-        if "%" in info.path.name:
-            args["pattern_type"] = "none"
+        if "%" in str(info.path):  # which is no pattern for the names of many
+            args |= {"f": "image2", "pattern_type": "none"}
         return args
     seek = _seek(info, video, video.shown_at(first, rate))
     if seek is not None:

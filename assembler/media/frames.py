@@ -34,6 +34,7 @@ from assembler.media.pixels import (
 from assembler.media.probe import opened
 from assembler.media.stills import read_image, write_png
 from assembler.media.tone import to_bt709
+from assembler.media.upright import turned
 from assembler.media.writer import FrameWriter
 
 _SKIPPED = ("h264",)
@@ -284,13 +285,6 @@ def fit_within(size: tuple[int, int], limit: tuple[int, int]) -> tuple[int, int]
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-
-
 def upright(rgb: Floats, video: VideoStream) -> Floats:
     """A coded picture (h, w, c), turned and mirrored as the stream's display matrix asks."""
-    if video.rotation:
-        rgb = np.asarray(cv2.rotate(rgb, _TURNS[video.rotation]), np.float32)
-    if video.mirrored:
-        rgb = np.asarray(cv2.flip(rgb, 1), np.float32)
-    return rgb
+    return turned(rgb, (video.rotation, video.mirrored))

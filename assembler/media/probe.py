@@ -10,7 +10,6 @@ meant for the user.
 
 from __future__ import annotations
 
-import math
 import struct
 import threading
 import time
@@ -32,6 +31,7 @@ from av.video.stream import VideoStream as AvVideo
 
 from assembler.errors import MediaError
 from assembler.media.info import DAMAGED, AudioStream, Colour, Matrix, MediaInfo, VideoStream
+from assembler.media.upright import orientation_of
 from assembler.timebase import NTSC, nearest_standard, round_half_up
 
 MOST_PACKETS = 20_000_000
@@ -395,7 +395,7 @@ def _video(container: InputContainer, path: Path, scan: _Scan) -> VideoStream | 
     ordered = not track.unstamped and (not doubtful or _ascends(frames))
     if not ordered:
         scan.notes.append("its time stamps don't follow its frames; they are put in order.")
-    return _described(container, stream, frame, track, scan, ordered)
+    return _described(container, path, stream, frame, track, scan, ordered)
 
 
 def _may_be_disordered(stream: AvVideo, track: _Track) -> bool:
@@ -482,6 +482,7 @@ def _nothing_in(path: Path, container: InputContainer) -> MediaError:
 
 def _described(
     container: InputContainer,
+    path: Path,
     stream: AvVideo,
     frame: av.VideoFrame,
     track: _Track,
@@ -491,7 +492,7 @@ def _described(
     pts = _shown(track, frame, scan)
     time_base = stream.time_base or Fraction(1, 90000)
     rate, vfr = _rate(pts, time_base, stream)
-    rotation, mirrored = _orientation(frame)
+    rotation, mirrored = orientation_of(frame, path)
     keys = set(track.keys)
     found = tuple(i for i, p in enumerate(pts) if p in keys)
     return VideoStream(
@@ -620,23 +621,6 @@ def _last_duration(
     nominal = max(1, round(1 / (rate * time_base)))
     said = track.durations.get(pts[-1], 0)
     return said if vfr and 0 < said * time_base < _LONGEST_S else nominal
-
-
-def _orientation(frame: av.VideoFrame) -> tuple[Literal[0, 90, 180, 270], bool]:
-    """Clockwise turn and then mirroring that the display matrix asks for."""
-    matrix = next((bytes(d) for d in _side_data(frame) if "DISPLAYMATRIX" in str(d.type)), b"")
-    if len(matrix) != 36:
-        return 0, False
-    a, b, _, c, d = struct.unpack("<5i", matrix[:20])
-    mirrored = a * d - b * c < 0
-    x, y = (-a, b) if mirrored else (a, b)
-    turn = round(math.degrees(math.atan2(y, x)) / 90) % 4
-    return (0, 90, 180, 270)[turn], mirrored
-
-
-def _side_data(frame: av.VideoFrame) -> list[Any]:
-    data: Any = frame.side_data  # indexed by number too, which its stub doesn't say
-    return [data[i] for i in range(len(data))]
 
 
 def _sar(stream: AvVideo, scan: _Scan) -> Fraction:

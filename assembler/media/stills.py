@@ -14,8 +14,11 @@ from assembler.errors import MediaError
 from assembler.media.files import publish
 from assembler.media.pixels import Floats, assumed, rgb_of
 from assembler.media.probe import opened, probe
+from assembler.media.upright import exif_orientation, turned
 
 _MOST_PIXELS = 200_000_000
+_TIFF = (b"II", b"MM")
+"""OpenCV turns these itself."""
 _FIX = "save it again as PNG or JPEG."
 
 
@@ -37,7 +40,8 @@ def read_image(path: Path) -> Floats:
     pixels = cv2.imdecode(data, flags)
     if pixels is None:
         return _by_libav(path)
-    return _floats(pixels)
+    done = jpeg or data[:2].tobytes() in _TIFF
+    return turned(_floats(pixels), (not done and exif_orientation(path)) or (0, False))
 
 
 def _check_size(path: Path) -> None:
@@ -70,7 +74,8 @@ def _by_libav(path: Path) -> Floats:
     with opened(path) as container:
         for frame in container.decode(video=0):
             if isinstance(frame, av.VideoFrame):
-                return rgb_of(frame, assumed(info.video.colour, frame.width, frame.height))
+                rgb = rgb_of(frame, assumed(info.video.colour, frame.width, frame.height))
+                return turned(rgb, (info.video.rotation, info.video.mirrored))
     raise MediaError("is no picture that can be decoded", str(path), _FIX)
 
 

@@ -12,10 +12,11 @@ import ffmpeg
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from assembler.media.conform import conform, input_args, location, notes, planar
 from assembler.media.ffmpeg import run
-from assembler.media.frames import FrameWriter, read_frames
+from assembler.media.frames import FrameWriter, read_frames, write_png
 from assembler.media.info import Colour, MediaInfo
 from assembler.media.pixels import BT709, rgb_of
 from assembler.media.probe import probe
@@ -201,3 +202,23 @@ def test_avi_loses_no_frame(tmp_path: Path, first: int, b_frames: str) -> None:
     frames = conformed(probe(path), tmp_path / "out.mkv", first=first, count=12 - first)
     shown = [number_of(f.to_ndarray(format="gbrpf32le")) for f in frames]
     assert shown == list(range(first, 12))
+
+
+@pytest.mark.parametrize("name", ["100%.png", "shot_%04d.png", "bild %02d.png", "%d/a.png"])
+def test_percent_signs_in_a_stills_name_are_no_pattern(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    write_png(path, ramps_and_bars())
+    first, _ = conformed(probe(path), tmp_path / "out.mkv")
+    assert np.abs(rgb_of(first, BT709) - ramps_and_bars()).mean() < 0.02
+
+
+def test_photo_is_turned_upright_by_its_exif(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    codes = np.rint(ramps_and_bars() * 255).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(np.rot90(codes)))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned clockwise
+    image.save(path, exif=exif, quality=95)
+    first, _ = conformed(probe(path), tmp_path / "out.mkv")
+    assert np.abs(rgb_of(first, BT709) - ramps_and_bars()).mean() < 0.02

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from assembler.errors import MediaError, RenderError
 from assembler.media import ffmpeg
@@ -287,16 +288,23 @@ def test_transparent_png_lies_on_black(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_image(path), 0.4, atol=0.004)
 
 
-def test_jpeg_is_turned_by_its_exif(tmp_path: Path) -> None:
-    """Orientation 6: the camera was held upright."""
-    plain = cv2.imencode(".jpg", np.zeros((8, 24, 3), np.uint8))[1].tobytes()
-    tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    exif = b"Exif\0\0" + tiff
-    path = tmp_path / "a.jpg"
-    path.write_bytes(
-        plain[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + plain[2:]
-    )
-    assert read_image(path).shape == (24, 8, 3)
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff"])
+@pytest.mark.parametrize("tag", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_stills_are_turned_by_their_exif(tmp_path: Path, suffix: str, tag: int) -> None:
+    """Photos of cameras and phones: EXIF says how they were held."""
+    path = tmp_path / f"a{suffix}"
+    red_beside_green = np.zeros((32, 64, 3), np.uint8)
+    red_beside_green[:, :32, 0] = red_beside_green[:16, 32:, 1] = 255
+    image = Image.fromarray(red_beside_green)
+    exif = image.getexif()
+    exif[0x0110], exif[0x0112] = "a camera", tag
+    image.save(path, exif=exif, quality=95)
+    with Image.open(path) as saved:
+        wanted = np.asarray(ImageOps.exif_transpose(saved).convert("RGB")) / 255
+    (frame,) = read_frames(probe(path))
+    for picture in (read_image(path), frame):
+        assert picture.shape == wanted.shape
+        assert np.abs(picture - wanted).mean() < 0.05
 
 
 def test_text_is_no_picture(tmp_path: Path) -> None:

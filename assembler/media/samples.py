@@ -552,8 +552,14 @@ _PLACES: dict[str, dict[str, float]] = {
     "TFR": {"R": _HALF_POWER},
     "TBL": {"Ls": _HALF_POWER},
     "TBR": {"Rs": _HALF_POWER},
+    "AMBI0": {"L": _HALF_POWER, "R": _HALF_POWER},
 }
 """Where ffmpeg's channels go in a 5.1 bed."""
+_UNNAMED = ("NONE", "UNK", "USR")
+_SURROUND: dict[int, tuple[str, ...]] = {
+    6: ("FL", "FR", "FC", "LFE", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
 # ITU-R BS.775-4, table 2 (2/0 from 3/2); the LFE is left out, as it says.
 _TO_STEREO = {
     "L": (1.0, 0.0),
@@ -571,10 +577,11 @@ def downmix(names: tuple[str, ...], channels: int) -> Samples | None:
 
     5.1 and wider become stereo by ITU-R BS.775, without scaling. Mono is half of left plus half
     of right, so that a mono file keeps its level through stereo and back. A mono file goes to
-    both sides of stereo, and to the centre of 5.1.
+    both sides of stereo, and to the centre of 5.1. Channels without names are 5.1 or 7.1 where
+    they are six or eight; else they are left, right, and recordings that are heard from the centre.
 
     Args:
-        names: ffmpeg's names of the file's channels, in order (FL, FR, FC, …).
+        names: ffmpeg's names of the file's channels, in order (FL, FR, FC, …; NONE without).
         channels: 1, 2 or 6.
 
     Returns:
@@ -582,6 +589,8 @@ def downmix(names: tuple[str, ...], channels: int) -> Samples | None:
     """
     if len(names) == 1:
         return None if channels == 1 else _from_mono(channels)
+    if all(name.startswith(_UNNAMED) for name in names):
+        names = _SURROUND.get(len(names), ("FL", "FR", *["FC"] * (len(names) - 2)))
     bed = _to_bed(names)
     if channels == 6:
         return None if names == ("FL", "FR", "FC", "LFE", "SL", "SR") else bed
@@ -602,18 +611,10 @@ def _to_bed(names: tuple[str, ...]) -> Samples:
     bed = np.zeros((len(names), len(_BED)), np.float32)
     both = "SL" in names and "BL" in names
     for row, name in enumerate(names):
-        for place, gain in _places(name, row).items():
+        for place, gain in _PLACES.get(name, {}).items():
             shared = both and place in ("Ls", "Rs")
             bed[row, _BED.index(place)] = gain * (_HALF_POWER if shared else 1)
     return bed
-
-
-def _places(name: str, row: int) -> dict[str, float]:
-    """Where a channel goes; unnamed ones are taken in the order of 5.1."""
-    if name in _PLACES:
-        return _PLACES[name]
-    unnamed = name.startswith(("NONE", "UNK", "USR", "AMBI"))
-    return {_BED[row]: 1} if unnamed and row < 2 else {}
 
 
 # Writing ------------------------------------------------------------------------------------------

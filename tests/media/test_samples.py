@@ -317,6 +317,28 @@ def test_a_wav_without_a_layout_is_left_and_right(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sound, read_samples(info_of(path), 0, Fraction(0), 100, 48000, 2))
 
 
+@pytest.mark.parametrize("count", [3, 4, 6, 8])
+def test_channels_without_names_are_all_heard(tmp_path: Path, count: int) -> None:
+    """Recorders and MKV often say how many there are and no more; the LFE stays out, as ever."""
+    codes = np.zeros((count * 1000, count), "<i2")
+    for channel in range(count):
+        codes[channel * 1000 : channel * 1000 + 1000, channel] = 8192
+    path = tmp_path / "recorder.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((count, 2, 48000, len(codes), "NONE", ""))
+        file.writeframes(codes.tobytes())
+    read = read_samples(info_of(path), 0, Fraction(0), len(codes), 48000, 2)
+    levels = [np.abs(read[n * 1000 : n * 1000 + 1000]).max(axis=0) for n in range(count)]
+    side = 0.25 * HALF
+    middle = {
+        3: [[side, side]],
+        4: [[side, side]] * 2,
+        6: [[side, side], [0, 0], [side, 0], [0, side]],
+        8: [[side, side], [0, 0], *[[side * HALF, 0], [0, side * HALF]] * 2],
+    }[count]
+    np.testing.assert_allclose(levels, [[0.25, 0], [0, 0.25], *middle], atol=1e-4)
+
+
 # Writing ------------------------------------------------------------------------------------------
 
 

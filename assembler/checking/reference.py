@@ -393,7 +393,7 @@ class _Reader:
         """All pictures of a clip whose time is bent, since it may run backwards."""
         retime = self._source.retime
         assert retime is not None
-        numbers = {self._shown(math.floor(retime.at(n))) for n in range(retime.frames)}
+        numbers = {self._shown(n) for n in range(retime.frames)}
         kept: dict[int, F32] = {}
         for number in sorted(numbers):
             picture = self._forward(number)
@@ -409,15 +409,16 @@ class _Reader:
         """The picture of a frame, counted as the cut does."""
         if self._still is not None:
             return self._still
-        retime = self._source.retime
-        if retime is None:
-            return self._forward(self._shown(number))
-        place = self._shown(math.floor(retime.at(max(0, min(number, retime.frames - 1)))))
+        place = self._shown(number)
+        if self._source.retime is None:
+            return self._forward(place)
         found = self._bent.get(place)
         return None if found is None else found.astype(np.float32)
 
     def _shown(self, number: int) -> int:
-        return self._video.shown_at(max(0, number), self._rate)
+        """Position in the file of what is shown as a frame of the cut's counting."""
+        shown = self._source.shown_at(number, self._rate)
+        return self._video.shown_at(shown, self._source.read_rate(self._rate))
 
     def _forward(self, position: int) -> F32 | None:
         if self._held is None or not 0 <= position - self._held[0] < _FAR:

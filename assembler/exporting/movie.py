@@ -140,10 +140,7 @@ class _Reel:
 
     def at(self, frame: int) -> Floats:
         """float32 (h, w, 3), R'G'B' in [0, 1]."""
-        retime = self._source.retime
-        position = max(0, int(retime.at(frame)) if retime else frame)
-        if self._source.still:
-            position = 0
+        position = self._source.shown_at(frame, self._rate)
         if self._shown is None or self._shown[0] != position:
             self._shown = position, self._laid(self._read(position))
         return self._shown[1]
@@ -156,7 +153,7 @@ class _Reel:
                 self._source.info,
                 start=position,
                 stop=position + 1_000_000,
-                rate=self._rate,
+                rate=self._source.read_rate(self._rate),
                 colour=self._source.colour,
             )
             self._next = position

@@ -361,7 +361,7 @@ class _Reader:
         if not isinstance(child, self.otio.schema.Clip):
             self.lost.append(f"{called}: a {child.schema_name().lower()} within a track")
             return None
-        if not child.enabled or not track.enabled:
+        if _off(child) or _off(track):
             self.lost.append(f"{called}: it is switched off and was left out")
             return None
         reference = child.media_reference
@@ -407,6 +407,12 @@ class _Reader:
         note = str(own.get("note") or own.get("comment") or marker.comment)
         frame = self.frames(marker.marked_range.start_time) + shift
         self.markers.append(Marker(frame, marker.name or "", note))
+
+
+def _off(item: Any) -> bool:
+    """Whether a clip or track is switched off; the reader of FCP 7 XML leaves that to others."""
+    said = str(item.metadata.get("fcp_xml", {}).get("enabled", ""))
+    return not item.enabled or said.upper() == "FALSE"
 
 
 def _file_in(own: Mapping[str, Any]) -> str:

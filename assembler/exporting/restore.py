@@ -25,6 +25,7 @@ from assembler.exporting.relink import Known, Media, same_file
 from assembler.exporting.resound import Resound
 from assembler.match.decision import ColourStep, Correction
 from assembler.timebase import FrameRange, Timecode, samples_at
+from assembler.wording import counted
 
 TITLE_STYLE = "title"
 """Style of titles that an editor has added."""
@@ -75,6 +76,10 @@ class _Placed:
     source_in: int
     known: bool
     """Whether the clip was in the exported cut."""
+
+
+_ROUNDED = 1
+"""So many frames an editor's rounding asks for beyond a file's end; the last one stays."""
 
 
 @dataclass(slots=True)
@@ -171,11 +176,25 @@ class _Restorer:
                 base = Clip(name, name, source, event.record, first)
                 if event.speed is not None:
                     self.respeeded.append(event)
-                return _Placed(event, base, event.record, first, False)
+                return self.within_media(_Placed(event, base, event.record, first, False))
         first = max(0, self.known.first_of(event, base))
         if event.speed is not None and not self.as_fast(event, base, first):
             self.respeeded.append(event)
-        return _Placed(event, base, event.record, first, True)
+        return self.within_media(_Placed(event, base, event.record, first, True))
+
+    def within_media(self, one: _Placed) -> _Placed | None:
+        """A picture without what lies behind the end of its file."""
+        has = one.base.source.frames_at(self.cut.rate)
+        over = 0 if has is None else one.source_in + one.record.frames - has
+        if over <= _ROUNDED:
+            return one
+        name, left = one.event.name or one.base.id, one.record.frames - over
+        behind = f"the end of {one.base.source.path.name}, which has {counted(has or 0, 'frame')}"
+        if left <= 0:
+            self.lost.append(f"{name}: it lies behind {behind}")
+            return None
+        self.lost.append(f"{name}: its last {counted(over, 'frame')} lie behind {behind}")
+        return replace(one, record=FrameRange(one.record.start, one.record.start + left))
 
     def as_fast(self, event: Event, base: Clip, first: int) -> bool:
         """Whether an event has its clip's own speed, as exactly as EDLs say it."""
@@ -269,7 +288,7 @@ class _Restorer:
         self.lost.append(f"{event.name}: it lies over the row, and is shown over the whole canvas")
         box = (0, 0, *self.cut.size)
         base = placed.base
-        return PictureLayer(base.id, base.source, event.record, placed.source_in, box)
+        return PictureLayer(base.id, base.source, placed.record, placed.source_in, box)
 
     def titles(self, frames: int, moves: Moves) -> tuple[TitleLayer, ...]:
         if "titles" not in self.found.carries:

@@ -154,7 +154,10 @@ def retimed(
         rate: Of the programme.
     """
     end = has if stop is None else stop
-    begin = Fraction(end - 1 if segment.reverse else first)
+    begin = Fraction(first)
+    if segment.reverse:  # as far from its end as forwards from its start
+        (slow, *_) = _stretches(segment, begin, rate)
+        begin = end - min(Fraction(1), abs(slow.speed) or Fraction(1))
     stretches = _stretches(segment, begin, rate)
     shown = _count(Retime(stretches, 0, 0, 0, has), 0, 1, first, end) if length is None else length
     return _handled(stretches, shown, has, _way(segment))

@@ -25,27 +25,36 @@ _FLOW_WIDTH = 960
 
 def bent(shot: Shot, form: Form, layout: Layout, cancel: Cancel = None) -> Iterator[Any]:
     """Raw frames of *shot*, whose numbers are those that come out of its `retime`."""
-    retime = shot.source.retime
+    source, retime = shot.source, shot.source.retime
     assert retime is not None
+    assert source.info.video is not None
+    own = replace(form, rate=source.read_rate(form.rate))
 
     def read(first: int, count: int) -> Iterator[bytearray]:
         part = replace(shot, first=first, frames=count, skipped=())
-        return plain_frames(part, form, cancel)
+        return plain_frames(part, own, cancel)
 
     wanted = [shot.first + n for n in range(shot.read) if n not in shot.skipped]
-    with Reader(read, retime.has) as frames:
+    with Reader(read, source.info.video.frames_at(own.rate)) as frames:
         for number in wanted:
-            yield _frame(retime, number, frames, layout)
+            yield _frame(retime, number, own.rate / form.rate, frames, layout)
 
 
-def weights_at(retime: Retime, number: int) -> tuple[tuple[int, Fraction], ...]:
+def weights_at(
+    retime: Retime, number: int, per_frame: Fraction = Fraction(1)
+) -> tuple[tuple[int, Fraction], ...]:
     """
     Source frames that are mixed for a frame, with their parts of the whole.
 
     The shutter is open for what passes in a frame, at least one frame of the source.
+
+    Args:
+        retime: Of the source.
+        number: Of the frame.
+        per_frame: Frames that the source has for one of the programme.
     """
-    begin, speed = retime.at(number), retime.speed(number)
-    if retime.way == "nearest":
+    begin, speed = retime.at(number) * per_frame, retime.speed(number) * per_frame
+    if retime.way == "nearest" or _handed_on(retime, number):
         return ((math.floor(begin), Fraction(1)),)
     width = max(Fraction(1), abs(speed))
     start = begin if speed >= 0 else begin + 1 - width
@@ -57,10 +66,15 @@ def weights_at(retime: Retime, number: int) -> tuple[tuple[int, Fraction], ...]:
     return tuple((n, part / width) for n, part in parts)
 
 
-def _frame(retime: Retime, number: int, frames: Reader, layout: Layout) -> Any:
-    if retime.way == "flow":
-        return _between(retime.at(number), frames, layout)
-    weights = weights_at(retime, number)
+def _handed_on(retime: Retime, number: int) -> bool:
+    """Whether another clip may go on from a frame, which is one of the source's then."""
+    return number == retime.first + retime.shown - 1 and retime.ends_on_frame
+
+
+def _frame(retime: Retime, number: int, per_frame: Fraction, frames: Reader, layout: Layout) -> Any:
+    if retime.way == "flow" and not _handed_on(retime, number):
+        return _between(retime.at(number) * per_frame, frames, layout)
+    weights = weights_at(retime, number, per_frame)
     if len(weights) == 1:
         return frames[weights[0][0]]
     total: NDArray[np.float32] | None = None

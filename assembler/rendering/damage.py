@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
-from math import floor
 
 from assembler.cut.model import Source
 from assembler.errors import MediaError
@@ -62,16 +61,12 @@ def _damaged(shot: Shot, rate: Fraction) -> set[int]:
 
 def _shown(shot: Shot, rate: Fraction) -> set[int]:
     """Numbers of the source's frames that a shot shows."""
-    video, retime = shot.source.info.video, shot.source.retime
+    source, video = shot.source, shot.source.info.video
     assert video is not None
-    numbers: Iterable[int] = range(shot.first, shot.first + shot.read)
-    if retime is not None:
-        inside = (max(0, min(n, retime.frames - 1)) for n in numbers)
-        numbers = (max(0, floor(retime.at(n))) for n in inside)
-    else:
-        left_out = {shot.first + n for n in shot.skipped}
-        numbers = (max(0, n) for n in numbers if n not in left_out)
-    return {video.shown_at(n, rate) for n in numbers}
+    left_out = {shot.first + n for n in shot.skipped}
+    numbers = (n for n in range(shot.first, shot.first + shot.read) if n not in left_out)
+    own = source.read_rate(rate)
+    return {video.shown_at(source.shown_at(n, rate), own) for n in numbers}
 
 
 def _broken(source: Source, wanted: set[int], first: int) -> set[int]:

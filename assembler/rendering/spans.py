@@ -31,7 +31,7 @@ from assembler.spec.model import Fit
 from assembler.spec.presets import DeliveryPreset, Matrix
 from assembler.timebase import FrameRange, round_half_up
 
-STAGE = 8
+STAGE = 9
 """Version of what a span's description is turned into; raise it when the picture changes."""
 
 LONGEST_S = 10

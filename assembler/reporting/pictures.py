@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from typing import Any
 
 from assembler.assemble.sights import picture_data
@@ -67,10 +66,10 @@ def picture_of(look: Look, longest: int = THUMB_PX) -> Picture | None:
 
 def look_at(clip: Clip, rate: Fraction) -> Look:
     """The first frame that is shown of a clip."""
-    source, first = clip.source, clip.source_in
-    if source.retime is not None:
-        first = floor(source.retime.at(first))
-    return Look(clip.id, source.info, source.colour, first, None if source.still else rate)
+    source = clip.source
+    first = source.shown_at(clip.source_in, rate)
+    own = None if source.still else source.read_rate(rate)
+    return Look(clip.id, source.info, source.colour, first, own)
 
 
 def sight_of(seen: Mapping[str, Any], before: str, after: str) -> Sight:

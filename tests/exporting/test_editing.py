@@ -196,6 +196,39 @@ def test_a_split_clip_becomes_two(film: Film, tmp_path: Path) -> None:
     assert cut.clips[3].join == "cut"
 
 
+def test_what_lies_behind_the_end_of_its_file_is_left_out(film: Film, tmp_path: Path) -> None:
+    """`three` has 60 frames from its in-point on; its copy begins behind the end."""
+    path = beside(film, tmp_path, "film.otio")
+    timeline = otio.adapters.read_from_file(str(path))
+    track = timeline.video_tracks()[0]
+    three = track[3]
+    again = three.clone()
+    three.source_range = otio.opentime.TimeRange(time(12), time(90))
+    again.source_range = otio.opentime.TimeRange(time(100), time(20))
+    track.append(again)
+    otio.adapters.write_to_file(timeline, str(path))
+    imported = import_cut(path)
+    assert row(imported.cut)[2:] == [("three", 72, 132, 12)]
+    behind = "behind the end of c.mp4, which has 72 frames"
+    assert list(imported.lost) == [
+        f"three: its last 30 frames lie {behind}",
+        f"three: it lies {behind}",
+    ]
+
+
+def test_what_is_switched_off_in_fcp7_is_left_out(film: Film, tmp_path: Path) -> None:
+    path = beside(film, tmp_path, "film.xml")
+    tree = ET.parse(path)
+    three = next(item for item in tree.iter("clipitem") if item.findtext("name") == "three")
+    enabled = three.find("enabled")
+    assert enabled is not None
+    enabled.text = "FALSE"
+    tree.write(path)
+    imported = import_cut(path)
+    assert [clip.id for clip in imported.cut.clips] == ["one", "two"]
+    assert "three: it is switched off and was left out" in imported.lost
+
+
 def test_what_is_not_understood_is_listed(film: Film, tmp_path: Path) -> None:
     path = beside(film, tmp_path, "film.otio")
     timeline = otio.adapters.read_from_file(str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,23 @@ def test_reverse_plays_from_the_end(sources, tmp_path):
     """Longer than what is read at a time, from a clip with one keyframe."""
     taken = bent(sources[0], reverse=True, **{"in": "4f", "out": "70f"})
     assert list(range(69, 3, -1)) == shown(taken, tmp_path)
+
+
+@pytest.mark.parametrize("frames", ["nearest", "blend", "flow"])
+def test_slow_motion_shows_the_frames_that_were_shot_for_it(made, tmp_path, frames):
+    """60 a second in a film of 24: at 40 % each of them is shown once."""
+    taken = bent(
+        made("fast.mp4", 60, Fraction(60)), speed={"rate": "40%", "frames": frames}, out="20f"
+    )
+    assert list(range(50)) == shown(taken, tmp_path)
+
+
+def test_reverse_at_a_quarter_of_the_speed_is_the_mirror_of_forwards(sources, tmp_path):
+    there, back = (
+        shown(bent(sources[0], speed="25%", out="6f", **more), tmp_path / name)
+        for name, more in (("there", {}), ("back", {"reverse": True}))
+    )
+    assert there == back[::-1]
 
 
 def test_a_freeze_holds_a_frame_and_goes_on(sources, tmp_path):

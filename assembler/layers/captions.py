@@ -26,6 +26,8 @@ MAX_CUES = 50_000
 _FORMATS = ("srt", "vtt", "ass", "ssa")
 _FIX = "use SRT, WebVTT or ASS."
 _OVERRIDE = re.compile(r"\{\\[^}]*\}")
+_WORD_TIME = re.compile(r"<[\d:.]+>")
+"""Says within a cue of WebVTT when its next word is said; pysubs2 takes it for a cue's."""
 _ARROW = re.compile(r"^[^\n]*-->[^\n]*$", re.MULTILINE)
 
 
@@ -77,6 +79,8 @@ def _events(path: Path, text: str) -> Iterator[Cue]:
     if not text.strip():
         raise MediaError("it is empty", str(path), _FIX)
     try:
+        if text.startswith("WEBVTT"):
+            text = _WORD_TIME.sub("", text)
         form = autodetect_format(text)
         if form not in _FORMATS:
             raise MediaError(f"captions in the format {form} are not read", str(path), _FIX)

@@ -34,8 +34,8 @@ Part = Annotated[float, _SCALED, Field(ge=0, le=0.95, allow_inf_nan=False)]
 """A part of a side, from nothing to 95 %."""
 Centre = Annotated[float, _SCALED, Field(ge=0, le=1, allow_inf_nan=False)]
 """A position along a side, 0 to 100 %."""
-Factor = Annotated[float, _SCALED, Field(gt=0, le=100, allow_inf_nan=False)]
-"""How many times as fast, written ``50%`` or 0.5."""
+Factor = Annotated[float, _SCALED, Field(ge=0.01, le=100, allow_inf_nan=False)]
+"""How many times as fast, written ``50%`` or 0.5; what stands still is a freeze."""
 Strength = Annotated[float, _SCALED, Field(ge=0, le=1, allow_inf_nan=False)]
 """How much of something: nothing to all, written ``60%`` or 0.6."""
 Amount = Annotated[float, _SCALED, Field(ge=0, le=4, allow_inf_nan=False)]

@@ -29,7 +29,7 @@ from assembler.spec.problems import MAX_PROBLEMS, Loc, at, bounded, subject
 from assembler.spec.time import Duration, Place
 from assembler.spec.yaml import Node
 
-CAPTION_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sbv", ".ttml")
+CAPTION_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
 _EFFECT_TIMES = ("duration", "duration_on", "duration_off", "d", "t")
 """Parameters of moviepy's effects that are seconds."""
 

@@ -22,6 +22,7 @@ MAX_NAMES = 2000
 MAX_SUGGESTED = 100
 """Missing files that are compared with those that are there."""
 
+_STAY = "give it a place in the folder of the timeline, or below it."
 _BRING_IN = "copy the file into the folder of the timeline, or below it."
 _CHECK = "check the name; paths start at the folder of the file that names them."
 
@@ -40,34 +41,39 @@ class ProjectFolder:
     _names: dict[Path, tuple[str, ...] | None] = field(default_factory=dict)
     _missed: list[Path] = field(default_factory=list)
 
-    def resolve(self, text: str, folder: Path) -> Path:
+    def resolve(self, text: str, folder: Path, fix: str = _BRING_IN) -> Path:
         """
         Absolute path of *text*, which starts at *folder*, with links followed.
+
+        Args:
+            text: As it was written.
+            folder: Of the file that it was written in.
+            fix: What helps where it leads out of the project.
 
         Raises:
             FlawedValueError: If it is empty, too long, or leads out of the project.
         """
         known = self._found.get((folder, text))
         if known is None:
-            known = self._found[folder, text] = self._resolved(text.strip(), folder)
+            known = self._found[folder, text] = self._resolved(text.strip(), folder, fix)
         return known
 
-    def _resolved(self, text: str, folder: Path) -> Path:
+    def _resolved(self, text: str, folder: Path, fix: str) -> Path:
         if not text:
             raise flawed("the path is empty", "write the path of a file.")
         if len(text) > MAX_PATH:
             raise flawed(f"the path is longer than {MAX_PATH} characters")
         if text.startswith("~"):
-            raise flawed(f"{shown(text)} begins with ~, which is not expanded", _BRING_IN)
+            raise flawed(f"{shown(text)} begins with ~, which is not expanded", fix)
         if os.sep == "/":
             if re.match(r"[A-Za-z]:[\\/]", text):
-                raise flawed(f"{shown(text)} leads out of the project folder", _BRING_IN)
+                raise flawed(f"{shown(text)} leads out of the project folder", fix)
             text = text.replace("\\", "/")
         lexical = os.path.normpath(os.path.join(folder, text))  # noqa: PTH118  (10 x as fast)
         real = Path(self._followed(lexical))
         if not real.is_relative_to(self.root):
             through = " through a link" if Path(lexical).is_relative_to(self.root) else ""
-            raise flawed(f"{shown(text)} leads out of the project folder{through}", _BRING_IN)
+            raise flawed(f"{shown(text)} leads out of the project folder{through}", fix)
         return real
 
     def names(self, folder: Path) -> tuple[str, ...] | None:
@@ -144,7 +150,7 @@ def output_path(raw: object) -> object:
     """
     if not isinstance(raw, Scalar):
         return raw
-    path = raw.project.resolve(raw, raw.folder)
+    path = raw.project.resolve(raw, raw.folder, _STAY)
     if raw.rstrip().endswith(("/", "\\")) or path.is_dir():
         raise flawed(f"{shown(raw)} is a folder", "add the name of a file.")
     return path

@@ -59,6 +59,15 @@ def test_subrip_is_written_as_players_expect(tmp_path: Path) -> None:
     )
 
 
+def test_times_of_words_are_no_text(tmp_path: Path) -> None:
+    path = _file(
+        tmp_path,
+        "c.vtt",
+        "WEBVTT\n\n00:00.000 --> 00:02.000\n<00:00.200>Word <00:00:00.800><c>by</c> word, 2 < 3\n",
+    )
+    assert read_captions(path) == (Cue(Fraction(0), Fraction(2), "Word by word, 2 < 3"),)
+
+
 def test_the_packaged_speech_is_read() -> None:
     cues = read_captions(data_folder("timelines") / "media" / "speech.srt")
     assert cues[0].text == "And so, my fellow Americans:"

@@ -99,7 +99,7 @@ WRONG = {
     "captions in another kind of file": (
         AB + "captions: {file: media/score.flac}\n",
         "t.yaml:5:18: 'score.flac' is no caption file by its ending\n"
-        "  fix: give a .srt, .vtt, .ass, .ssa, .sbv or .ttml file.",
+        "  fix: give a .srt, .vtt, .ass or .ssa file.",
     ),
     "out before in": (
         AB + "  - {id: c, file: media/archive.mov, in: 00:00:02:00, out: 1.5s}\n",

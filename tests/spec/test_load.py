@@ -203,7 +203,7 @@ t.yaml:3:51: 'rate' can't be '44000'
 t.yaml:4:34: 'preset' can't be 'Reels'
   fix: write reels.
 t.yaml:4:47: path: '../x.mp4' leads out of the project folder
-  fix: copy the file into the folder of the timeline, or below it.
+  fix: give it a place in the folder of the timeline, or below it.
 t.yaml:5:15: 'usd' must be at least 0, not '-3'
 t.yaml:6:19: 'takes' must be at least 1, not '0'
 t.yaml:6:27: 'fit' can't be 'covr'

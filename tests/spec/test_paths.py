@@ -139,9 +139,9 @@ output:
   - {preset: draft, path: media}
 segments: [{id: a, file: media/archive.mov}]
 """
-    said = f"""\
+    said = """\
 t.yaml:4:27: path: '../b.mp4' leads out of the project folder
-{FIX}
+  fix: give it a place in the folder of the timeline, or below it.
 t.yaml:5:27: path: 'media' is a folder
   fix: add the name of a file."""
     assert said == problems(text)

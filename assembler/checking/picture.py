@@ -47,6 +47,8 @@ _KNOWN = 0.8
 """Likeness of thumbnails that are the same picture."""
 _POP = 3.5 / 255
 """A change of mean colour that is seen, at least."""
+_RIGHT = 0.15
+"""A clip that has the programme's colours in so much of it has lost them elsewhere."""
 _SHIFT = 5.0 / 255
 _FAR_SHIFT = 10.0 / 255
 _CONTRAST = 0.05
@@ -389,11 +391,16 @@ def _colours(views: Views, places: Places, taken: Flags) -> Iterator[Finding]:
         if rows.sum() < 3:
             continue
         own = colour[part]
+        corrected = not clip.correction.neutral
+        least = _POP * (2 if corrected else 1)
         usual = np.median(own[rows], axis=0)
+        if np.abs(usual - whole).max() > least:
+            right = np.abs(own - whole).max(axis=1) <= least / 2
+            if right.sum() >= _RIGHT * rows.sum():  # most of the clip has changed, not the rest
+                rows, usual = right, np.median(own[right], axis=0)
         apart = np.nan_to_num(np.abs(own - usual).max(axis=1))
         scatter = float(np.median(apart[rows]))
-        corrected = not clip.correction.neutral
-        step = max(_POP * (2 if corrected else 1), 6 * scatter)
+        step = max(least, 6 * scatter)
         for start, stop in runs(apart > step, gap=1):
             at = int(part[start])
             most = float(apart[start:stop].max()) * 255

@@ -144,7 +144,7 @@ PICTURES: list[tuple[str, Pictures, str, int]] = [
     ("foreign", lambda f: [*f[:60], f[12], *f[61:]], "wrong-picture", 60),
     ("pop", lambda f: [*f[:SHOT], *map(_brighter, f[SHOT : SHOT + 2]), *f[SHOT + 2 :]],
      "colour-pop", SHOT),
-    ("other colours from amid a shot", lambda f: f[:10] + [*map(_brighter, f[10:SHOT])] + f[SHOT:],
+    ("other colours amid a shot", lambda f: [*f[:10], *map(_brighter, f[10:SHOT]), *f[SHOT:]],
      "colour-pop", 10),
 ]  # fmt: skip
 

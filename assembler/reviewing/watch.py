@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from watchfiles import watch as changes_below
+from watchfiles.main import FileChange
 
 from assembler.assemble.film import Film, render
 from assembler.assemble.prepare import check
@@ -100,7 +101,7 @@ def watch(
     project = Project(Path(timeline).absolute())
     ended = cancel or threading.Event()
     news = _News(project)
-    with news.followed(ended, poll=poll):
+    with news.followed(poll=poll):
         changed: tuple[str, ...] = ()
         while not ended.is_set():
             news.begin()
@@ -151,10 +152,24 @@ class _News:
             return tuple(self._changed)
 
     @contextmanager
-    def followed(self, ended: threading.Event, *, poll: bool) -> Iterator[None]:
+    def followed(self, *, poll: bool) -> Iterator[None]:
+        """From now on no change is missed."""
         over = threading.Event()
+        batches = changes_below(
+            self.project.root,
+            watch_filter=lambda _, path: self._matters(Path(path)),
+            step=QUIET_MS,
+            debounce=LONGEST_MS,
+            stop_event=over,
+            rust_timeout=QUIET_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            force_polling=poll or None,
+            ignore_permission_denied=True,
+        )
+        next(batches, None)  # the watcher stands as soon as it has looked once
         thread = threading.Thread(
-            target=self._follow, args=(over, poll), name="watch-files", daemon=True
+            target=self._follow, args=(batches,), name="watch-files", daemon=True
         )
         thread.start()
         try:
@@ -163,22 +178,13 @@ class _News:
             over.set()
             thread.join()
 
-    def _follow(self, over: threading.Event, poll: bool) -> None:
-        for changes in changes_below(
-            self.project.root,
-            watch_filter=lambda _, path: self._matters(Path(path)),
-            step=QUIET_MS,
-            debounce=LONGEST_MS,
-            stop_event=over,
-            rust_timeout=500,
-            raise_interrupt=False,
-            force_polling=poll or None,
-            ignore_permission_denied=True,
-        ):
+    def _follow(self, batches: Iterable[set[FileChange]]) -> None:
+        for changes in batches:
             names = sorted({Path(path).relative_to(self.project.root) for _, path in changes})
-            with self._lock:
-                self._changed |= {name.as_posix(): None for name in names}
-                self.stop.set()
+            if names:
+                with self._lock:
+                    self._changed |= {name.as_posix(): None for name in names}
+                    self.stop.set()
 
     def _matters(self, path: Path) -> bool:
         """Whether a file has to do with the film; any may while that isn't known."""

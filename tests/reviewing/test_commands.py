@@ -10,13 +10,18 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import watchfiles
+from watchfiles.main import FileChange
 
+from assembler.assemble.progress import Progress, Reading
 from assembler.errors import OutputExistsError, SpecError, UsageError
 from assembler.reviewing.review import review
 from assembler.reviewing.watch import watch
@@ -110,23 +115,31 @@ def test_watch_renders_after_every_change_and_goes_on_after_mistakes(film: Path)
     assert "Traceback" not in errors
 
 
-def test_a_change_while_it_renders_begins_anew(film: Path) -> None:
-    """What was begun is given up; the round that is told of is of the newest text."""
-    stop = threading.Event()
-    good = film.read_text(encoding="utf-8")
+def test_a_change_while_it_renders_begins_anew(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the watcher of the files comes late; what is told of is of the newest text."""
+    stop, noticed = threading.Event(), threading.Event()
 
-    def change() -> None:
-        film.write_text(good.replace("out: 1s", "out: 0.5s"), encoding="utf-8")
+    def slow(*paths: Path, **how: Any) -> Iterator[set[FileChange]]:
+        time.sleep(1)
+        for changes in watchfiles.watch(*paths, **how):
+            yield changes
+            if changes:
+                noticed.set()
 
-    threading.Timer(0.4, change).start()
-    rounds = watch(film, cancel=stop)
+    def change(_: Reading) -> None:
+        text = film.read_text(encoding="utf-8")
+        if "out: 1s" in text:
+            film.write_text(text.replace("out: 1s", "out: 0.5s"), encoding="utf-8")
+            assert noticed.wait(PATIENCE_S)
+
+    monkeypatch.setattr("assembler.reviewing.watch.changes_below", slow)
     frames = []
-    for made in rounds:
+    for made in watch(film, showing=lambda: nullcontext(Progress(change)), cancel=stop):
         assert made.film is not None
         frames.append(made.film.cut.frames)
         if frames[-1] == 108:
             stop.set()
-    assert frames[-1] == 108
+    assert frames == [108]
 
 
 def test_a_file_in_the_way_ends_the_watch(film: Path) -> None:

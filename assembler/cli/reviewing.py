@@ -66,7 +66,6 @@ def review(
 @app.command()
 def watch(
     timeline: Timeline,
-    provider: ProviderName = None,
     allow_code: AllowCode = False,
     poll: Annotated[
         bool, typer.Option("--poll", help="Look again and again, for network disks.")
@@ -83,7 +82,6 @@ def watch(
     output.note(style, f"watching {timeline}; Ctrl-C ends it")
     for made in work(
         timeline,
-        provider=provider,
         allow_code=allow_code,
         force=force,
         poll=poll,

@@ -68,7 +68,6 @@ def _listed(names: Sequence[str]) -> str:
 def watch(
     timeline: Path | str,
     *,
-    provider: str | None = None,
     allow_code: bool = False,
     force: bool = False,
     poll: bool = False,
@@ -83,7 +82,6 @@ def watch(
 
     Args:
         timeline: The timeline file.
-        provider: Check it as generated with this one.
         allow_code: Run the functions that the timeline names.
         force: Overwrite files that aren't ours.
         poll: Look at files again and again, where the system doesn't tell of changes (network

@@ -48,6 +48,7 @@ class Jobs:
     def __init__(self, tell: Callable[[Job], None]) -> None:
         self._tell = tell
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
         self._numbers = itertools.count(1)
         self._job: Job | None = None
         self._cancel = threading.Event()
@@ -73,10 +74,10 @@ class Jobs:
             job = self._job = Job(next(self._numbers), kind, subject)
             self._cancel = threading.Event()
             self._thread = threading.Thread(
-                target=self._run, args=(job, work, self._cancel), name="review-job", daemon=True
+                target=self._run, args=(work, self._cancel), name="review-job", daemon=True
             )
+            self._tell(job)
             self._thread.start()
-        self._tell(job)
         return job
 
     def stop(self) -> None:
@@ -89,27 +90,28 @@ class Jobs:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, job: Job, work: Work, cancel: threading.Event) -> None:
+    def _run(self, work: Work, cancel: threading.Event) -> None:
         def show(reading: Reading) -> None:
-            told = replace(
-                self._job or job, stage=reading.stage, share=reading.done, left_s=reading.left_s
-            )
-            self._set(told)
+            share = max(reading.done, self._job.share if self._job else 0.0)
+            self._set(stage=reading.stage, share=share, left_s=reading.left_s)
 
         def say(text: str) -> None:
-            self._set(replace(self._job or job, words=text))
+            self._set(words=text)
 
         try:
             result = work(Progress(show, say=say), cancel)
-            self._set(replace(self._job or job, state="done", share=1.0, result=result))
+            self._set(state="done", share=1.0, result=result)
         except (AssemblerError, OSError) as error:
-            state: Literal["failed", "stopped"] = "stopped" if cancel.is_set() else "failed"
-            words = "" if cancel.is_set() else str(error)
-            self._set(replace(self._job or job, state=state, words=words))
+            if cancel.is_set():
+                self._set(state="stopped", words="")
+            else:
+                self._set(state="failed", words=str(error))
         finally:
             if self._job and self._job.state == "running":  # a mistake of ours
-                self._set(replace(self._job, state="failed", words="it broke off"))
+                self._set(state="failed", words="it broke off")
 
-    def _set(self, job: Job) -> None:
-        self._job = job
-        self._tell(job)
+    def _set(self, **now: Any) -> None:
+        with self._telling:  # workers report side by side, and pages hear the last of it
+            if self._job is not None:
+                self._job = replace(self._job, **now)
+                self._tell(self._job)

@@ -54,7 +54,7 @@ class Session:
         self.desk = desk
         self.allow_code = allow_code
         self.events = Events()
-        self.jobs = Jobs(lambda job: self.events.tell("job", job.data()))
+        self.jobs = Jobs(self._tell_job)
         self.clips = Clips(desk.project, secrets.token_hex(16))
         self._building = threading.Lock()
         self._report: tuple[tuple[object, ...], Report] | None = None
@@ -66,6 +66,9 @@ class Session:
         self._ended.set()
         self.events.close()
         self.jobs.stop()
+
+    def _tell_job(self, job: Job) -> None:
+        self.events.tell("job", job.data(), f"{job.number} {job.state}")
 
     def follow(self) -> None:
         """Tell pages of what is changed elsewhere (an editor, a command), until it is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import shutil
@@ -19,7 +20,7 @@ import pytest
 
 from assembler.planning.ledger import submissions_made
 from assembler.reviewing.desk import Desk
-from assembler.reviewing.events import MOST_PAGES
+from assembler.reviewing.events import MOST_PAGES, Events
 from assembler.reviewing.guard import MOST_BODY
 from assembler.reviewing.server import serving
 from assembler.reviewing.session import Session
@@ -140,6 +141,21 @@ def test_a_preview_is_told_as_it_goes_and_can_be_played(page: Page) -> None:
     assert (part.status_code, part.content, part.headers["content-type"]) == (
         206, b"ftyp", "video/mp4",
     )  # fmt: skip
+
+
+def test_a_page_that_listens_late_hears_every_end_and_the_latest_progress() -> None:
+    async def heard() -> list[str]:
+        events = Events()
+        stream = aiter(events.listen())
+        await anext(stream)
+        events.tell("changed", {"revision": "r"})
+        for share in range(1000):
+            events.tell("job", {"share": share}, "1 running")
+        events.tell("job", {"state": "done"}, "1 done")
+        return [(await anext(stream)).split("data: ")[1].strip() for _ in range(3)]
+
+    expected = ['{"revision": "r"}', '{"share": 999}', '{"state": "done"}']
+    assert asyncio.run(heard()) == expected
 
 
 def test_what_others_change_is_told(page: Page) -> None:

@@ -106,11 +106,11 @@ class Desk:
         missing = any(step.state != "done" for step in seen.prepared.plan.all_steps)
         return texts and not missing and chosen_takes(self.project.ledger) == shelf.chosen
 
-    def takes(self) -> Mapping[str, tuple[TakeFacts, ...]]:
-        """Takes of every link; of drafts there is nothing to choose."""
+    def takes(self, seen: View | None = None) -> Mapping[str, tuple[TakeFacts, ...]]:
+        """Takes of every link, as *seen* or as they stand; of drafts there is nothing to choose."""
         if self.draft:
             return {}
-        return {one.link: one.takes for one in takes_of(self.view().prepared)}
+        return {one.link: one.takes for one in takes_of((seen or self.view()).prepared)}
 
     def compare(self, link: str) -> RankedTakes:
         """Takes of a link, the one that fits best first."""

@@ -160,7 +160,7 @@ class Session:
         }
 
     def _links(self, view: View) -> dict[str, Any]:
-        takes = self.desk.takes()
+        takes = self.desk.takes(view)
         return {
             step.link.id: {
                 "state": step.state,

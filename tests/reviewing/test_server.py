@@ -169,6 +169,24 @@ def test_what_others_change_is_told(page: Page) -> None:
         assert next(line for line in lines if line.startswith("event:")) == "event: changed"
 
 
+def test_what_is_saved_while_a_state_is_told_changes_nothing_in_it(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(Desk(film))
+    before = session.state()
+    read = Path.read_bytes
+
+    def saved_after(path: Path) -> bytes:
+        text = read(path)
+        if path == film:
+            film.write_text("segments: [", encoding="utf-8")
+        return text
+
+    monkeypatch.setattr(Path, "read_bytes", saved_after)
+    assert session.state() == before
+    assert session.state()["error"]
+
+
 RENDER = """
 import sys
 from pathlib import Path

@@ -260,13 +260,15 @@ def test_interrupting_leaves_nothing_half_written(
     text = project.read_text(encoding="utf-8").replace("duration: 2s", "duration: 40s")
     project.write_text(text, encoding="utf-8")
     argv = [sys.executable, "-m", "assembler", "render", str(project)]
-    running = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
-    home = project.parent / ".assembler"
-    deadline = time.monotonic() + 60
-    while not list(home.glob("takes/.*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    running.send_signal(getattr(signal, name))
-    _, said = running.communicate(timeout=120)
+    takes = project.parent / ".assembler" / "takes"
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 120
+        while not list(takes.glob(".*")):
+            assert running.poll() is None, "it ended before a take was begun"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        running.send_signal(getattr(signal, name))
+        _, said = running.communicate(timeout=120)
     assert (running.returncode, "Run the same command again" in said) == (130, True)
     assert not (project.parent / "out").exists()
     project.write_text(text.replace("duration: 40s", "duration: 2s"), encoding="utf-8")

@@ -20,6 +20,7 @@ SEAM = "walk.1>walk.2"
 FIELD = f"[data-live-seam='{SEAM}']"
 HASH = "#seam-walk.1--walk.2"
 PATIENCE_MS = 1000 * PATIENCE_S
+playwright.expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +57,12 @@ def page(chromium: Any, film: Path) -> Iterator[Any]:
 
 
 def ready(page: Any) -> None:
-    playwright.expect(page.locator(FIELD)).to_be_enabled(timeout=PATIENCE_MS)
+    playwright.expect(page.locator(FIELD)).to_be_enabled()
 
 
 def wait_told(page: Any, words: str) -> None:
     told = page.locator("#live-told")
-    playwright.expect(told).to_contain_text(words, timeout=PATIENCE_MS)
+    playwright.expect(told).to_contain_text(words)
 
 
 def test_a_nudge_by_mouse_survives_a_reload_and_is_undone(page: Any, film: Path) -> None:
@@ -122,7 +123,7 @@ def test_the_part_around_a_seam_is_rendered_and_played(page: Any) -> None:
     until(lambda: video.evaluate("v => v.readyState > 1 && Math.abs(v.duration - 3) < 0.1"))
     first = video.get_attribute("src")
     page.locator(f"{FIELD} [data-act=end][data-by='-1']").click()
-    playwright.expect(video).not_to_have_attribute("src", first, timeout=PATIENCE_MS)
+    playwright.expect(video).not_to_have_attribute("src", first)
 
 
 def test_a_take_is_rerolled_compared_and_chosen(page: Any, film: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_take_is_rerolled_compared_and_chosen(page: Any, film: Path) -> None:
     row.locator("[data-act=compare]:enabled").click()  # the page comes back with the film
     assert (film.parent / "out" / "tiny.mp4").is_file()
     shown = page.locator("#live-takes figure")
-    playwright.expect(shown).to_have_count(2, timeout=PATIENCE_MS)
+    playwright.expect(shown).to_have_count(2)
     page.locator("#live-takes").get_by_role("button", name="Use take 1").click()
     page.locator("#live-ask-yes").click()
     wait_told(page, "end.1: take 1")
@@ -151,7 +152,7 @@ def test_an_edit_elsewhere_reaches_the_page(page: Any, film: Path) -> None:
     said = "continue: shot\n    seams: {2: {keep_until: 20, start_from: 1}}\n"
     film.write_text(text.replace("continue: shot\n", said), encoding="utf-8")
     kept = page.locator(f"{FIELD} [data-out=keep]")
-    playwright.expect(kept).to_have_text("20", timeout=PATIENCE_MS)
+    playwright.expect(kept).to_have_text("20")
     assert page.locator("#live-reload").is_visible()
 
 

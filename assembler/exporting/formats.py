@@ -47,7 +47,7 @@ def recognised(text: str) -> Format | None:
     return "edl" if re.search(r"^(TITLE:|FCM:|\d{3,}\s+\S+\s)", head, re.MULTILINE) else None
 
 
-_BROKEN = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
+_BROKEN = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading a file that isn't what it says may raise, here and in OTIO's adapters."""
 
 

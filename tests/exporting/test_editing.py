@@ -345,6 +345,14 @@ def test_a_rate_that_the_saved_cut_can_not_begin_at_is_refused(film: Film, tmp_p
             '<project><sequence format="r1"/></project></fcpxml>',
             "can't be understood",
         ),
+        (
+            '<fcpxml version="1.10"><resources><format id="r1" frameDuration="1/24s"/></resources>'
+            '<project><sequence format="r1"><spine>'
+            + 3000 * '<clip name="a" duration="1s" lane="1">'
+            + 3000 * "</clip>"
+            + "</spine></sequence></project></fcpxml>",
+            "can't be understood",
+        ),
         ('{"assembler_cut": 1}', "is no cut that this version wrote"),
         ('{"assembler_cut": 1, "cut": {"clips": 1}}', "is no cut that this version wrote"),
     ],

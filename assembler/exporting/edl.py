@@ -30,6 +30,8 @@ MOST_EVENTS = 999
 """Of CMX 3600; most programs read more."""
 HINT = f"{OURS.upper()} TRANSITION"
 """Comment with our name of a transition, and its frames before and after the cut."""
+TRACK = f"{OURS.upper()} TRACK"
+"""Comment that names the track that a list of ours is of."""
 
 _WIPES = {"wipe-right": 1, "wipe-left": 101, "wipe-down": 2, "wipe-up": 102}
 """SMPTE wipe codes; what is added to a hundred runs backwards."""
@@ -83,7 +85,7 @@ class _Writer:
         drop = "DROP FRAME" if self.edit.start.drop else "NON-DROP FRAME"
         title = re.sub(r"\s+", " ", self.edit.title)[:70]
         head = [f"TITLE: {title} {track}", f"FCM: {drop}", ""]
-        return "\n".join([*head, *lines]) + "\n"
+        return "\n".join([*head, *lines, f"* {TRACK}: {track}"]) + "\n"
 
     def _row(self) -> Iterator[str]:
         edit = self.edit
@@ -167,7 +169,14 @@ def _kind(transition: Transition | None) -> str:
     return f"{f'W{code:03d}' if code else 'D':4} {transition.frames:03d}"
 
 
-def read(text: str, rate: Fraction, *, start: Timecode | None = None, name: str = "") -> Found:
+def read(
+    text: str,
+    rate: Fraction,
+    *,
+    start: Timecode | None = None,
+    name: str = "",
+    titled: bool = False,
+) -> Found:
     """
     What one EDL says; it is about one track only.
 
@@ -176,6 +185,8 @@ def read(text: str, rate: Fraction, *, start: Timecode | None = None, name: str 
         rate: Frames a second, which no EDL says.
         start: Timecode of the programme's first frame; that of the first event when not given.
         name: Of the file, for messages.
+        titled: Whether the title ends with the track's name, as those that we write; our own
+            comment says it in any case.
 
     Raises:
         MediaError: If it is none, or counts other frames.
@@ -191,13 +202,14 @@ def read(text: str, rate: Fraction, *, start: Timecode | None = None, name: str 
         ) from error
     first = start.frame if start else first_record(text, rate, name)
     found = found_of(timeline, rate=rate, start=first, levels=_no_levels, cut_point=_cut_point)
-    ours = re.search(r" ([VA])(\d+)$", found.title)
-    track = int(ours[2]) if ours else 1
-    over = ours is not None and ours[1] == "V" and track > 1
-    events = tuple(replace(e, lane=track - 1 if over else e.lane) for e in found.events)
+    by_title = re.search(r" ([VA]\d+)$", found.title) if titled else None
+    said = re.search(rf"^\* {TRACK}: ([VA]\d+)\s*$", text, re.MULTILINE) or by_title
+    track = said[1] if said else ""
+    over = int(track[1:]) - 1 if track.startswith("V") else 0
+    events = tuple(replace(e, lane=over or e.lane) for e in found.events)
     return replace(
         found,
-        title=found.title[: ours.start()] if ours else found.title,
+        title=found.title.removesuffix(f" {track}"),
         events=events,
         markers=(),
         carries=frozenset(_part(event) for event in events),

@@ -97,6 +97,6 @@ def _read(files: Sequence[tuple[str, str]], rate: Fraction | None, start: Timeco
     begin = start
     found = []
     for name, text in files:
-        found.append(edl.read(text, rate, start=begin, name=name))
+        found.append(edl.read(text, rate, start=begin, name=name, titled=len(files) > 1))
         begin = begin or Timecode(edl.first_record(text, rate, name), rate)
     return edl.together(found)

@@ -127,6 +127,13 @@ def test_an_edl_says_where_a_dissolve_begins_not_where_its_cut_is(
     assert cut.clips[2].transition == Transition("dissolve", 0, 8)
 
 
+def test_the_second_version_of_an_editors_film_is_no_layer(film: Film, tmp_path: Path) -> None:
+    path = edited_edl(film, tmp_path)
+    replaced(path, "TITLE: Numbers V1", "TITLE: Numbers V2")
+    cut = import_cut(path).cut
+    assert (cut.title, [clip.id for clip in cut.clips]) == ("Numbers V2", ["three", "one", "two"])
+
+
 @pytest.mark.parametrize("edit", [edited_otio, edited_edl])
 def test_an_edited_film_renders(film: Film, tmp_path: Path, edit: object) -> None:
     """The same pictures, however the file says where the dissolve's cut is."""

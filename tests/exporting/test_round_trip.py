@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -69,6 +70,20 @@ def test_what_comes_back_is_what_was_exported(form: Format, rate: str, drop: boo
         if form != "edl":
             assert _titles(again) == _titles(cut), seed
             assert _markers(again) == _markers(cut), seed
+
+
+@pytest.mark.parametrize("forgotten", ["title", "comment"])
+def test_an_edl_of_a_layer_is_known_by_its_comment_or_among_others_by_its_title(
+    forgotten: str,
+) -> None:
+    cut = next(cut for seed in SEEDS if (cut := cut_of(seed, "24")).layers)
+    edit = edit_of(cut, start=start_of("24", drop=False), media=infos(cut))
+    gone = r"(?<=^TITLE: ).*" if forgotten == "title" else r"^\* ASSEMBLER TRACK.*"
+    files = [
+        (w.suffix, re.sub(gone, "", w.text, flags=re.MULTILINE)) for w in write("edl", edit, str)
+    ]
+    found = read(files, rate=parse_rate("24"), start=edit.start)
+    assert _layers(restore(found, cut, Nothing()).cut) == _layers(cut)
 
 
 def _shuffled(cut: Cut) -> Cut:

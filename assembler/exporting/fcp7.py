@@ -61,7 +61,7 @@ def _text(parent: ET.Element, tag: str, text: object) -> ET.Element:
 def _rate(parent: ET.Element, rate: Fraction) -> None:
     made = ET.SubElement(parent, "rate")
     _text(made, "timebase", round(rate))
-    _text(made, "ntsc", "FALSE" if rate.denominator == 1 else "TRUE")
+    _text(made, "ntsc", "TRUE" if rate.denominator == 1001 else "FALSE")
 
 
 class _Writer:
@@ -90,6 +90,9 @@ class _Writer:
 
     def lost(self) -> Iterator[str]:
         """What can't be said in this format."""
+        rate = self.edit.rate
+        if rate.denominator not in (1, 1001):
+            yield f"its {float(rate):g} frames a second; the file says {round(rate)}"
         for shot in self.edit.shots:
             name = shot.transition.name if shot.transition else "dissolve"
             if name != "dissolve":

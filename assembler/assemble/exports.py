@@ -22,7 +22,7 @@ from assembler.exporting import aaf
 from assembler.exporting.cutfile import SUFFIX, cut_to_text, location
 from assembler.exporting.edit import START, Edit, edit_of
 from assembler.exporting.formats import FORMATS, Format, write
-from assembler.exporting.grade import grades_of
+from assembler.exporting.grade import cdls_of, tables_of
 from assembler.layers.captions import write_captions
 from assembler.media.files import publish
 from assembler.media.info import MediaInfo
@@ -264,8 +264,11 @@ class _Job:
         for sound in cut.sounds:
             if sound.path not in self.known:
                 self.known[sound.path] = probe(sound.path)
-        grades = {grade.clip: f"{self.grades}/{grade.name}" for grade in grades_of(cut)}
-        return edit_of(cut, start=self.start, media=self.known, grades=grades)
+        tables, cdls = (
+            {grade.clip: f"{self.grades}/{grade.name}" for grade in found}
+            for found in (tables_of(cut), cdls_of(cut))
+        )
+        return edit_of(cut, start=self.start, media=self.known, grades=tables, cdls=cdls)
 
     def _texts(self, cut: Cut, folder: Path) -> tuple[dict[str, str], list[tuple[Format, str]]]:
         """Text files by name, and what they lack."""
@@ -276,7 +279,8 @@ class _Job:
             for written in write(form, edit, place):
                 texts[f"{self.name}{written.suffix}"] = written.text
                 lost += [(form, what) for what in written.lost]
-        texts |= {f"{self.grades}/{grade.name}": grade.text for grade in grades_of(cut)}
+        for grade in (*tables_of(cut), *cdls_of(cut)):
+            texts[f"{self.grades}/{grade.name}"] = grade.text
         return texts, lost
 
     def _places(self, folder: Path) -> Callable[[Path], str]:

@@ -177,7 +177,9 @@ class Edit:
     worded: tuple[Worded, ...]
     heard: tuple[Heard, ...]
     grades: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Files with a clip's colour correction, by clip id, as they are named in the edit."""
+    """Tables with a clip's colour correction, by clip id, as they are named in the edit."""
+    cdls: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Files with a CDL of the author's, likewise."""
 
     @property
     def rate(self) -> Fraction:
@@ -204,6 +206,7 @@ def edit_of(
     start: Timecode | None = None,
     media: Mapping[Path, MediaInfo] = MappingProxyType({}),
     grades: Mapping[str, str] = MappingProxyType({}),
+    cdls: Mapping[str, str] = MappingProxyType({}),
 ) -> Edit:
     """
     *cut* as events.
@@ -212,7 +215,8 @@ def edit_of(
         cut: The programme.
         start: Timecode of its first frame; 01:00:00:00 when not given.
         media: Facts of files that are only heard; without them, as much as is used is assumed.
-        grades: Files with colour corrections, by clip id.
+        grades: Tables with colour corrections, by clip id.
+        cdls: Files with CDLs, by clip id.
     """
     begin = start or Timecode.parse(START, cut.rate)
     library = _Library(cut, media, drop=begin.drop)
@@ -234,6 +238,7 @@ def edit_of(
             for lane, play in in_lanes([(play.record, play) for play in heard])
         ),
         grades=grades,
+        cdls=cdls,
     )
 
 

@@ -77,7 +77,9 @@ class _Writer:
             if sound.gain_db or sound.fade_in or sound.fade_out:
                 yield f"sound {sound.id}: its level and fades"
         yield from (
-            line for line in lost_pictures(edit, even=True) if not line.startswith("title ")
+            line
+            for line in lost_pictures(edit, even=True, cdls=True)
+            if not line.startswith("title ")
         )
         yield from lost_sounds(edit, pan=True, points=True)
 

@@ -1,7 +1,7 @@
 """
 Colour corrections for grading programs: 3-D tables (.cube) and ASC CDLs (.cdl).
 
-    for grade in grades_of(cut): ...
+    for grade in (*tables_of(cut), *cdls_of(cut)): ...
 
 A table holds what the correction comes to rest at; what only its first frames have (a pop that
 decays, a release) is nothing that a table can say.
@@ -32,16 +32,24 @@ class Grade:
     text: str
 
 
-def grades_of(cut: Cut) -> Iterator[Grade]:
-    """A file for every clip whose colour was corrected, and for every CDL of the author's."""
+def tables_of(cut: Cut) -> Iterator[Grade]:
+    """A table for every clip whose colour was corrected."""
     for clip in cut.clips:
-        stem = re.sub(r"[^\w.-]+", "-", clip.id)
         fix = constant_part(clip.correction).colour
         if fix:
-            yield Grade(clip.id, f"{stem}.cube", cube_text(fix, clip.id))
+            yield Grade(clip.id, f"{_stem(clip.id)}.cube", cube_text(fix, clip.id))
+
+
+def cdls_of(cut: Cut) -> Iterator[Grade]:
+    """A file for every CDL of the author's."""
+    for clip in cut.clips:
         cdl = clip.source.change.cdl
         if cdl:
-            yield Grade(clip.id, f"{stem}.cdl", cdl_text(cdl, clip.id))
+            yield Grade(clip.id, f"{_stem(clip.id)}.cdl", cdl_text(cdl, clip.id))
+
+
+def _stem(clip: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", clip)
 
 
 def cube_text(fix: ColourFix, title: str, size: int = CUBE_SIZE) -> str:

@@ -104,8 +104,12 @@ def lost_pictures(
     stretch: bool = False,
     chapters: bool = False,
     even: bool = False,
+    cdls: bool = False,
 ) -> Iterator[str]:
-    """What of the picture is not in the edit (*even* speeds may be), with where it is instead."""
+    """
+    What of the picture is not in the edit (*even* speeds and *cdls* may be), with where it is
+    instead.
+    """
     cut = edit.cut
     for clip in cut.clips:
         if not clip.correction.neutral:
@@ -113,6 +117,8 @@ def lost_pictures(
             grade = edit.grades.get(clip.id)
             where = f"; apply {grade}" if grade and clip.correction.colour else ""
             yield f"{clip.id}: its correction ({words}) is a note{where}"
+        if clip.id in edit.cdls and not cdls:
+            yield f"{clip.id}: its CDL; apply {edit.cdls[clip.id]}"
         if clip.fit == "blur" or (stretch and clip.fit == "stretch"):
             yield f"{clip.id}: it is laid on the canvas with `fit: {clip.fit}`"
         yield from lost_speed(clip, even=even)

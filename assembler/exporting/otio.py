@@ -77,6 +77,7 @@ class _Writer:
             "cut": json.dumps(cut_to_data(edit.cut, self.place)),  # as text: OTIO's dicts are slow
             "start": str(edit.start),
             "grades": dict(edit.grades),
+            "cdls": dict(edit.cdls),
         }
         timeline.tracks.append(self._row())
         for name, lane, things in lanes_of("V", [*edit.laid, *edit.worded]):
@@ -115,6 +116,7 @@ class _Writer:
                 "fit": shot.clip.fit,
                 "note": seam_note(shot, self.edit),
                 "grade": self.edit.grades.get(shot.clip.id, ""),
+                "cdl": self.edit.cdls.get(shot.clip.id, ""),
             }
             if shot.seam:
                 clip.metadata[OURS]["seam"] = decision_to_json(shot.seam)

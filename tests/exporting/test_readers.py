@@ -17,7 +17,7 @@ import pytest
 from assembler.cut.model import Cdl, Transition
 from assembler.exporting import aaf, edl, fcp7, fcpxml, shots
 from assembler.exporting.edit import Edit, edit_of, reel_of
-from assembler.exporting.grade import cdl_text, cube_text
+from assembler.exporting.grade import cdl_text, cdls_of, cube_text, tables_of
 from assembler.match.apply import coloured
 from assembler.timebase import parse_rate
 from tests.exporting.facts import RATES, cut_of, fix, infos, start_of
@@ -234,6 +234,29 @@ def test_what_a_format_lacks_is_listed() -> None:
         assert any("its slide-up is written as" in line for line in written.lost)
         assert any("its correction (colour corrected" in line for line in written.lost)
         assert any("ducked by 10 dB under voice" in line for line in written.lost)
+
+
+def test_a_clips_correction_and_cdl_are_told_with_a_file_each() -> None:
+    cut = cut_of(1, "24")
+    one = next(clip for clip in cut.clips if clip.correction.colour)
+    cdl = Cdl((1, 1, 1), (0, 0, 0), (1, 1, 1), 0.9)
+    graded = replace(one, source=replace(one.source, change=replace(one.source.change, cdl=cdl)))
+    cut = replace(cut, clips=tuple(graded if clip == one else clip for clip in cut.clips))
+    tables, cdls = ({g.clip: g.name for g in f(cut)} for f in (tables_of, cdls_of))
+    start = start_of("24", drop=False)
+    made = edit_of(cut, start=start, media=infos(cut), grades=tables, cdls=cdls)
+    told = [line for line in fcpxml.write(made, str).lost if line.startswith(f"{one.id}: its c")]
+    told += [line for line in fcpxml.write(made, str).lost if "CDL" in line]
+    assert [line.rpartition("apply ")[2] for line in told] == [f"{one.id}.cube", f"{one.id}.cdl"]
+    assert not any("CDL" in line for line in edl.write(made, str)[0].lost)
+
+
+def test_a_rate_that_fcp7_has_no_word_for_is_told() -> None:
+    cut = cut_of(1, "12.5")
+    made = edit_of(cut, start=start_of("12.5", drop=False), media=infos(cut))
+    written = fcp7.write(made, str)
+    assert "its 12.5 frames a second; the file says 12" in written.lost
+    assert "<ntsc>TRUE</ntsc>" not in written.text
 
 
 def test_a_table_does_what_the_correction_does() -> None:

@@ -2,13 +2,14 @@
 What was seen of a file before, by the bytes of its groups of pictures.
 
 After a small change most of a film is the very same bytes. What was measured of those stays true,
-so only the rest is decoded again. A group is known when the one before it is the same, too.
+so only the rest is decoded again. A group is known when the two frames before it are in the
+same groups, too.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -21,7 +22,7 @@ from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened
 from assembler.timebase import FrameRange
 
-VERSION = 1
+VERSION = 2
 """Raised when other things are measured."""
 _ROWS = ("luma", "spread", "dark", "change", "leap", "fields", "red")
 
@@ -48,7 +49,8 @@ def groups_of(info: MediaInfo) -> list[Group]:
     index = {stamp: n for n, stamp in enumerate(video.pts)}
     with opened(info.path) as container:
         stream = next(s for s in container.streams.video if s.index == video.index)
-        state = hashlib.sha256(str((stream.codec_context.extradata or b"").hex()).encode())
+        shown = (video.colour, video.rotation, video.mirrored)
+        state = hashlib.sha256(f"{(stream.codec_context.extradata or b'').hex()} {shown}".encode())
         first = state.copy()
         places: list[int] = []
         for packet in container.demux(stream):
@@ -109,17 +111,14 @@ def recall(
             if list(kept["head"]) != [VERSION, *size] or len(kept["damaged"]) or not groups:
                 return everything
             starts, digests = kept["starts"].tolist(), kept["digests"].tolist()
+            seen = dict(zip(_with_before(starts, digests), starts, strict=True))
             rows = {name: kept[name] for name in _ROWS}
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
         return everything
-    known: dict[tuple[str, str], int] = {}
-    for before, digest, start in zip(["", *digests], digests, starts, strict=False):
-        known.setdefault((before, digest), start)
     missing: list[FrameRange] = []
-    before = ""
-    for group in groups:
-        frames, start = group.frames, known.get((before, group.digest))
-        before = group.digest
+    now = _with_before([g.frames.start for g in groups], [g.digest for g in groups])
+    for group, known in zip(groups, now, strict=True):
+        frames, start = group.frames, seen.get(known)
         if start is None:
             if missing and missing[-1].stop == frames.start:
                 frames = FrameRange(missing.pop().start, frames.stop)
@@ -130,3 +129,10 @@ def recall(
                 start : start + frames.frames
             ]
     return missing
+
+
+def _with_before(starts: Sequence[int], digests: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Each group with those in which the two frames before it are."""
+    for n in range(len(starts)):
+        alone = n > 1 and starts[n] - starts[n - 1] == 1
+        yield tuple(digests[max(0, n - 2 if alone else n - 1) : n + 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,32 @@ def test_only_what_changed_is_looked_at_again(tmp_path: Path) -> None:
     whole = view(new, SIZE, ranges=missing, into=known)
     np.testing.assert_array_equal(whole.luma, view(new, SIZE).luma)
     np.testing.assert_array_equal(whole.change, view(new, SIZE).change)
+
+
+def test_frames_are_looked_at_again_where_one_of_the_two_before_changed(tmp_path: Path) -> None:
+    """Each is a group of its own here."""
+    films = []
+    for first in (10, 11):
+        out = tmp_path / f"{first}.mov"
+        films.append(probe(ffmpeg(out, "-i", _film(tmp_path, first), "-c:v", "mjpeg", "-q:v", "4")))
+    old, new = films
+    memory = tmp_path / "views.npz"
+    remember(memory, view(old, SIZE), groups_of(old), SIZE)
+    assert recall(memory, blank(36), groups_of(new), SIZE) == [FrameRange(0, 14)]
+
+
+def test_nothing_is_known_of_what_is_shown_in_another_way(tmp_path: Path) -> None:
+    film = probe(_film(tmp_path, 10))
+    assert film.video is not None
+    memory = tmp_path / "views.npz"
+    remember(memory, view(film, SIZE), groups_of(film), SIZE)
+    others = (
+        replace(film.video, rotation=180),
+        replace(film.video, colour=replace(film.video.colour, matrix="smpte170m")),
+    )
+    for other in others:
+        groups = groups_of(replace(film, video=other))
+        assert recall(memory, blank(36), groups, SIZE) == [FrameRange(0, 36)]
 
 
 def test_what_is_damaged_is_looked_at_again(tmp_path: Path) -> None:

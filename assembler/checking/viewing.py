@@ -261,14 +261,11 @@ def _decoded(
         packets = container.demux(stream)
         while True:
             frames: list[av.VideoFrame] = []
-            try:
+            with suppress(av.FFmpegError):
                 packet = next(packets, None)
                 if packet is None:
                     return
                 frames = [f for f in packet.decode() if isinstance(f, av.VideoFrame)]
-            except av.FFmpegError:
-                if packet is None:
-                    return
             for frame in frames:
                 place = before + 1
                 if video.ordered and frame.pts is not None:

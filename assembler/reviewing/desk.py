@@ -27,7 +27,7 @@ from assembler.planning.ledger import Ledger, chosen_takes
 from assembler.planning.model import FileClip
 from assembler.planning.project import Project
 from assembler.reviewing.edits import CantEditError, Value, put, set_seam
-from assembler.reviewing.files import changed, file_of, one_writer, write_text
+from assembler.reviewing.files import beside, changed, file_of, one_writer, write_text
 from assembler.reviewing.history import Choice, History, Step, TextChange
 from assembler.reviewing.said import (
     all_but,
@@ -104,7 +104,9 @@ class Desk:
             return False
         shelf = seen.prepared.shelf
         missing = any(step.state != "done" for step in seen.prepared.plan.all_steps)
-        return texts and not missing and chosen_takes(self.project.ledger) == shelf.chosen
+        others = beside(seen.loaded, self.project) == seen.others
+        chosen = chosen_takes(self.project.ledger) == shelf.chosen
+        return texts and others and chosen and not missing
 
     def takes(self, seen: View | None = None) -> Mapping[str, tuple[TakeFacts, ...]]:
         """Takes of every link, as *seen* or as they stand; of drafts there is nothing to choose."""

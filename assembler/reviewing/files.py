@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from assembler.assemble.stock import named
 from assembler.errors import AssemblerError, UsageError
 from assembler.media.files import publish, try_lock
 from assembler.planning.project import Project
@@ -46,22 +47,49 @@ def one_writer(
         yield
 
 
-def sources(loaded: Loaded) -> dict[Path, str]:
-    """Every file that a timeline is written in, with the name that messages give it."""
-    found: dict[Path, str] = {}
+def sources(loaded: Loaded) -> dict[Path, bytes]:
+    """Every file that a timeline is written in, as it was read."""
+    found: dict[Path, bytes] = {}
     waiting: list[Node] = [loaded.marks]
     while waiting:
         node = waiting.pop()
-        found[node.source.path] = node.source.name
+        found[node.source.path] = node.source.text
         waiting += (node.items or {}).values()
         waiting += node.entries or ()
     return found
 
 
-def revision_of(texts: Mapping[Path, bytes], choices: Mapping[str, int]) -> str:
-    """What is the same as long as neither a text nor a chosen take has changed."""
+def named_by(loaded: Loaded) -> list[Path]:
+    """Every media and caption file that a timeline names."""
+    captions = loaded.timeline.captions
+    found = [path for _, path in named(loaded.timeline, {})]
+    return found + ([entry.file for entry in captions.entries] if captions else [])
+
+
+def stamps(*paths: Path) -> list[object]:
+    """Sizes and times of files, by which one knows that they were written anew."""
+    found: list[object] = []
+    for path in paths:
+        try:
+            found.append((path.stat().st_size, path.stat().st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def beside(loaded: Loaded, project: Project) -> Mapping[Path, object]:
+    """Stamps of all files that the film is made of but its texts: presets, media, captions."""
+    paths = sorted({*(project.root / "presets").rglob("*.yaml"), *named_by(loaded)})
+    return dict(zip(paths, stamps(*paths), strict=True))
+
+
+def revision_of(
+    texts: Mapping[Path, bytes], choices: Mapping[str, int], others: Mapping[Path, object]
+) -> str:
+    """What is the same as long as neither a text, a chosen take nor another file has changed."""
     parts = [f"{path}\0{sha256(text)}" for path, text in sorted(texts.items())]
     parts += [f"{key}\0{number}" for key, number in sorted(choices.items())]
+    parts += [f"{path}\0{stamp}" for path, stamp in others.items()]
     return sha256("\n".join(parts).encode())[:16]
 
 

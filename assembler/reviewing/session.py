@@ -32,6 +32,7 @@ from assembler.reporting.page import page
 from assembler.reviewing.clips import Clips
 from assembler.reviewing.desk import Desk
 from assembler.reviewing.events import Events
+from assembler.reviewing.files import stamps
 from assembler.reviewing.jobs import Job, Jobs
 from assembler.reviewing.preview import preview
 from assembler.reviewing.said import own_word
@@ -138,7 +139,7 @@ class Session:
             view = self.desk.view()
         except AssemblerError as error:
             return {**common, "error": str(error), "revision": ""}
-        self._seen = tuple(view.texts)
+        self._seen = (*view.texts, *view.others)
         price = view.price()
         return {
             **common,
@@ -289,17 +290,6 @@ def _seam(view: View, id_: str) -> dict[str, Any]:
         "frame": place.frame,
         "said": said,
     }
-
-
-def stamps(*paths: Path) -> list[object]:
-    """Sizes and times of files, by which one knows that they were written anew."""
-    found: list[object] = []
-    for path in paths:
-        try:
-            found.append((path.stat().st_size, path.stat().st_mtime_ns))
-        except OSError:
-            found.append(None)
-    return found
 
 
 def _asset(name: str) -> str:

@@ -26,7 +26,7 @@ from assembler.planning.guard import costs_more_usd
 from assembler.planning.model import FileClip
 from assembler.planning.project import Project
 from assembler.reporting.gather import resolve
-from assembler.reviewing.files import revision_of, sources
+from assembler.reviewing.files import beside, revision_of, sources
 from assembler.spec.load import Loaded, load
 
 
@@ -68,6 +68,8 @@ class View:
     revision: str
     texts: Mapping[Path, bytes]
     """Of every file that it is written in."""
+    others: Mapping[Path, object]
+    """Stamps of presets, media and captions."""
     prepared: Prepared
     takes: Mapping[str, Take]
     cut: Cut | None
@@ -110,12 +112,12 @@ class View:
         instead = instead or {}
         loaded = load(timeline, instead)
         project = Project(loaded.timeline.path)
-        texts = {path: instead.get(path) or path.read_bytes() for path in sources(loaded)}
+        texts, others = sources(loaded), beside(loaded, project)
         prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
-        revision = revision_of(texts, prepared.shelf.chosen)
+        revision = revision_of(texts, prepared.shelf.chosen, others)
         takes = takes_there(prepared)
         run = begin(prepared, None, None, cancel, None)
-        seen = cls(revision, texts, prepared, takes, None, {}, (), False)
+        seen = cls(revision, texts, others, prepared, takes, None, {}, (), False)
         return _resolved(seen, run, decided) if _complete(prepared, takes) else seen
 
     @property

@@ -21,10 +21,9 @@ from watchfiles.main import FileChange
 from assembler.assemble.film import Film, render
 from assembler.assemble.prepare import check
 from assembler.assemble.progress import Progress
-from assembler.assemble.stock import named
 from assembler.errors import AssemblerError, OutputExistsError
 from assembler.planning.project import Project
-from assembler.reviewing.files import sources
+from assembler.reviewing.files import named_by, sources
 from assembler.spec.load import load
 
 QUIET_MS = 200
@@ -200,7 +199,4 @@ def _named(project: Project) -> frozenset[Path] | None:
         loaded = load(project.timeline)
     except AssemblerError:
         return None
-    media = [path for _, path in named(loaded.timeline, {})]
-    captions = loaded.timeline.captions
-    media += [entry.file for entry in captions.entries] if captions else []
-    return frozenset([*sources(loaded), *media])
+    return frozenset([*sources(loaded), *named_by(loaded)])

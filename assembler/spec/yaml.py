@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -49,6 +49,8 @@ class Source:
     """As messages show it."""
     path: Path = Path()
     """Absolute; paths in the file start at its folder."""
+    text: bytes = b""
+    """As it was read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,7 +99,8 @@ def read(source: Source, instead: Mapping[Path, bytes] = MappingProxyType({})) -
     Raises:
         SpecError: If it can't be read, is too large, or is no YAML that we take.
     """
-    return parse(source, instead.get(source.path) or _bytes(source))
+    text = instead[source.path] if source.path in instead else _bytes(source)
+    return parse(replace(source, text=text), text)
 
 
 def parse(source: Source, data: bytes) -> Node:

@@ -16,6 +16,7 @@ from assembler.reviewing.desk import Desk
 from assembler.reviewing.files import ChangedError, one_writer
 from assembler.reviewing.history import Step, TextChange
 from assembler.reviewing.preview import preview
+from tests.films import write_shot
 
 SEAM = "walk.1>walk.2"
 
@@ -147,6 +148,21 @@ def test_a_file_changed_meanwhile_is_left_alone(desk: Desk, film: Path) -> None:
     with pytest.raises(ChangedError, match=r"tiny\.yaml was changed on disk meanwhile"):
         desk.nudge(SEAM, revision=seen.revision, end=-1)
     assert film.read_text(encoding="utf-8") == mine
+
+
+def test_media_and_presets_changed_meanwhile_are_seen(desk: Desk, film: Path) -> None:
+    seen = desk.view()
+    assert desk.view() is seen
+    write_shot(film.parent / "media" / "shot.mp4", (160, 90), 40)
+    again = desk.view()
+    videos = [view.footage["shot"].info.video for view in (seen, again)]
+    assert [video and video.frames for video in videos] == [36, 40]
+    with pytest.raises(ChangedError):
+        desk.nudge(SEAM, revision=seen.revision, cut=-1)
+    mixes = film.parent / "presets" / "mix"
+    mixes.mkdir()
+    (mixes / "mine.yaml").write_text("nonsense: 1\n", encoding="utf-8")
+    assert desk.view() is not again
 
 
 def test_undo_does_not_overwrite_what_was_written_since(desk: Desk, film: Path) -> None:

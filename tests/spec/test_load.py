@@ -137,6 +137,12 @@ def test_places_of_values(write: Write, project: Path) -> None:
     assert loaded.where("budget", "usd") == "t.yaml:5:15"
 
 
+def test_an_empty_text_in_the_place_of_a_file_is_read(write: Write) -> None:
+    path = write("t.yaml", DESIGN)
+    with pytest.raises(SpecError, match="1:1: it is empty"):
+        load(path, {path: b""})
+
+
 def test_value_that_is_not_written_has_the_place_around_it(write: Write) -> None:
     write("t.yaml", DESIGN)
     loaded = load("t.yaml")

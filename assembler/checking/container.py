@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from assembler.checking.expected import Expected
 from assembler.checking.model import Finding, Severity
 from assembler.checking.places import Places, runs
+from assembler.media.boxes import Boxes, boxes_of
 from assembler.media.codecs import codec_of
 from assembler.media.info import MediaInfo, VideoStream
 from assembler.media.probe import opened
@@ -52,7 +51,7 @@ def read_container(info: MediaInfo) -> Container:
     Raises:
         MediaError: If it can't be opened.
     """
-    boxes, missing = _boxes(info.path) if info.container == _MP4 else ((), 0)
+    boxes = boxes_of(info.path) if info.container == _MP4 else Boxes((), 0, whole=True)
     with opened(info.path) as container:
         video: Any = None
         if info.video is not None:
@@ -66,33 +65,13 @@ def read_container(info: MediaInfo) -> Container:
             chapters=len(container.chapters()),
             videos=len(container.streams.video),
             audios=len(container.streams.audio),
-            boxes=boxes,
-            missing_bytes=missing,
+            boxes=boxes.names,
+            missing_bytes=boxes.missing_bytes,
             colour=(
                 int(context.colorspace), int(context.color_primaries),
                 int(context.color_trc), int(context.color_range),
             ) if context is not None else (2, 2, 2, 0),
         )  # fmt: skip
-
-
-def _boxes(path: Path) -> tuple[tuple[str, ...], int]:
-    """Top-level boxes (ISO/IEC 14496-12 §4.2), and how many bytes the last one lacks."""
-    names: list[str] = []
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        position = 0
-        while position + 8 <= size and len(names) < 1000:
-            file.seek(position)
-            head = file.read(16)
-            length, name = struct.unpack(">I4s", head[:8])
-            if length == 1 and len(head) == 16:
-                (length,) = struct.unpack(">Q", head[8:])
-            length = length or size - position
-            if length < 8:
-                break
-            names.append(name.decode("latin-1"))
-            position += length
-    return tuple(names), max(0, position - size)
 
 
 def container_findings(

@@ -30,6 +30,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream as AvVideo
 
 from assembler.errors import MediaError
+from assembler.media.boxes import boxes_of
 from assembler.media.info import DAMAGED, AudioStream, Colour, Matrix, MediaInfo, VideoStream
 from assembler.media.upright import orientation_of
 from assembler.timebase import NTSC, nearest_standard, round_half_up
@@ -211,37 +212,15 @@ def _claim_text(head: bytes) -> tuple[str, str]:
 
 
 def _claim_mp4(path: Path) -> tuple[str, str]:
-    boxes, whole = _boxes(path)
-    if "moov" not in boxes and whole:
+    boxes = boxes_of(path)
+    indexed = "moov" in (boxes.names[:-1] if boxes.missing_bytes else boxes.names)
+    if not indexed and boxes.whole:
         return "is an MP4 file without an index (moov)", _RETRY
-    if "moov" not in boxes:
+    if not indexed:
         return "is cut off: its index (moov) is missing", _RETRY
-    if not whole:
+    if not boxes.whole:
         return "is an MP4 file whose boxes are damaged or cut off", _RETRY
     return "is an MP4 file whose index can't be read", _RETRY
-
-
-def _boxes(path: Path) -> tuple[list[str], bool]:
-    """Names of the first top-level boxes (ISO/IEC 14496-12 §4.2), and whether all are whole."""
-    names: list[str] = []
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        position = 0
-        while position < size and len(names) < 1000:
-            file.seek(position)
-            head = file.read(16)
-            if len(head) < 8:
-                return names, False
-            length, name = struct.unpack(">I4s", head[:8])
-            if length == 1 and len(head) == 16:
-                (length,) = struct.unpack(">Q", head[8:])
-            elif length == 0:
-                length = size - position
-            if length < 8 or position + length > size:
-                return names, False
-            names.append(name.decode("latin-1"))
-            position += length
-    return names, True
 
 
 @dataclass(slots=True)

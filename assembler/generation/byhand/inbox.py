@@ -18,6 +18,7 @@ from pathlib import Path
 
 from assembler.errors import MediaError
 from assembler.generation.byhand.likeness import small
+from assembler.media.boxes import boxes_of
 from assembler.media.files import sha256_of
 from assembler.media.frames import read_frames
 from assembler.media.info import DAMAGED, MediaInfo
@@ -123,7 +124,7 @@ def _read(path: Path) -> Arrival | str | None:
 def _is_whole(path: Path, info: MediaInfo) -> bool:
     """Whether all that its index announces is there, and none of it only reserved space."""
     assert info.video is not None
-    if info.container.startswith("mov") and not _boxes_are_whole(path):
+    if info.container.startswith("mov") and not boxes_of(path).whole:
         return False
     if any(note.startswith(DAMAGED) for note in info.notes):
         return False
@@ -136,21 +137,3 @@ def _is_whole(path: Path, info: MediaInfo) -> bool:
             return False
         packets = (packet for packet in container.demux(stream) if packet.size)
         return all(any(bytes(packet)) and not packet.is_corrupt for packet in packets)
-
-
-def _boxes_are_whole(path: Path) -> bool:
-    """Whether an MP4 ends where its last box does (ISO/IEC 14496-12 §4.2)."""
-    size, position = path.stat().st_size, 0
-    with path.open("rb") as file:
-        while position < size:
-            file.seek(position)
-            head = file.read(16)
-            length = int.from_bytes(head[:4], "big")
-            if length == 1:
-                length = int.from_bytes(head[8:16], "big")
-            elif length == 0:  # to the end
-                return True
-            if length < 8:
-                return False
-            position += length
-    return position == size

@@ -26,7 +26,7 @@ from assembler.planning.ledger import Submission
 from assembler.planning.model import Link
 from assembler.planning.project import Project
 
-_LEAST_LENGTH = 0.5
+LEAST_LENGTH = 0.5
 """A clip shorter than this part of what was asked for is no result."""
 
 
@@ -70,7 +70,7 @@ def checked(path: Path, link: Link) -> tuple[MediaInfo, tuple[str, ...]]:
     if video is None or info.still:
         what = "a still picture" if info.still else "sound without a picture"
         raise GenerateError(f"what came is {what}")
-    if video.duration_s < _LEAST_LENGTH * float(link.frames / link.rate):
+    if video.duration_s < LEAST_LENGTH * float(link.frames / link.rate):
         raise GenerateError(
             f"what came is {float(video.duration_s):.2f} s long, asked for were "
             f"{float(link.frames / link.rate):.2f} s"

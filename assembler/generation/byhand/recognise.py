@@ -13,14 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from assembler.errors import AssemblerError
+from assembler.generation.arrived import LEAST_LENGTH
 from assembler.generation.byhand import likeness
 from assembler.generation.byhand.desk import Job
 from assembler.generation.byhand.inbox import Arrival
 from assembler.media.pixels import Floats
 from assembler.media.stills import read_image
-
-LEAST_LENGTH = 0.5
-"""A clip shorter than this part of what was asked for isn't taken."""
 
 
 class Recogniser:

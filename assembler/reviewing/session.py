@@ -24,7 +24,7 @@ from assembler.assemble.takes import TakeFacts
 from assembler.assemble.walk import costs_money
 from assembler.errors import AssemblerError, UsageError
 from assembler.planning.explain import money, to_pay
-from assembler.planning.ledger import submissions_made
+from assembler.planning.ledger import Ledger
 from assembler.planning.model import Plan
 from assembler.reporting.gather import report_of
 from assembler.reporting.model import Live, Report
@@ -239,7 +239,9 @@ class Session:
         price = view.price()
         if costs_money(view.prepared.plan):
             _check_agreed(price, agreed_usd)
-        budget = self._committed_usd() + price.usd
+        project = self.desk.project
+        with Ledger(project.ledger, timeline=project.timeline.name) as ledger:
+            budget = ledger.committed_usd() + price.usd
 
         def confirm(plan: Plan) -> bool:
             if plan.price_usd > price.usd:
@@ -260,12 +262,6 @@ class Session:
             return {"text": made.text(), "warnings": list(made.warnings)}
 
         return self.jobs.start("render", self.desk.project.timeline.name, work)
-
-    def _committed_usd(self) -> Decimal:
-        """What this timeline has spent and what is under way for it."""
-        name = self.desk.project.timeline.name
-        rows = submissions_made(self.desk.project.ledger)
-        return sum((row.cost_usd for row in rows if row.timeline == name), Decimal(0))
 
 
 def _check_agreed(price: Price, agreed_usd: Decimal | None) -> None:

@@ -2,7 +2,7 @@
 What one link hands to the next: its exact end frame, and how its numbers really mean colour.
 
     colour, notes = true_colour(take.info, start_image)
-    write_end_frame(path, take.info, colour, size=(1920, 1080))
+    rgb = end_frame(take.info, colour, size=(1920, 1080))
 
 Generators often encode with another matrix than their tags or the HD rule say (swscale's default is
 BT.601). Frame 0 of an image-to-video clip is the image that was sent, resampled and slightly
@@ -26,7 +26,7 @@ from assembler.media.frames import coded_frame, read_frames, upright
 from assembler.media.info import Colour, Matrix, MediaInfo, VideoStream
 from assembler.media.pixels import Floats, assumed, codes_from_rgb, codes_of
 from assembler.media.scale import covering
-from assembler.media.stills import read_image, write_png
+from assembler.media.stills import read_image
 
 Doubles = NDArray[np.float64]
 _T = TypeVar("_T")
@@ -91,18 +91,6 @@ def end_frame(
     wanted = last if frame is None else min(frame, last)
     rgb = next(read_frames(info, start=wanted, stop=wanted + 1, colour=colour))
     return rgb if size is None else covering(rgb, size)
-
-
-def write_end_frame(
-    path: Path,
-    info: MediaInfo,
-    colour: Colour,
-    *,
-    size: tuple[int, int] | None = None,
-    frame: int | None = None,
-) -> None:
-    """Write `end_frame` as PNG."""
-    write_png(path, end_frame(info, colour, size=size, frame=frame))
 
 
 @dataclass(frozen=True, slots=True)

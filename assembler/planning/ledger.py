@@ -330,11 +330,6 @@ class Ledger:
         with self._lock:
             return self._alive(key, number)
 
-    def in_vain(self, key: str, number: int) -> Submission | None:
-        """The failed job of this key and take after which none is asked for by itself."""
-        with self._lock:
-            return None if self._alive(key, number) else self._in_vain(key, number)
-
     def submissions(self, key: str | None = None) -> tuple[Submission, ...]:
         """All rows, or those of one key, oldest first."""
         if key is None:

@@ -62,7 +62,7 @@ def put(text: str, place: tuple[int, int], keys: Sequence[str], value: Value) ->
         CantEditError: If no mapping is there, or an alias or another kind of value is in the way.
     """
     mapping = _mapping_at(text, place)
-    owner, left = _descend(text, mapping, keys)
+    owner, left = _descend(mapping, keys)
     if value is None:
         return text if len(left) > 1 else _without(text, mapping, keys)
     if len(left) == 1 and (pair := _pair(owner, left[0])):
@@ -96,9 +96,7 @@ def _nodes(root: Node) -> Iterator[Node]:
             waiting += node.value
 
 
-def _descend(
-    text: str, mapping: MappingNode, keys: Sequence[str]
-) -> tuple[MappingNode, Sequence[str]]:
+def _descend(mapping: MappingNode, keys: Sequence[str]) -> tuple[MappingNode, Sequence[str]]:
     """The innermost mapping on the way that is there, and the keys from there on."""
     for n, key in enumerate(keys[:-1]):
         pair = _pair(mapping, key)

@@ -181,7 +181,7 @@ class _Assembler:
         if self.includes > MAX_INCLUDES or len(self.including) > MAX_INCLUDE_DEPTH:
             what = f"more than {MAX_INCLUDES} includes, or {MAX_INCLUDE_DEPTH} inside each other"
             raise SpecError([*self.problems, named.problem(what)])
-        return self._read(path, named)
+        return self._read(path)
 
     def _since(self, path: Path) -> list[Path]:
         return self.including[self.including.index(path) :]
@@ -201,7 +201,7 @@ class _Assembler:
         assert isinstance(path, Path)
         return path
 
-    def _read(self, path: Path, named: Node) -> Node | None:
+    def _read(self, path: Path) -> Node | None:
         if path in self.parsed:
             return self.parsed[path]
         beside = self.folder / self._name(path)

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from assembler.errors import MediaError
-from assembler.generation.handoff import end_frame, judge_colour, true_colour, write_end_frame
-from assembler.media.frames import BT709, FrameWriter, read_image, write_png
+from assembler.generation.handoff import end_frame, judge_colour, true_colour
+from assembler.media.frames import BT709, FrameWriter, write_png
 from assembler.media.info import Colour, Matrix, MediaInfo
 from assembler.media.probe import probe
 from assembler.media.scale import covering, lanczos
@@ -126,9 +126,7 @@ def test_without_start_image_tags_stand(tmp_path: Path) -> None:
 def test_end_frame_is_the_last_one_in_the_models_size(tmp_path: Path) -> None:
     first, last = _picture(6), _picture(7)
     info = _clip(tmp_path / "a.mp4", [first, first, last], BT709, BT709)
-    path = tmp_path / "end.png"
-    write_end_frame(path, info, BT709, size=SIZE)
-    handed = read_image(path)
+    handed = end_frame(info, BT709, size=SIZE)
     assert handed.shape == (270, 480, 3)
     error = (handed - lanczos(last, SIZE)) * 255
     assert np.abs(error.mean(axis=(0, 1))).max() < 0.3

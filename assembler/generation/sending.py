@@ -31,6 +31,7 @@ from assembler.generation.base import (
 from assembler.generation.refusals import before_sending
 from assembler.media.files import publish
 from assembler.media.stills import read_image
+from assembler.media.upright import is_turned
 
 Upload = Callable[[Path, bytes, str], Awaitable[str]]
 """Takes a file's path, its content and media type; gives the address where it lies."""
@@ -76,7 +77,7 @@ def _content(path: Path, most_bytes: int) -> tuple[bytes, str]:
     kind = _KINDS.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or ""
     if not kind.startswith("image/"):
         return content, kind or "application/octet-stream"
-    if kind in _PICTURES and len(content) <= most_bytes:
+    if kind in _PICTURES and len(content) <= most_bytes and not is_turned(path):
         return content, kind
     codes = np.rint(read_image(path)[..., ::-1] * 255).astype(np.uint8)
     for suffix, how in _ENCODINGS:

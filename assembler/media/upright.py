@@ -55,6 +55,11 @@ def exif_orientation(path: Path) -> Orientation | None:
         return None
 
 
+def is_turned(path: Path) -> bool:
+    """Whether an image file has to be turned or mirrored, which not every program does."""
+    return exif_orientation(path) not in (None, (0, False))
+
+
 def turned(picture: NDArray[np.float32], orientation: Orientation) -> NDArray[np.float32]:
     """A picture (h, w, c) as it is coded, the right way up."""
     import cv2  # slow to load

@@ -51,6 +51,7 @@ from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import Refusal, Trouble, advice, before_sending
 from assembler.generation.sending import note_sent, sent_note
 from assembler.media.stills import read_image, write_png
+from assembler.media.upright import is_turned
 from assembler.planning.model import Link
 from assembler.planning.prompts import joined
 
@@ -634,8 +635,8 @@ def _unpadded(content: bytes) -> bytes:
 
 
 def _image(path: Path) -> str:
-    """An image as bare Base64; what is neither PNG nor JPEG becomes PNG."""
-    if path.suffix.lower() in _IMAGES:
+    """An image as bare Base64, upright; what is neither PNG nor JPEG becomes PNG."""
+    if path.suffix.lower() in _IMAGES and not is_turned(path):
         return _inline(path)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "image.png"

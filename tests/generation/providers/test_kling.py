@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from assembler.errors import BudgetError, GenerateError
 from assembler.generation.base import (
@@ -26,7 +27,7 @@ from assembler.generation.base import (
 )
 from assembler.generation.providers.kling import Kling, _token
 from assembler.generation.run import LinksFailedError, generate, settle
-from assembler.media.frames import last_frames, read_frames
+from assembler.media.frames import last_frames, read_frames, read_image
 from assembler.planning.ledger import Ledger, Submission
 from assembler.planning.model import Handoff, ImageFile, Link
 from assembler.planning.project import Project
@@ -222,6 +223,22 @@ def test_image_of_another_sort_is_sent_as_png(
     submitted(provider, request)
     image = base64.b64decode(server.calls[-1].json["contents"][1]["url"])
     assert image.startswith(b"\x89PNG")
+
+
+def test_photo_is_sent_the_right_way_up(
+    server: kling.Kling, provider: Kling, files: Files, tmp_path: Path
+) -> None:
+    photo = tmp_path / "phone.jpg"
+    with Image.open(files.reference) as image:
+        exif = image.getexif()
+        exif[0x0112] = 8
+        image.convert("RGB").save(photo, exif=exif)
+    one = asked("kling", "kling-3.0-omni", "reference")
+    submitted(provider, replace(request_of(one, files), files={"reference": (photo,)}))
+    image = base64.b64decode(server.calls[-1].json["contents"][1]["url"])
+    sent = tmp_path / "sent.png"
+    sent.write_bytes(image)
+    assert np.abs(read_image(sent) - read_image(photo)).max() < 1 / 255
 
 
 def test_lip_sync_finds_the_face_first(server: kling.Kling, provider: Kling, files: Files) -> None:

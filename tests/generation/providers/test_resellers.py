@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from assembler.errors import GenerateError
 from assembler.generation import provider_class
@@ -305,6 +306,26 @@ def test_a_reference_in_another_format_is_sent_as_png(opened: Open, tmp_path: Pa
     ((url, sent),) = server.files.items()
     assert (Path(url).suffix, sent.suffix) == (".png", ".png")
     assert np.array_equal(image, read_image(sent))
+
+
+def test_a_photo_is_sent_the_right_way_up(opened: Open, tmp_path: Path) -> None:
+    """What its EXIF says of that isn't read everywhere, and a sideways clip is paid as well."""
+    shop = SHOPS[0]
+    path = tmp_path / "phone.jpg"
+    with Image.open(runs.picture(tmp_path, "ref.png", 1, SIZE).path) as image:
+        exif = image.getexif()
+        exif[0x0112] = 6
+        image.save(path, exif=exif, quality=95)
+    link = asked("fal", "kling-3.0-omni", "reference")
+    with opened(shop) as (server, provider, _):
+        request = Request(link, "asm-1", None, None, None, {"reference": (path,)})
+        run(provider, provider.submit(request))
+    (sent,) = server.files.values()
+    upright = read_image(path)
+    assert (sent.suffix, upright.shape[:2]) == (".png", SIZE)
+    with Image.open(sent) as shown:
+        assert shown.getexif().get(0x0112, 1) == 1
+    assert np.abs(read_image(sent) - upright).max() < 1 / 255
 
 
 def test_a_result_that_fal_has_forgotten_is_read_from_its_list(opened: Open) -> None:

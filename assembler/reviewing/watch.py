@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from os import fstat
+from os.path import samestat
 from pathlib import Path
 from typing import Any
 
@@ -188,9 +190,16 @@ class _News:
         if path.is_relative_to(self.project.home) or ".part" in path.suffixes:
             return False
         if self._known is None:
-            return path.exists()  # editors' own files come and go
+            return path.exists() and not _is_told_to(path)  # editors' own files come and go
         own = path.is_relative_to(self.project.root / "presets") or path.suffix == ".py"
         return own or path in self._known or path.resolve() in self._known
+
+
+def _is_told_to(path: Path) -> bool:
+    """Whether what is told goes into this file: each word of ours would be a change."""
+    with suppress(OSError):
+        return any(samestat(path.stat(), fstat(stream)) for stream in (1, 2))
+    return False
 
 
 def _named(project: Project) -> frozenset[Path] | None:

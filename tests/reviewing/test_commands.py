@@ -115,6 +115,23 @@ def test_watch_renders_after_every_change_and_goes_on_after_mistakes(film: Path)
     assert "Traceback" not in errors
 
 
+def test_what_watch_says_is_no_change(film: Path) -> None:
+    """Also where it goes to a file beside a timeline with a mistake: any file may matter then."""
+    film.write_text(
+        film.read_text(encoding="utf-8").replace("duration: 1s", "duraton: 1s"), encoding="utf-8"
+    )
+    log = film.parent / "watch.log"
+    with log.open("w") as file:
+        argv = [sys.executable, "-m", "assembler", "watch", str(film), "--json"]
+        with subprocess.Popen(argv, stdout=file, stderr=file) as process:
+            end = time.monotonic() + PATIENCE_S
+            while "duraton" not in log.read_text() and time.monotonic() < end:
+                time.sleep(0.05)
+            time.sleep(2)  # five times as long as changes are waited for
+            process.kill()
+    assert log.read_text().count('"error"') == 1
+
+
 def test_a_change_while_it_renders_begins_anew(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the watcher of the files comes late; what is told of is of the newest text."""
     stop, noticed = threading.Event(), threading.Event()

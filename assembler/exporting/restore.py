@@ -16,7 +16,15 @@ from itertools import pairwise
 from math import exp
 from typing import Literal
 
-from assembler.cut.model import Clip, Cut, PictureLayer, Sound, TitleLayer, Transition
+from assembler.cut.model import (
+    Clip,
+    Cut,
+    PictureLayer,
+    Sound,
+    Source,
+    TitleLayer,
+    Transition,
+)
 from assembler.errors import MediaError
 from assembler.exporting.edit import Edit, Names, edit_of
 from assembler.exporting.found import Event, Found
@@ -176,25 +184,31 @@ class _Restorer:
                 base = Clip(name, name, source, event.record, first)
                 if event.speed is not None:
                     self.respeeded.append(event)
-                return self.within_media(_Placed(event, base, event.record, first, False))
+                record = self.within_media(event, source, first)
+                return record and _Placed(event, base, record, first, False)
         first = max(0, self.known.first_of(event, base))
         if event.speed is not None and not self.as_fast(event, base, first):
             self.respeeded.append(event)
-        return self.within_media(_Placed(event, base, event.record, first, True))
+        record = self.within_media(event, base.source, first)
+        return record and _Placed(event, base, record, first, True)
 
-    def within_media(self, one: _Placed) -> _Placed | None:
-        """A picture without what lies behind the end of its file."""
-        has = one.base.source.frames_at(self.cut.rate)
-        over = 0 if has is None else one.source_in + one.record.frames - has
-        if over <= _ROUNDED:
-            return one
-        name, left = one.event.name or one.base.id, one.record.frames - over
-        behind = f"the end of {one.base.source.path.name}, which has {counted(has or 0, 'frame')}"
-        if left <= 0:
+    def within_media(self, event: Event, source: Source, first: int) -> FrameRange | None:
+        """
+        Where an event is seen, without what lies behind the end of its file.
+
+        One that had another speed keeps its length: at its own it may need more frames.
+        """
+        record, has = event.record, source.frames_at(self.cut.rate)
+        over = 0 if has is None else first + record.frames - has
+        if over <= _ROUNDED or event.speed is not None:
+            return record
+        name = event.name or source.path.stem
+        behind = f"the end of {source.path.name}, which has {counted(has or 0, 'frame')}"
+        if over >= record.frames:
             self.lost.append(f"{name}: it lies behind {behind}")
             return None
         self.lost.append(f"{name}: its last {counted(over, 'frame')} lie behind {behind}")
-        return replace(one, record=FrameRange(one.record.start, one.record.start + left))
+        return FrameRange(record.start, record.stop - over)
 
     def as_fast(self, event: Event, base: Clip, first: int) -> bool:
         """Whether an event has its clip's own speed, as exactly as EDLs say it."""
@@ -281,7 +295,8 @@ class _Restorer:
             first = self.known.first(event, own[0].source.path)
             if event.speed is not None:
                 self.respeeded.append(event)
-            return replace(own[0], record=event.record, source_in=first)
+            record = self.within_media(event, own[0].source, first)
+            return record and replace(own[0], record=record, source_in=first)
         placed = self.placed(event)
         if placed is None:
             return None

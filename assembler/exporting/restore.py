@@ -87,7 +87,7 @@ class _Placed:
 
 
 _ROUNDED = 1
-"""So many frames an editor's rounding asks for beyond a file's end; the last one stays."""
+"""So many frames beyond a file's end are asked for by an editor's rounding."""
 
 
 @dataclass(slots=True)
@@ -184,31 +184,22 @@ class _Restorer:
                 base = Clip(name, name, source, event.record, first)
                 if event.speed is not None:
                     self.respeeded.append(event)
-                record = self.within_media(event, source, first)
-                return record and _Placed(event, base, record, first, False)
+                self.tell_end(event, source, first)
+                return _Placed(event, base, event.record, first, False)
         first = max(0, self.known.first_of(event, base))
         if event.speed is not None and not self.as_fast(event, base, first):
             self.respeeded.append(event)
-        record = self.within_media(event, base.source, first)
-        return record and _Placed(event, base, record, first, True)
+        self.tell_end(event, base.source, first)
+        return _Placed(event, base, event.record, first, True)
 
-    def within_media(self, event: Event, source: Source, first: int) -> FrameRange | None:
-        """
-        Where an event is seen, without what lies behind the end of its file.
-
-        One that had another speed keeps its length: at its own it may need more frames.
-        """
-        record, has = event.record, source.frames_at(self.cut.rate)
-        over = 0 if has is None else first + record.frames - has
-        if over <= _ROUNDED or event.speed is not None:
-            return record
-        name = event.name or source.path.stem
-        behind = f"the end of {source.path.name}, which has {counted(has or 0, 'frame')}"
-        if over >= record.frames:
-            self.lost.append(f"{name}: it lies behind {behind}")
-            return None
-        self.lost.append(f"{name}: its last {counted(over, 'frame')} lie behind {behind}")
-        return FrameRange(record.start, record.stop - over)
+    def tell_end(self, event: Event, source: Source, first: int) -> None:
+        """Say that a file ends before an event does."""
+        has = source.frames_at(self.cut.rate)
+        over = 0 if has is None else first + event.record.frames - has
+        if over > _ROUNDED:
+            frames = counted(min(over, event.record.frames), "frame")
+            name = event.name or source.path.stem
+            self.lost.append(f"{name}: {source.path.name} ends {frames} before it; its last stays")
 
     def as_fast(self, event: Event, base: Clip, first: int) -> bool:
         """Whether an event has its clip's own speed, as exactly as EDLs say it."""
@@ -295,15 +286,15 @@ class _Restorer:
             first = self.known.first(event, own[0].source.path)
             if event.speed is not None:
                 self.respeeded.append(event)
-            record = self.within_media(event, own[0].source, first)
-            return record and replace(own[0], record=record, source_in=first)
+            self.tell_end(event, own[0].source, first)
+            return replace(own[0], record=event.record, source_in=first)
         placed = self.placed(event)
         if placed is None:
             return None
         self.lost.append(f"{event.name}: it lies over the row, and is shown over the whole canvas")
         box = (0, 0, *self.cut.size)
         base = placed.base
-        return PictureLayer(base.id, base.source, placed.record, placed.source_in, box)
+        return PictureLayer(base.id, base.source, event.record, placed.source_in, box)
 
     def titles(self, frames: int, moves: Moves) -> tuple[TitleLayer, ...]:
         if "titles" not in self.found.carries:

@@ -211,6 +211,7 @@ def _deinterlaced(stream: Node, video: VideoStream) -> Node:
 
 def _timed(stream: Node, video: VideoStream, rate: Fraction, first: int, count: int) -> Node:
     """The frames that are shown from *first* on, held and left out as the rates ask for."""
+    first = min(first, video.frames_at(rate) - 1)  # behind its end a source shows its last one
     clock = _clock(video.time_base, rate)
     begin = max(0, video.shown_at(first, rate) - _SPARE_FRAMES)
     end = video.shown_at(first + count - 1, rate)

@@ -17,7 +17,7 @@ from assembler.errors import MediaError, UsageError
 from assembler.media.ffmpeg import run
 from assembler.timebase import FrameRange, SampleRange
 from tests.exporting.conftest import Film
-from tests.rendering.numbers import numbered_clip, read_number
+from tests.rendering.numbers import numbered_clip, numbers_in, read_number
 
 RATE = 24.0
 
@@ -203,24 +203,26 @@ def test_a_split_clip_becomes_two(film: Film, tmp_path: Path) -> None:
     assert cut.clips[3].join == "cut"
 
 
-def test_what_lies_behind_the_end_of_its_file_is_left_out(film: Film, tmp_path: Path) -> None:
-    """`three` has 60 frames from its in-point on; its copy begins behind the end."""
+def test_an_end_that_its_file_has_not_is_told(film: Film, tmp_path: Path) -> None:
+    """`three` has 60 frames from its in-point on, its copy begins behind the end: one stays."""
     path = beside(film, tmp_path, "film.otio")
     timeline = otio.adapters.read_from_file(str(path))
     track = timeline.video_tracks()[0]
     three = track[3]
     again = three.clone()
-    three.source_range = otio.opentime.TimeRange(time(12), time(90))
-    again.source_range = otio.opentime.TimeRange(time(100), time(20))
+    three.source_range = otio.opentime.TimeRange(time(12), time(70))
+    again.source_range = otio.opentime.TimeRange(time(400), time(20))
     track.append(again)
     otio.adapters.write_to_file(timeline, str(path))
-    imported = import_cut(path)
-    assert row(imported.cut)[2:] == [("three", 72, 132, 12)]
-    behind = "behind the end of c.mp4, which has 72 frames"
+    out = tmp_path / "edited.mkv"
+    imported = import_cut(path, render=out)
     assert list(imported.lost) == [
-        f"three: its last 30 frames lie {behind}",
-        f"three: it lies {behind}",
+        "three: c.mp4 ends 10 frames before it; its last stays",
+        "three: c.mp4 ends 20 frames before it; its last stays",
     ]
+    shown = numbers_in(out)
+    assert shown[72:84] == list(range(2012, 2024))
+    assert shown[130:] == [2070, 2071, *[2071] * 30]
 
 
 def test_what_is_switched_off_in_fcp7_is_left_out(film: Film, tmp_path: Path) -> None:

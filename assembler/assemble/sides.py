@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import floor
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from assembler.match.grade import COLOUR_PX
 from assembler.match.sight import Sight, sight
 from assembler.media.conform import video_of
 from assembler.media.frames import fit_within, read_frames
+from assembler.planning.retime import read_rate
 from assembler.spec.model import Fit
 
 Frames = NDArray[np.float32]
@@ -108,9 +108,10 @@ def _coloured(frames: Frames, matrix: ColourMatrix) -> Frames:
 def _read(side: Side, start: int, stop: int, rate: Fraction, size: tuple[int, int]) -> Frames:
     if side.retime is None:
         return _read_plain(side, start, stop, rate, size)
-    places = [floor(side.retime.at(n)) for n in range(start, stop)]
+    own = read_rate(video_of(side.info).rate, rate)
+    places = [side.retime.shown_at(n, own, rate) for n in range(start, stop)]
     first = min(places)
-    there = _read_plain(side, first, max(places) + 1, rate, size)
+    there = _read_plain(side, first, max(places) + 1, own, size)
     return there[[place - first for place in places]]
 
 

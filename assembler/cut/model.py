@@ -12,13 +12,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from assembler.match.decision import NO_CORRECTION, Correction, SeamDecision
 from assembler.media.info import Colour, MediaInfo
-from assembler.planning.retime import Retime
+from assembler.planning.retime import Retime, read_rate
 from assembler.spec.model import FadeCurve, Fit, Polish, Role
 from assembler.timebase import FrameRange, SampleRange, Timecode, frames_in
 
@@ -118,9 +117,6 @@ class Change:
 UNCHANGED = Change()
 
 
-_MANY_MORE = Fraction(6, 5)
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """A media file as the cut sees it."""
@@ -143,14 +139,10 @@ class Source:
         return self.retime.frames if self.retime else self.info.video.frames_at(rate)
 
     def read_rate(self, rate: Fraction) -> Fraction:
-        """
-        Rate at which its frames are counted to be read: the programme's.
-
-        Where time is bent it is the file's own, if that has many more of them to show.
-        """
-        video = self.info.video
-        many = self.retime and video and video.rate >= _MANY_MORE * rate
-        return video.rate if many and video else rate
+        """Rate at which its frames are counted to be read, where the programme's is *rate*."""
+        if self.retime is None or self.info.video is None:
+            return rate
+        return read_rate(self.info.video.rate, rate)
 
     def shown_at(self, frame: int, rate: Fraction) -> int:
         """Number, at `read_rate`, of what is shown as its frame *frame* at the programme's rate."""
@@ -158,8 +150,7 @@ class Source:
             return 0
         if self.retime is None:
             return max(0, frame)
-        inside = max(0, min(frame, self.retime.frames - 1))
-        return floor(self.retime.at(inside) * self.read_rate(rate) / rate)
+        return self.retime.shown_at(frame, self.read_rate(rate), rate)
 
     def seen(self, first: int, frames: int) -> FrameRange:
         """Frames of the file, at the programme's rate, that *frames* of it from *first* on show."""

@@ -23,6 +23,8 @@ from assembler.timebase import FrameRange
 MOST_HANDLES = 720
 """Frames beyond in and out that are looked for at most."""
 
+_MANY_MORE = Fraction(6, 5)
+
 Frames = Literal["nearest", "blend", "flow"]
 
 
@@ -79,6 +81,17 @@ class Retime:
         n = frame - self.first
         starts = [stretch.start for stretch in self.stretches]
         return self.stretches[max(0, bisect_right(starts, n) - 1)].at(n)
+
+    def shown_at(self, frame: int, own: Fraction, rate: Fraction) -> int:
+        """
+        Number of the source's frame that is shown, or the one before where it lies between two.
+
+        Args:
+            frame: Counted with the handle before; outside of what there is the outermost one stays.
+            own: Rate at which the source's frames are counted, see `read_rate`.
+            rate: Of the programme.
+        """
+        return floor(self.at(max(0, min(frame, self.frames - 1))) * own / rate)
 
     def speed(self, frame: int) -> Fraction:
         """How far the source goes from this frame to the next."""
@@ -137,6 +150,15 @@ class Retime:
     def on(self, has: int) -> Retime:
         """The same bend of a source that has so many frames."""
         return _handled(self.stretches, self.shown, has, self.way)
+
+
+def read_rate(own: Fraction, rate: Fraction) -> Fraction:
+    """
+    Rate at which frames of a source are counted whose time is bent.
+
+    The programme's, or the source's own, if that has many more frames to show.
+    """
+    return own if own >= _MANY_MORE * rate else rate
 
 
 def retimed(

@@ -85,6 +85,8 @@ class Sent:
     """As it was sent."""
     since_s: float
     """Seconds since 1970 before which it surely wasn't sent."""
+    sent_s: float
+    """Seconds since 1970 after which it surely wasn't sent any more."""
     taken: frozenset[str] = frozenset()
     """Jobs of this provider that belong to other submissions."""
 

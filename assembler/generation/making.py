@@ -194,17 +194,19 @@ class Maker:
     ) -> Submission:
         """The row of a lost submission: accepted, or intended again when no job was made."""
         link = request.link
+        row = self.ledger.submission(row.client_id)  # as it was sent
         self._check_account(row, provider, link)
+        asked = replace(request, client_id=row.client_id)
         async with self.finding[row.provider]:
             taken = self.ledger.jobs(row.provider)
-            sent = Sent(replace(request, client_id=row.client_id), row.intended_at, taken)
+            sent = Sent(asked, row.intended_at, row.changed_at, taken)
             found = await provider.find(sent)
             if isinstance(found, Found):
                 return self.ledger.accepted(row.client_id, found.job)
         if isinstance(found, NotMade):
             return self.ledger.not_sent(row.client_id, cause.what if cause else "")
         assert isinstance(found, CantTell)
-        if self.ledger.submission(row.client_id).state == "sent":
+        if row.state == "sent":
             self.ledger.unknown(row.client_id, found.why)
         lost = f" ({cause.what})" if cause else ""
         raise GenerateError(

@@ -128,6 +128,7 @@ class Submission:
     intended_at: float
     """Seconds since 1970, UTC."""
     changed_at: float
+    """Of its last step: that a run goes on with it is none."""
     address: str | None = None
     """Base URL that it was sent to."""
     account: str | None = None
@@ -502,13 +503,12 @@ class Ledger:
                     str(self._path),
                     "another run has gone on with it; run again.",
                 )
-            return self._update(client_id, state=state, **values)
+            return self._update(client_id, state=state, changed_at=time.time(), **values)
 
-    def _update(self, client_id: str, **values: str | None) -> Submission:
+    def _update(self, client_id: str, **values: str | float | None) -> Submission:
         names = ", ".join(f"{name} = ?" for name in values)
         self._db.execute(
-            f"UPDATE submissions SET {names}, changed_at = ? WHERE client_id = ?",
-            (*values.values(), time.time(), client_id),
+            f"UPDATE submissions SET {names} WHERE client_id = ?", (*values.values(), client_id)
         )
         return self.submission(client_id)
 

@@ -186,7 +186,7 @@ class Kling(Platform):
             return CantTell(f"kling has a task with our id {sent.client_id} and doesn't show it")
         if family == _LIP_SYNC and not self._key:
             return CantTell("kling finds lip-sync tasks by our id for API keys only")
-        if family and time.time() - sent.since_s < _SETTLED_S * self._pace:
+        if family and time.time() - sent.sent_s < _SETTLED_S * self._pace:
             return CantTell(
                 f"kling doesn't show it yet; run again in {_SETTLED_S / 60:g} minutes to be sure"
             )

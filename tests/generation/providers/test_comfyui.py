@@ -130,7 +130,7 @@ async def test_a_job_is_found_while_queued_when_done_and_after_a_restart(
 ) -> None:
     provider = made(project_in(tmp_path))
     request = Request(shot(), "asm-0123456789abcdef", None, None)
-    sent = Sent(request, 0.0)
+    sent = Sent(request, 0.0, 0.0)
     assert "NotMade" in str(await provider.find(sent))
     server.run_s = 60
     job = await provider.submit(request)

@@ -28,7 +28,7 @@ from assembler.generation.base import (
 from assembler.generation.providers.kling import Kling, _token
 from assembler.generation.run import LinksFailedError, generate, settle
 from assembler.media.frames import last_frames, read_frames, read_image
-from assembler.planning.ledger import Ledger, Submission
+from assembler.planning.ledger import Intent, Ledger, Submission
 from assembler.planning.model import Handoff, ImageFile, Link
 from assembler.planning.project import Project
 from tests.generation.links import plan_of, project_in
@@ -539,6 +539,37 @@ def test_task_that_ended_without_a_clip_is_not_paid_again(
     assert len(server.jobs) == 1
 
 
+def test_lost_reply_of_a_request_that_waited_long_before_it_was_sent_is_not_sent_again(
+    server: kling.Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A legacy task that isn't shown yet may be young, however old the row is."""
+    monkeypatch.setattr("assembler.generation.providers.kling._LEGACY_LOOKS_S", (0.05,))
+    one, project = _asked(model="kling-1.6", resolution="720p", length_s=5), project_in(tmp_path)
+    with Ledger(project.ledger, timeline="teaser.yaml") as ledger:
+        ledger.claim(Intent(one.key, one.id, "kling", one.model, one.price_usd))
+        ledger._db.execute("UPDATE submissions SET intended_at = intended_at - 3600")
+    server.show_after_s = 3600
+    server.faults.add("submit", "reset_after")
+    for _ in range(2):
+        with pytest.raises(GenerateError, match="run again in 5 minutes"):
+            _run([one], project, Kling(tmp_path / "jobs", limits=QUICK))
+    assert len(server.jobs) == 1
+
+
+def test_lost_request_is_settled_by_when_it_was_sent_not_by_when_a_run_looks(
+    server: kling.Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assembler.generation.providers.kling._LEGACY_LOOKS_S", (0.05,))
+    one, project = _asked(model="kling-1.6", resolution="720p", length_s=5), project_in(tmp_path)
+    server.faults.add("submit", "reset_before")
+    with pytest.raises(GenerateError, match="run again in 5 minutes"):
+        _run([one], project, Kling(tmp_path / "jobs", limits=QUICK))
+    with Ledger(project.ledger) as ledger:
+        ledger._db.execute("UPDATE submissions SET changed_at = changed_at - 301")
+    _run([one], project, _provider(tmp_path))
+    assert len(server.jobs) == 1
+
+
 @pytest.mark.parametrize("key", [True, False])
 def test_lost_lip_sync_is_looked_up_with_an_api_key_alone(
     server: kling.Kling, tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch, key: bool
@@ -553,7 +584,7 @@ def test_lost_lip_sync_is_looked_up_with_an_api_key_alone(
     request = request_of(one, files, "speech")
     job = submitted(_provider(tmp_path), request)
     provider = _provider(tmp_path)
-    found = run(provider, provider.find(Sent(request, since_s=0)))
+    found = run(provider, provider.find(Sent(request, since_s=0, sent_s=0)))
     assert found == Found(job) if key else isinstance(found, CantTell)
 
 

@@ -190,10 +190,10 @@ def test_what_was_stopped_before_it_left_has_made_no_job(
 ) -> None:
     request = Request(_link(shop), "asm-stopped", None, None)
     with opened(shop) as (_, provider, _project):
-        assert isinstance(run(provider, provider.find(Sent(request, 0.0))), NotMade)
+        assert isinstance(run(provider, provider.find(Sent(request, 0.0, 0.0))), NotMade)
         if not shop.finds:
             run(provider, provider.submit(request))
-            assert isinstance(run(provider, provider.find(Sent(request, 0.0))), CantTell)
+            assert isinstance(run(provider, provider.find(Sent(request, 0.0, 0.0))), CantTell)
 
 
 @pytest.mark.parametrize("shop", SHOPS, ids=repr)

@@ -163,7 +163,8 @@ class Replicate(Platform):
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             looked_s = time.time()
-            found, hidden = "", False
+            found: dict[str, float] = {}
+            hidden = False
             unclaimed: list[object] = []
             async for item in self._listed(note.at_s - _CLOCKS_S):
                 job = text_of(item, "id")
@@ -171,10 +172,10 @@ class Replicate(Platform):
                     continue
                 hidden |= bool(item.get("data_removed"))
                 if note.is_of(item.get("input")):
-                    found = job  # the oldest of equal ones
+                    found[job] = note.gap_s(text_of(item, "created_at"))
                 unclaimed.append(item.get("input"))
             if found:
-                return Found(found)
+                return Found(min(found, key=found.__getitem__))
             if hidden:
                 return CantTell("Replicate has removed the inputs of predictions that it may be")
         return not_listed("Replicate", self._folder, unclaimed, looked_s - note.at_s, _SETTLED_S)

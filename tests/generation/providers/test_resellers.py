@@ -24,13 +24,14 @@ from assembler.generation.providers.fal import Fal
 from assembler.generation.providers.kie import Kie
 from assembler.generation.providers.piapi import Piapi
 from assembler.generation.providers.pollo import Pollo
+from assembler.generation.providers.replicate import Replicate
 from assembler.generation.providers.scenario import Scenario
 from assembler.media.stills import read_image, write_png
 from assembler.planning.model import Link
 from assembler.planning.project import Project
 from tests.generation.providers import runs
 from tests.generation.providers.shops import QUICK, RATE, SIZE, Files, asked, run
-from tests.servers import fal, kie, piapi, pollo, scenario
+from tests.servers import fal, kie, piapi, pollo, replicate, scenario
 from tests.servers.kit import Platform, serving
 
 
@@ -44,6 +45,8 @@ class Shop:
     finds: bool = False
     """Whether a lost job is found in a list."""
     own: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    """Of its base URL."""
 
     def __repr__(self) -> str:
         return self.provider.__name__.lower()  # type: ignore[attr-defined]
@@ -62,6 +65,9 @@ SHOPS = [
     Shop(pollo.Pollo, Pollo, {"POLLO_API_KEY": _KEY}),
 ]  # fmt: skip
 UPLOADING = SHOPS[:4]
+REPLICATE = Shop(
+    replicate.Replicate, Replicate, {"REPLICATE_API_TOKEN": _KEY}, True, {"looks_s": (0.05,)}, "/v1"
+)
 Open = Callable[[Shop], AbstractContextManager[tuple[Any, Provider, Project]]]
 
 
@@ -74,7 +80,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
         with serving(shop.server(tmp_path / "server", rate=RATE)) as server:
             for name, value in shop.keys.items():
                 monkeypatch.setenv(name, value)
-            monkeypatch.setenv(f"ASSEMBLER_{server.name.upper()}_URL", server.url)
+            monkeypatch.setenv(f"ASSEMBLER_{server.name.upper()}_URL", server.url + shop.path)
             project = runs.project_in(tmp_path)
             yield server, shop.provider(project.home / "jobs", limits=QUICK, **shop.own), project
 
@@ -352,13 +358,13 @@ def test_trouble_of_fals_while_a_result_is_asked_for_is_no_failure_of_the_job(
     assert len(server.jobs) == 1
 
 
-@pytest.mark.parametrize("shop", [s for s in SHOPS if s.finds], ids=repr)
+@pytest.mark.parametrize("shop", [*(s for s in SHOPS if s.finds), REPLICATE], ids=repr)
 def test_of_equal_jobs_the_one_nearest_in_time_is_the_lost_one(shop: Shop, opened: Open) -> None:
     """The other is of somebody else who has the account; its clip would do, but isn't ours."""
     with opened(shop) as (server, provider, project):
         run(provider, provider.submit(Request(_link(shop), "asm-theirs", None, None)))
         (theirs,) = server.jobs.values()
-        theirs.wall_s -= 3600
+        theirs.wall_s -= 120
         server.faults.add("submit", "reset_after")
         runs.run([_link(shop)], project, provider)
     _, ours = server.jobs

@@ -249,8 +249,12 @@ class Ledger:
                 return Busy(row.owner, row.state)
             if row.state != "intended":
                 return self._update(row.client_id, owner=self._owner)
-            self._check_budget(intent, budget_usd, already=row.cost_usd)
-            return self._update(row.client_id, owner=self._owner, price_usd=_text(intent.price_usd))
+            counted = row.timeline == self._timeline
+            self._check_budget(intent, budget_usd, row.cost_usd if counted else Decimal(0))
+            price = _text(intent.price_usd)
+            return self._update(
+                row.client_id, owner=self._owner, timeline=self._timeline, price_usd=price
+            )
 
     def sending(self, client_id: str, account: Account | None = None) -> Submission:
         """The request is about to leave, from that account."""

@@ -168,6 +168,20 @@ def test_other_timelines_of_the_folder_have_their_own_budget(tmp_path: Path) -> 
         assert b.committed_usd() == 0
 
 
+def test_unsent_row_of_another_timeline_counts_for_the_one_that_sends_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path, timeline="a.yaml") as ledger:
+        _claimed(ledger, _intent("shared"))
+    with Ledger(path, timeline="b.yaml") as ledger:
+        _claimed(ledger)
+        with pytest.raises(BudgetError, match=r"\$0.50 spent and under way"):
+            ledger.claim(_intent("shared"), budget_usd=Decimal("0.99"))
+        ledger.claim(_intent("shared"), budget_usd=Decimal("1.00"))
+        assert ledger.committed_usd() == Decimal("1.00")
+    with Ledger(path, timeline="a.yaml") as ledger:
+        assert ledger.committed_usd() == 0
+
+
 def test_billed_price_replaces_the_planned_one(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         row = _claimed(ledger)

@@ -413,6 +413,8 @@ def _unpaid(plan: Plan) -> Plan:
 
 
 def _least(given: Decimal | None, budget: Budget | None) -> Decimal | None:
+    if given is not None and given.is_nan():
+        raise UsageError("the budget is no sum", fix="give it in US dollars.")
     limits = [given, budget.usd if budget else None]
     return min((limit for limit in limits if limit is not None), default=None)
 

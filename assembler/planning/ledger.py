@@ -29,7 +29,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -190,9 +190,12 @@ class Ledger:
         self._lock = threading.RLock()
         self._owner = _new_owner()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(
-            path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.DatabaseError as exc:
+            raise _unreadable(path, exc) from exc
         try:
             self._prepare()
         except BaseException:
@@ -217,12 +220,10 @@ class Ledger:
             if self._owner not in _here:
                 return
             _here.discard(self._owner)
-            try:
+            with closing(self._db), suppress(sqlite3.DatabaseError):  # nobody takes us to live
                 self._db.execute(
                     "UPDATE submissions SET owner = NULL WHERE owner = ?", (self._owner,)
                 )
-            finally:
-                self._db.close()
 
     # -- a submission's way ---------------------------------------------------------------
 
@@ -360,9 +361,8 @@ class Ledger:
 
     def takes(self, key: str) -> tuple[TakeRow, ...]:
         """All takes of a link, by number."""
-        with self._lock:
-            rows = self._db.execute("SELECT * FROM takes WHERE key = ? ORDER BY number", (key,))
-            return tuple(TakeRow(*row) for row in rows)
+        rows = self._found("SELECT * FROM takes WHERE key = ? ORDER BY number", key)
+        return tuple(TakeRow(*row) for row in rows)
 
     def choose(self, key: str, number: int) -> None:
         """Take *number* is the one to use."""
@@ -381,19 +381,17 @@ class Ledger:
 
     def next_number(self, key: str) -> int:
         """The number of a take that was never asked for."""
-        with self._lock:
-            row = self._db.execute(
-                "SELECT MAX(number) FROM (SELECT number FROM submissions WHERE key = ?1"
-                " UNION ALL SELECT number FROM takes WHERE key = ?1)",
-                (key,),
-            ).fetchone()
-        return int(row[0] or 0) + 1
+        ((most,),) = self._found(
+            "SELECT MAX(number) FROM (SELECT number FROM submissions WHERE key = ?1"
+            " UNION ALL SELECT number FROM takes WHERE key = ?1)",
+            key,
+        )
+        return int(most or 0) + 1
 
     def chosen(self, key: str) -> int:
         """The take to use: 1 unless another was chosen."""
-        with self._lock:
-            row = self._db.execute("SELECT number FROM choices WHERE key = ?", (key,)).fetchone()
-        return int(row[0]) if row else 1
+        rows = self._found("SELECT number FROM choices WHERE key = ?", key)
+        return int(rows[0][0]) if rows else 1
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -435,21 +433,27 @@ class Ledger:
                 return
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as exc:
+            except sqlite3.DatabaseError as exc:
                 raise _unreadable(self._path, exc) from exc
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException as exc:
                 self._db.rollback()  # left open, it would swallow what is written later
-                if isinstance(exc, sqlite3.OperationalError):
+                if isinstance(exc, sqlite3.DatabaseError):
                     raise _unreadable(self._path, exc) from exc
                 raise
 
     def _rows(self, where: str, *values: object) -> tuple[Submission, ...]:
+        found = self._found(f"SELECT {_COLUMNS} FROM submissions {where}", *values)
+        return tuple(_submission(row) for row in found)
+
+    def _found(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
-            found = self._db.execute(f"SELECT {_COLUMNS} FROM submissions {where}", values)
-            return tuple(_submission(row) for row in found)
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as exc:
+                raise _unreadable(self._path, exc) from exc
 
     def _alive(self, key: str, number: int) -> Submission | None:
         rows = self._rows("WHERE key = ? AND number = ? AND state <> 'failed'", key, number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,9 @@ def test_links_and_takes_that_are_not_there_are_named(timeline: Path) -> None:
         choose(timeline, "walk.1", 3)
     with pytest.raises(UsageError, match="there is no link 'wlk'"):
         takes(timeline, "wlk")
+
+
+def test_a_budget_that_is_no_number_is_refused(timeline: Path) -> None:
+    timeline.write_text(timeline.read_text() + "budget: {usd: 5}\n")
+    with pytest.raises(UsageError, match="the budget is no sum"):
+        generate(timeline, budget_usd=Decimal("nan"))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -249,6 +248,35 @@ def test_damaged_ledger_is_named(tmp_path: Path) -> None:
         Ledger(path)
 
 
+def test_ledger_that_is_a_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AssemblerError, match="the ledger can't be used: unable to open") as caught:
+        Ledger(tmp_path)
+    assert str(tmp_path) == caught.value.where
+
+
+def test_ledger_that_is_damaged_within_is_named_where_it_is_met(tmp_path: Path) -> None:
+    """Its first page is fine, so that it opens."""
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        for n in range(200):
+            _claimed(ledger, _intent(f"k{n}"))
+        ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    page = 4096
+    with path.open("r+b") as file:
+        file.seek(page)
+        file.write(b"\xff" * (path.stat().st_size - page))
+    with Ledger(path) as ledger:
+        for use in (
+            ledger.submissions,
+            lambda: ledger.claim(_intent("other")),
+            lambda: ledger.takes("k1"),
+            lambda: ledger.next_number("k1"),
+            lambda: ledger.chosen("k1"),
+        ):
+            with pytest.raises(AssemblerError, match=r"the ledger can't be used: .*malformed"):
+                use()
+
+
 _WORKER = """
 import sys, time
 from pathlib import Path
@@ -305,7 +333,6 @@ def test_killed_at_any_moment_nothing_is_asked_for_twice(tmp_path: Path) -> None
         assert {row.state for row in ledger.submissions()} == {"fetched"}
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes can't be stopped here")
 def test_row_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
     code = """
 import sys, time

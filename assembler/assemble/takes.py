@@ -18,6 +18,7 @@ from typing import Any
 from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.errors import UsageError
+from assembler.generation import provider_class
 from assembler.generation.run import settle as settle_submission
 from assembler.generation.shelf import changed_takes
 from assembler.generation.takes import provenance, taken_path
@@ -244,9 +245,13 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
     Raises:
         UsageError: If there is no such submission, its fate is known, or the job is another's.
     """
-    project = prepare(timeline).project
+    prepared = prepare(timeline)
+    project = prepared.project
     rows = {row.client_id: row for row in submissions_made(project.ledger)}
     row = rows.get(client_id)
+    link = next((s.link for s in prepared.plan.all_steps if row and s.link.key == row.key), None)
+    if job is not None and row is not None and link is not None:
+        job = provider_class(row.provider).job_of(link, job)
     # What another account was told lies there: its user may say that it is the same one.
     again = (
         row is not None

@@ -187,6 +187,16 @@ class Provider(Protocol):
             AssemblerError: If nobody knows; the job is looked up.
         """
 
+    @classmethod
+    def job_of(cls, link: Link, id_: str) -> str:
+        """
+        The job of a link as `submit` names it, by the id that the platform's own list shows.
+
+        Raises:
+            UsageError: If jobs of such links can't be looked at.
+        """
+        return id_
+
     async def find(self, sent: Sent) -> Lookup:
         """What became of a submission whose reply was lost; may be repeated."""
         return CantTell(f"{self.name} can't look up jobs by our id")
@@ -227,6 +237,9 @@ class MadeProvider(Protocol):
 
     def __call__(self, folder: Path, /) -> Provider:
         """A provider ready to use."""
+
+    def job_of(self, link: Link, id_: str, /) -> str:
+        """As `Provider.job_of`."""
 
 
 @dataclass(frozen=True, slots=True)

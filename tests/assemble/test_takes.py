@@ -190,6 +190,29 @@ def test_a_lost_submission_is_settled_by_the_user(
         assert len(server.jobs) == 1
 
 
+def test_a_lost_task_of_kling_is_settled_by_the_id_that_kling_shows(
+    tmp_path: Path, timeline: Path, server: kling.Kling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By access and secret key, a legacy task is asked for by its sort and its id."""
+    monkeypatch.delenv("KLING_API_KEY")
+    monkeypatch.setenv("KLING_ACCESS_KEY", server.access)
+    monkeypatch.setenv("KLING_SECRET_KEY", server.secret)
+    monkeypatch.setattr("assembler.generation.providers.kling._LEGACY_LOOKS_S", (0.05,))
+    timeline.write_text(
+        PAID[: PAID.index("  - {id: lake")].replace("3.0", "1.6").replace("3s", "5s")
+    )
+    server.faults.add("submit", "reset_after")
+    server.show_after_s = 3600
+    with pytest.raises(GenerateError, match="run again in 5 minutes"):
+        generate(timeline)
+    server.show_after_s = 0
+    (job,) = server.jobs
+    row = takes(timeline).links[0].takes[0]
+    assert f"videos/text2video:{job}" == settle(timeline, row.client_id, job).submission.job
+    assert generate(timeline).takes["walk.1"].path.is_file()
+    assert len(server.jobs) == 1
+
+
 def test_links_and_takes_that_are_not_there_are_named(timeline: Path) -> None:
     with pytest.raises(UsageError, match=r"has no take 3; it has none yet"):
         choose(timeline, "walk.1", 3)

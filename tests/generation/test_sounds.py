@@ -15,9 +15,8 @@ from assembler.assemble.exports import export
 from assembler.assemble.film import explain, render
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import check, plan
-from assembler.assemble.takes import show, takes
+from assembler.assemble.takes import settle, show, takes
 from assembler.errors import GenerateError, PlanError, SpecError, UsageError
-from assembler.generation.run import settle
 from assembler.media.probe import probe
 from assembler.media.samples import read_samples
 from assembler.planning.ledger import submissions_made
@@ -110,14 +109,16 @@ def test_speech_whose_answer_was_lost_is_yours_to_settle(
     generate(_timeline(tmp_path))
     timeline = _timeline(tmp_path, HELLO)
     server.faults.add("submit", fault)
-    with pytest.raises(GenerateError, match="kling can't look up speech that it has made"):
+    with pytest.raises(GenerateError, match="only `--none` helps"):
         generate(timeline)
     with pytest.raises(GenerateError, match="kling can't look up speech that it has made"):
         generate(timeline)
     spoken = sum("text" in job.body and "voice_id" in job.body for job in server.jobs.values())
     assert spoken <= 1
     (row,) = [r for r in submissions_made(Project(timeline).ledger) if r.link == "hello.1"]
-    settle(Project(timeline), row.client_id, None)
+    with pytest.raises(UsageError, match="by its id neither"):
+        settle(timeline, row.client_id, "1")
+    settle(timeline, row.client_id, None)
     assert "hello.1" in generate(timeline).takes
 
 

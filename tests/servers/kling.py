@@ -410,7 +410,8 @@ class Kling(Platform):
             own = [j for j in self.jobs.values() if j.facts.get("family") == family]
             found = [j for j in own if j.id == id_]
             if family != "videos/advanced-lip-sync":  # its page lists task ids only
-                found = found or [j for j in own if j.client_id == id_]
+                shown = self.now() - self.show_after_s
+                found = found or [j for j in own if j.client_id == id_ and j.made_s <= shown]
         _check(bool(found), f"Task not found by id/external id: {id_}")
         return self._envelope(self._legacy_shape(found[0]))
 

@@ -29,6 +29,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
+from assembler.errors import UsageError
 from assembler.generation.base import (
     Can,
     CantTell,
@@ -167,13 +168,26 @@ class Kling(Platform):
             raise ProviderError("kling: the answer names no task", trouble="server")
         return f"{call.family}:{id_}" if call.family else str(id_)
 
+    @classmethod
+    def job_of(cls, link: Link, id_: str) -> str:
+        """The id, behind what tasks of its sort are asked for by."""
+        family = _family(link)
+        if family == _SPEECH:
+            raise UsageError(
+                "kling can't look up speech that it has made, by its id neither",
+                fix="say `--none`: the next run has it made, and paid, once more.",
+            )
+        if not family or id_.startswith(f"{family}:"):
+            return id_
+        return f"{family}:{id_}"
+
     async def find(self, sent: Sent) -> Lookup:
         """Look for the task by our id, several times, then through the list."""
         family = _family(sent.request.link)
         if family == _SPEECH:
             if sent_note(self._folder, sent.client_id) is not None:
                 return Found(f"{_SPEECH}:{sent.client_id}")
-            return CantTell("kling can't look up speech that it has made")
+            return CantTell("kling can't look up speech that it has made: only `--none` helps")
         for wait_s in (0.0, *(_LEGACY_LOOKS_S if family else _LOOKS_S)):
             await anyio.sleep(wait_s * self._pace)
             job = await self._looked_up(sent.client_id, family)

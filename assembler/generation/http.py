@@ -16,6 +16,7 @@ from __future__ import annotations
 import email.utils
 import ipaddress
 import json as json_
+import math
 import os
 import socket
 import ssl
@@ -82,8 +83,13 @@ class Limits:
     wait_s: float = 0.5
     """Before the second try; it doubles."""
     longest_wait_s: float = 20.0
+    """Of our own accord; a server may ask for more: see `asked_s`."""
     json_bytes: int = 16 << 20
     clip_bytes: int = 4 << 30
+
+    def asked_s(self, after_s: float) -> float:
+        """How long to wait before something is repeated when a server asks for *after_s*."""
+        return min(after_s, 6 * self.longest_wait_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +345,7 @@ class Api:
         def worth(exc: Exception) -> bool | float:
             if not isinstance(exc, _AgainError):
                 return False
-            return True if exc.after_s is None else min(exc.after_s, 6 * limits.longest_wait_s)
+            return True if exc.after_s is None else limits.asked_s(exc.after_s)
 
         tries = stamina.AsyncRetryingCaller(
             attempts=limits.tries, timeout=None, wait_initial=limits.wait_s,
@@ -586,19 +592,16 @@ def _words(answer: Answer) -> str:
 
 
 def retry_after(text: str) -> float | None:
-    """Seconds that a Retry-After header asks for, given in seconds or as a date."""
+    """Seconds that a Retry-After header asks for, in seconds or as a date; None if neither."""
     text = text.strip()
-    if not text:
-        return None
     try:
-        return max(0.0, float(text))
+        after_s = float(text)
     except ValueError:
-        pass
-    try:
-        when = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, when.timestamp() - time.time())
+        try:
+            after_s = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, after_s) if math.isfinite(after_s) else None
 
 
 def shown(url: str) -> str:

@@ -82,7 +82,7 @@ class Maker:
     """For what is computed here: clips are large."""
     budget_usd: Decimal | None = None
     wait_s: float | None = None
-    """How long to wait for a job; None is the default."""
+    """How long to wait for a job, and to be let in before; None is the default."""
     tell: Callable[[Submission, float], None] = lambda row, share: None
     """Told how far a submission is, in [0, 1]."""
     say: Callable[[str], None] = lambda text: None
@@ -161,9 +161,11 @@ class Maker:
                 return await self._sent(row, provider, request)
             except ThrottledError as exc:
                 self.ledger.not_sent(row.client_id, exc.what)
-                if time.monotonic() - begin > self._patience_s:
-                    raise
                 pause_s = max(wait_s, exc.after_s or 0.0)
+                if pause_s > longest_s:
+                    self.say(f"link {row.link}: {row.provider} asks to wait {pause_s:,.0f} s")
+                if time.monotonic() + pause_s > begin + self._patience_s:
+                    raise
             except NotSubmittedError as exc:
                 self.ledger.failed(row.client_id, exc.what)
                 raise

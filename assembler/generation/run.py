@@ -74,8 +74,8 @@ def generate(
         cancel: Stops in order when set: a request that is just leaving is waited for, jobs that
             were sent stay in the ledger for the next run.
         budget_usd: Nothing is sent that would pass it (this timeline's past spending counts).
-        wait_s: How long to wait for one job, 0 for not at all; default four hours, and without end
-            for clips that people make.
+        wait_s: How long to wait for one job, and before that until its provider takes it, 0 for not
+            at all; default four hours, and without end for clips that people make.
         on_note: Told what the user has to do while the run waits, each thing once.
 
     Raises:

@@ -24,7 +24,7 @@ from assembler.generation.base import (
     Running,
     Sent,
 )
-from assembler.generation.refusals import NoClipError
+from assembler.generation.refusals import NoClipError, ThrottledError
 from assembler.media.writer import FrameWriter
 from assembler.planning.account import Account
 from assembler.planning.model import Link
@@ -43,6 +43,8 @@ class Rented(Provider):
     lose_reply: bool = False
     lookup: Lookup | None = None
     refuse: str = ""
+    throttle: list[float] = field(default_factory=list)
+    """What it asks to wait, each time that it takes no more."""
     billed: Decimal = Decimal("0.35")
     no_clip: bool = False
     kept: Decimal | None = None
@@ -65,6 +67,8 @@ class Rented(Provider):
     async def submit(self, request: Request) -> str:
         if self.refuse:
             raise NotSubmittedError(self.refuse, fix="pay")
+        if self.throttle:
+            raise ThrottledError("too many at once", after_s=self.throttle.pop(0))
         self.submitted.append(request.client_id)
         self.requests.append(request)
         self.links[f"job-{request.client_id}"] = request.link

@@ -338,7 +338,7 @@ def test_base_url_to_which_no_key_may_go_is_refused(
 def test_wait_is_read_in_seconds_and_as_a_date() -> None:
     assert retry_after("3.5") == 3.5
     assert 50 < (retry_after(formatdate(time.time() + 60, usegmt=True)) or 0) < 61
-    assert (retry_after("soon"), retry_after("")) == (None, None)
+    assert [retry_after(text) for text in ("soon", "", "inf", "nan", "²")] == [None] * 5
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer"])

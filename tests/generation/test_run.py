@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import subprocess
@@ -146,6 +147,22 @@ def test_refused_submission_costs_nothing_and_may_be_sent_later(tmp_path: Path, 
         assert ledger.committed_usd() == 0
     provider.refuse = ""
     assert "dawn.1" in generate(plan, project, providers={"rented": provider})
+
+
+def test_provider_that_asks_to_wait_longer_than_the_run_does_ends_the_link_at_once(
+    tmp_path: Path, clip: Path
+) -> None:
+    provider = Rented(clip, throttle=[86400.0, math.inf])
+    plan, project = plan_of([rented()]), project_in(tmp_path)
+    told: list[str] = []
+    for _ in range(2):
+        with pytest.raises(GenerateError, match="too many at once"):
+            generate(plan, project, providers={"rented": provider}, on_note=told.append)
+    assert told == [
+        "link dawn.1: rented asks to wait 86,400 s", "link dawn.1: rented asks to wait inf s",
+    ]  # fmt: skip
+    assert "dawn.1" in generate(plan, project, providers={"rented": provider})
+    assert len(provider.submitted) == 1
 
 
 def test_failed_link_stops_only_what_hangs_on_it(tmp_path: Path, clip: Path) -> None:

@@ -66,6 +66,7 @@ for _path in (
 class Higgsfield(Platform):
     name = "higgsfield"
     secret = "test-secret-9876543210"
+    retry_after = "0.2"
     blocked = ""
     """A path that the account may not use."""
 
@@ -185,7 +186,7 @@ class Higgsfield(Platform):
     def refusal(self, fault: Fault) -> Reply:
         if fault == "throttle":
             detail = {"code": "account_queue_full", "message": "Queue is full"}
-            return Reply(429, {"detail": detail}, {"Retry-After": "0.2"})
+            return Reply(429, {"detail": detail}, {"Retry-After": self.retry_after})
         if fault == "balance":
             return Reply(403, {"detail": "not_enough_credits"})
         return Reply(503, {"detail": "Service unavailable"})

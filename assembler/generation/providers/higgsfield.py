@@ -154,7 +154,8 @@ class Higgsfield(Platform):
             return CantTell("Higgsfield may have forgotten our id by now and can't list requests")
         failure: ProviderError | None = None
         for pause_s in (0.0, *self._looks_s):
-            await anyio.sleep(max(pause_s, getattr(failure, "after_s", None) or 0.0))
+            after_s = getattr(failure, "after_s", None) or 0.0
+            await anyio.sleep(max(pause_s, self._api.limits.asked_s(after_s)))
             try:
                 return Found(await self._sent(sent.client_id, note.where, note.body))
             except ProviderError as error:

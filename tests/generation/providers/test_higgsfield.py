@@ -162,6 +162,16 @@ def test_the_answer_to_a_lost_reply_may_take_several_tries(server: Server, tmp_p
     assert (len(server.jobs), len(rows(project))) == (1, 1)
 
 
+def test_the_answer_to_a_lost_reply_is_asked_for_again_before_a_wait_without_end(
+    server: Server, tmp_path: Path
+) -> None:
+    server.retry_after = "86400"
+    server.faults.add("submit", "reset_after", "throttle")
+    project = project_in(tmp_path)
+    assert "dawn.1" in run([words()], project, made(project))
+    assert (len(server.jobs), len(rows(project))) == (1, 1)
+
+
 def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: Path) -> None:
     """Nobody knows how long the key is remembered: it isn't sent again then."""
     server.faults.add("submit", "reset_after")

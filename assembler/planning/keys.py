@@ -93,8 +93,11 @@ def link_parts(
     """
     files = (link.avatar_image, link.avatar_audio)
     image, audio = (hashes.get(path, "") if path else None for path in files)
+    # Rented models have rates of their own: a preset that is put right must make no take stale.
+    here = link.provider in ("animatic", "comfyui") and link.price_usd == 0
+    ours = ("rate", "frames") if here else ()
     plain = (
-        "kind", "provider", "model", "length_s", "size", "resolution", "prompt", "negative",
+        *ours, "kind", "provider", "model", "length_s", "size", "resolution", "prompt", "negative",
         "camera", "shots", "audio", "seed", "guidance", "voices", "options",
     )  # fmt: skip
     return {

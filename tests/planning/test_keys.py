@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from assembler.media.info import Colour
-from assembler.planning.keys import content_key
+from assembler.planning.keys import content_key, link_parts
+from tests.generation.links import link
 
 
 def test_a_key_does_not_change_between_versions_of_python_or_of_us() -> None:
@@ -51,3 +52,20 @@ def test_what_has_no_stable_form_is_refused(value: object) -> None:
 def test_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         content_key(x=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("provider", "price", "other"),
+    [("animatic", 0, True), ("comfyui", 0, True), ("comfyui", None, False), ("kling", 1, False)],
+)
+def test_rate_and_frames_count_where_a_clip_is_made_by_them_for_nothing(
+    provider: str, price: int | None, other: bool
+) -> None:
+    """A rented model has a rate of its own, whatever its preset says."""
+    usd = None if price is None else Decimal(price)
+    links = (
+        link(provider=provider, model="wan", price_usd=usd, rate=Fraction(rate), frames=frames)
+        for rate, frames in ((16, 81), (24, 121))
+    )
+    one, two = (content_key(**link_parts(x, start=None, end=None, hashes={})) for x in links)
+    assert other == (one != two)

@@ -53,6 +53,7 @@ from assembler.generation.refusals import Refusal, Trouble, advice, before_sendi
 from assembler.generation.sending import note_sent, sent_note
 from assembler.media.stills import read_image, write_png
 from assembler.media.upright import is_turned
+from assembler.planning.keys import content_key
 from assembler.planning.model import Link
 from assembler.planning.prompts import joined
 
@@ -96,6 +97,8 @@ _SETTLED_S = 300.0
 """A legacy task that isn't shown for so long after it was sent was never made."""
 _FORGOTTEN_S = 300.0
 """A task that was accepted and isn't found for so long is reported."""
+_FACES_S = 3600.0
+"""Faces that were found are asked for no more within; Kling doesn't say how long they are good."""
 _SHOT_WORDS = 512
 _YEAR_MS = 365 * 86_400_000
 
@@ -298,15 +301,16 @@ class Kling(Platform):
         return _Call(f"/v1/{_SOUNDS[link.kind]}", {**body, **options, **ours})
 
     async def _faces(self, request: Request) -> Mapping[str, Any]:
-        """What Kling has found in the video: paid once for a submission, whatever comes after."""
-        noted = sent_note(self._folder, request.client_id)
-        if noted is not None:
-            return noted.body
+        """What Kling has found in the video: paid once for a take, were it refused meanwhile."""
         with before_sending():
             given = await self._video_of(request)
+            name = f"faces-{content_key(take=(request.link.key, request.number), video=given)}"
+            noted = sent_note(self._folder, name)
+            if noted is not None and time.time() - noted.at_s < _FACES_S:
+                return noted.body
             answer = await self._api.post_once("/v1/videos/identify-face", json=given)
         data = _mapping(answer.data.get("data"))
-        note_sent(self._folder, request.client_id, "identify-face", data)
+        note_sent(self._folder, name, "identify-face", data)
         return data
 
     async def _video_of(self, request: Request) -> Mapping[str, str]:

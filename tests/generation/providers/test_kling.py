@@ -251,6 +251,25 @@ def test_lip_sync_finds_the_face_first(server: kling.Kling, provider: Kling, fil
     assert server.calls[-1].json["face_choose"][0]["sound_end_time"] == 3000
 
 
+def test_face_is_looked_for_and_paid_once_for_a_take(
+    server: kling.Kling, tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another submission of it uses what was found, for a while."""
+    url = server.publish(files.video.read_bytes(), ".mp4")
+    one = asked("kling", "lip-sync", "lip-sync", length_s=3, options={"video_url": url})
+    request = request_of(one, files, "speech")
+
+    def looks() -> int:
+        return sum(call.path.endswith("identify-face") for call in server.calls)
+
+    for number in range(2):
+        submitted(_provider(tmp_path), replace(request, client_id=f"asm-{number}"))
+    assert looks() == 1
+    monkeypatch.setattr("assembler.generation.providers.kling._FACES_S", 0.0)
+    submitted(_provider(tmp_path), replace(request, client_id="asm-2"))
+    assert looks() == 2
+
+
 def test_chain_goes_on_from_the_frame_that_was_handed_on(
     server: kling.Kling, provider: Kling, tmp_path: Path, files: Files
 ) -> None:

@@ -52,7 +52,7 @@ from tests.servers.kit import Fault, Job, Platform, Stage, serving
 SHAPE = {"a": 6, "b": 4}
 """Links of each chain."""
 LINKS = sum(SHAPE.values())
-LIMITS = Limits(silence_s=2, submit_s=2, ask_s=2, download_s=10, wait_s=0.02, longest_wait_s=0.2)
+LIMITS = Limits(wait_s=0.02, longest_wait_s=0.2)
 CHANCES: dict[tuple[Stage, Fault], float] = {
     ("submit", "reset_before"): 0.04, ("submit", "reset_after"): 0.06,
     ("submit", "error_before"): 0.04, ("submit", "error_after"): 0.05,

@@ -29,7 +29,7 @@ from assembler.media.info import Colour
 from assembler.media.pixels import BT709
 from assembler.media.probe import probe
 from assembler.media.stills import read_image, write_png
-from assembler.planning.ledger import Ledger
+from assembler.planning.ledger import Ledger, submissions_made
 from assembler.planning.model import FileClip, Handoff, ImageFile
 from tests.generation.links import SIZE, link, plan_of, project_in
 from tests.generation.rented import Rented, clip_in, rented
@@ -357,12 +357,18 @@ generate(plan_of(links), project_in(Path(sys.argv[1])))
 """
     root = Path(__file__).parents[2]
     env = os.environ | {"PYTHONPATH": str(root)}
-    for wait_s in (0.9, 1.3, 1.8):
+    project, codes = project_in(tmp_path), []
+    for links in range(3):  # that are done, or have begun, before the kill
         with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=env) as process:
-            time.sleep(wait_s)
+            while process.poll() is None:
+                states = [row.state for row in submissions_made(project.ledger)]
+                if states and states.count("fetched") >= links:
+                    break
+                time.sleep(0.005)
             process.kill()
+        codes.append(process.returncode)
+    assert any(codes)
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=env, check=True)
-    project = project_in(tmp_path)
     with Ledger(project.ledger) as ledger:
         rows = ledger.submissions()
     assert sorted(row.link for row in rows) == ["dawn.1", "dawn.2", "street.1"]

@@ -139,6 +139,7 @@ class Kie(Platform):
         while self.recent and self.recent[0] < now - _BURST_S:
             self.recent.popleft()
         if len(self.recent) >= _BURST:
+            self.on_full()
             raise RefusedError(self.refusal("throttle"))
         self.recent.append(now)
         body = call.json

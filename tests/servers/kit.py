@@ -220,7 +220,8 @@ class Platform:
         self.url_life_s = url_life_s
         self.rate = rate
         self.slow_s = 0.5
-        self.hang_s = 5.0
+        self.hang_s = 0.2
+        """After that the connection is broken, so that nobody's own limit has to be short."""
         self.url = ""
         self.jobs: dict[str, Job] = {}
         self.billed: list[tuple[str, Decimal]] = []

@@ -20,9 +20,7 @@ from assembler.planning.model import Link
 from assembler.planning.project import Project
 from tests.generation.links import Handoff, ImageFile, link, plan_of, project_in
 
-FAST = Limits(
-    connect_s=2, silence_s=20, submit_s=2, ask_s=2, tries=4, wait_s=0.02, longest_wait_s=0.1
-)
+FAST = Limits(tries=4, wait_s=0.02, longest_wait_s=0.1)
 SIZE = (320, 180)
 Made = Callable[[Project], Provider]
 

@@ -62,7 +62,6 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kling.Kl
     with serving(kling.Kling(tmp_path / "server", size=(160, 90))) as running:
         monkeypatch.setenv("KLING_API_KEY", running.key)
         monkeypatch.setenv("ASSEMBLER_KLING_URL", running.url)
-        running.hang_s = 0.2
         yield running
 
 

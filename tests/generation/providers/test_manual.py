@@ -244,11 +244,8 @@ def test_a_chain_goes_on_from_the_end_frame_of_what_came(
 def test_waiting_ends_cleanly_when_the_user_stops(tmp_path: Path) -> None:
     plan, project = plan_of([by_hand()]), project_in(tmp_path)
     cancel = threading.Event()
-    timer = threading.Timer(0.5, cancel.set)
-    timer.start()
     with pytest.raises(GenerateError, match="cancelled"):
-        generate(plan, project, cancel=cancel)
-    timer.join()
+        generate(plan, project, cancel=cancel, on_note=lambda text: cancel.set())
     put(project, f"{sheets(project)[0]}.mp4", film(tmp_path / "made.mp4", picture(5)))
     assert "dawn.1" in run(plan, project)
 
@@ -261,7 +258,7 @@ def test_waiting_has_a_limit_when_one_is_given(tmp_path: Path) -> None:
         generate(
             plan_of([by_hand()]), project_in(tmp_path), wait_s=0.4, providers={"manual": provider}
         )
-    assert 0.4 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.4
 
 
 @pytest.mark.parametrize("part", [0.3, 0.9, 0.999])

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from assembler.generation.base import Provider
-from assembler.generation.http import Answer
 from assembler.generation.providers.higgsfield import Higgsfield
 from assembler.generation.providers.kie import Kie
 from assembler.generation.providers.letzai import Letzai
@@ -19,6 +18,8 @@ from assembler.generation.providers.pollo import Pollo
 from assembler.generation.providers.replicate import Replicate
 from assembler.generation.providers.scenario import Scenario
 from assembler.generation.refusals import NoClipError
+from tests.generation.providers.shops import run
+from tests.servers.kit import Call, Platform, Reply, route, serving
 
 ANSWERS: list[tuple[Callable[[Path], Provider], dict[str, Any]]] = [
     (Higgsfield, {"status": "completed", "request_id": "1"}),
@@ -33,25 +34,29 @@ ANSWERS: list[tuple[Callable[[Path], Provider], dict[str, Any]]] = [
 ]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+class Ended(Platform):
+    """Says the same of every job."""
+
+    name = "ended"
+    says: Any = None
+
+    @route("GET", "/{path+}", stage="poll")
+    @route("POST", "/{path+}", stage="poll")
+    def job(self, call: Call, path: str) -> Reply:
+        return Reply(200, self.says)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(("make", "data"), ANSWERS)
-async def test_a_finished_job_without_a_clip_has_not_failed(
+def test_a_finished_job_without_a_clip_has_not_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, data: dict[str, Any]
 ) -> None:
     for name in ("HIGGSFIELD_API_KEY", "KIE_API_KEY", "LETZAI_API_KEY", "MEDIAIO_API_KEY",
                  "PIAPI_KEY", "POLLO_API_KEY", "REPLICATE_API_TOKEN", "SCENARIO_API_KEY",
                  "SCENARIO_API_SECRET"):  # fmt: skip
         monkeypatch.setenv(name, "one:two")
-    provider = make(tmp_path)
-
-    async def ask(*args: Any, **more: Any) -> Answer:
-        return Answer(200, data)
-
-    monkeypatch.setattr(provider._api, "ask", ask)
-    with pytest.raises(NoClipError, match=r"names no|no output|removed"):
-        await provider.poll("1")
+    with serving(Ended(tmp_path)) as server:
+        server.says = data
+        monkeypatch.setenv(f"ASSEMBLER_{make.name.upper()}_URL", server.url)
+        provider = make(tmp_path)
+        with pytest.raises(NoClipError, match=r"names no|no output|removed"):
+            run(provider, provider.poll("1"))

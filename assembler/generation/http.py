@@ -13,14 +13,10 @@ address, no key, nothing without a limit; an address is looked up once and that 
 
 from __future__ import annotations
 
-import email.utils
 import ipaddress
 import json as json_
-import math
 import os
-import socket
 import ssl
-import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -28,11 +24,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
 
 import anyio
 import httpx
 import stamina
+from anyio import to_thread
 
 from assembler.errors import UsageError
 from assembler.generation.keys import Key
@@ -46,6 +42,18 @@ from assembler.generation.refusals import (
     error_of,
 )
 from assembler.planning.account import Account, fingerprint
+from assembler.web import (
+    Address,
+    Door,
+    count,
+    door_to,
+    is_private,
+    looked_up,
+    redirected,
+    retry_after,
+    shown,
+    split,
+)
 
 _T = TypeVar("_T")
 
@@ -322,7 +330,7 @@ class Api:
             text = content.decode("utf-8", "replace")
             try:
                 data = json_.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 data = None
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(
@@ -436,8 +444,7 @@ class Api:
 
     async def _write(self, response: httpx.Response, to: Path) -> None:
         limit = self.limits.clip_bytes
-        told = response.headers.get("content-length", "")
-        size = int(told) if told.isdigit() else 0
+        size = count(response.headers.get("content-length", "")) or 0
         with to.open("wb") as file:
             async for block in response.aiter_bytes(1 << 20):
                 size = max(size, file.tell() + len(block))
@@ -457,54 +464,54 @@ class Api:
         client = self._connected()
         headers = {"Accept-Encoding": "identity", **rest.pop("headers", {})}
         for _ in range(_REDIRECTS + 1):
-            at, host = await self._allowed(url, turn)
-            own = headers | {"Host": host.netloc}
+            door = await self._allowed(url, turn)
+            own = headers | {"Host": door.host}
             async with client.stream(
-                method, at, headers=own, extensions={"sni_hostname": host.name}, **rest
+                method, door.url, headers=own, extensions={"sni_hostname": door.name}, **rest
             ) as response:
                 if not response.has_redirect_location:
                     yield response
                     return
                 # The address that was connected to is a number: redirects count from the name.
-                url = urljoin(url, response.headers["location"])
+                url = redirected(url, response.headers["location"])
         raise ProviderError(f"{self.name}: {shown(url)} redirects more than {_REDIRECTS} times")
 
-    async def _allowed(self, url: str, turn: int) -> tuple[str, _Host]:
+    async def _allowed(self, url: str, turn: int) -> Door:
         """
         Where to connect to for a URL that a server has named: the address that was checked.
 
         Raises:
             ProviderError: If it isn't https, or leads into a private network.
         """
-        parts = urlsplit(url)
+        try:
+            parts = split(url)
+            httpx.URL(url)
+        except (ValueError, httpx.InvalidURL) as exc:
+            raise ProviderError(f"{self.name}: names a result at {shown(url)}") from exc
         inside = await self._is_inside()
         if parts.scheme != "https" and not (parts.scheme == "http" and inside):
             raise ProviderError(f"{self.name}: names a result at {shown(url)}, which isn't https")
         if not parts.hostname:
             raise ProviderError(f"{self.name}: names a result at {shown(url)}, which is no address")
-        host = _Host(parts.hostname, parts.netloc.rpartition("@")[2])
         if inside:
-            return url, host
+            return door_to(url, None)
         found = await _addresses(parts.hostname)
-        if any(_is_private(address) for address in found):
+        if any(is_private(address) for address in found):
             raise ProviderError(
                 f"{self.name}: names a result at {parts.hostname}, an address of a private network",
                 fix="nothing was fetched from it; tell the provider, or the owner of the gateway.",
             )
         if not found:  # behind a proxy, names may be known to the proxy alone
             if urllib.request.getproxies():
-                return url, host
+                return door_to(url, None)
             raise _AgainError(ProviderError(f"{self.name}: there is no host {parts.hostname}"))
-        at = str(found[(turn - 1) % len(found)])
-        numeric = f"[{at}]" if ":" in at else at
-        port = f":{parts.port}" if parts.port else ""
-        return parts._replace(netloc=numeric + port).geturl(), host
+        return door_to(url, found[(turn - 1) % len(found)])
 
     async def _is_inside(self) -> bool:
         """Whether the API itself lies in a private network, so that its results may, too."""
         if self._private is None:
-            found = await _addresses(urlsplit(self.url).hostname or "")
-            self._private = bool(found) and all(_is_private(address) for address in found)
+            found = await _addresses(split(self.url).hostname or "")
+            self._private = bool(found) and all(is_private(address) for address in found)
         return self._private
 
     def _broken(self, url: str, exc: Exception) -> ProviderError:
@@ -536,12 +543,6 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-@dataclass(frozen=True, slots=True)
-class _Host:
-    name: str
-    netloc: str
-
-
 def base_url(name: str, default: str) -> str:
     """
     The base URL of a provider: from ``ASSEMBLER_<NAME>_URL``, or the default.
@@ -552,10 +553,10 @@ def base_url(name: str, default: str) -> str:
     variable = f"ASSEMBLER_{name.upper().replace('-', '_')}_URL"
     url = os.environ.get(variable, "").strip() or default
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        parts = split(url)
     except ValueError:
-        parts, host = urlsplit(""), ""
+        parts = split("")
+    host = parts.hostname or ""
     if not host or parts.query or parts.fragment or parts.username or parts.password:
         what = f"{variable} is no base URL"
         raise UsageError(what, fix="write it as https://host or https://host/path.")
@@ -591,45 +592,8 @@ def _words(answer: Answer) -> str:
     return "" if "<" in answer.text else answer.text
 
 
-def retry_after(text: str) -> float | None:
-    """Seconds that a Retry-After header asks for, in seconds or as a date; None if neither."""
-    text = text.strip()
-    try:
-        after_s = float(text)
-    except ValueError:
-        try:
-            after_s = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, after_s) if math.isfinite(after_s) else None
-
-
-def shown(url: str) -> str:
-    """The URL without what may be secret in it: login and query."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"[:200]
-    except ValueError:
-        return "an address that is none"
-
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-async def _addresses(host: str) -> list[_Address]:
-    """What a name stands for; empty when nobody knows it."""
-    try:
-        found = await anyio.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found)
-    return [ipaddress.ip_address(text) for text in texts]
-
-
-def _is_private(address: _Address) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return not mapped.is_global or mapped.is_multicast
+async def _addresses(host: str) -> list[Address]:
+    return await to_thread.run_sync(looked_up, host, abandon_on_cancel=True)
 
 
 def _is_loopback(host: str) -> bool:

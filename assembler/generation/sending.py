@@ -11,7 +11,15 @@ from __future__ import annotations
 import json
 import mimetypes
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +36,7 @@ from assembler.generation.base import (
     NotMade,
     NotSubmittedError,
 )
-from assembler.generation.refusals import before_sending
+from assembler.generation.refusals import ProviderError, before_sending
 from assembler.media.files import publish
 from assembler.media.stills import read_image
 from assembler.media.upright import is_turned
@@ -36,6 +44,8 @@ from assembler.media.upright import is_turned
 Upload = Callable[[Path, bytes, str], Awaitable[str]]
 """Takes a file's path, its content and media type; gives the address where it lies."""
 
+_PAGES = 20
+"""Of a list of jobs; more weren't made in the time that is asked for."""
 _KINDS = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
     ".bmp": "image/bmp", ".tif": "image/tiff", ".tiff": "image/tiff", ".mp4": "video/mp4",
@@ -193,6 +203,28 @@ def items_of(data: Any, name: str) -> Iterator[Mapping[str, Any]]:
     for item in found if isinstance(found, list) else ():
         if isinstance(item, Mapping):
             yield item
+
+
+async def pages_of(
+    page: Callable[[str], Awaitable[tuple[Iterable[Mapping[str, Any]], str]]],
+) -> AsyncIterator[Mapping[str, Any]]:
+    """
+    The records of a platform's list.
+
+    Args:
+        page: Asks for the records behind a cursor, "" at first, and the cursor behind these.
+
+    Raises:
+        ProviderError: If it goes on without end.
+    """
+    cursor = ""
+    for _ in range(_PAGES):
+        items, cursor = await page(cursor)
+        for item in items:
+            yield item
+        if not cursor:
+            return
+    raise ProviderError("the platform's list of jobs is too long to look through")
 
 
 def time_text(seconds: float) -> str:

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from assembler.errors import UsageError
-from assembler.generation.http import Answer, Api, Limits, base_url, retry_after
+from assembler.generation.http import Answer, Api, Limits, base_url
 from assembler.generation.keys import Key
 from assembler.generation.refusals import (
     ExpiredError,
@@ -23,6 +23,7 @@ from assembler.generation.refusals import (
     Refusal,
     ThrottledError,
 )
+from assembler.web import retry_after
 from tests.servers.kit import Call, Fault, Platform, Reply, route, serving
 
 SECRET = "sk-9f3c0d1e2b4a"
@@ -36,6 +37,8 @@ class Plain(Platform):
 
     name = "plain"
     reply: Reply = Reply(200, {"job": "j1"})
+    leads_to = ""
+    """Where all redirects lead."""
 
     @route("POST", "/make", stage="submit")
     def make(self, call: Call) -> Reply:
@@ -54,6 +57,7 @@ class Plain(Platform):
             return Reply(403, b"")
         count = int(what)
         to = f"/file/{count - 1}" if count else f"{self.url}/file/clip?sign=1"
+        to = self.leads_to or to
         return Reply(302, b"", {"Location": to})
 
     @route("PUT", "/store/{name}", stage="upload")
@@ -254,6 +258,30 @@ def test_download_has_a_largest_size(server: Plain, tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="larger than"):
         _get(api, tmp_path / "a", "clip")
     assert (tmp_path / "a").stat().st_size <= 10_000
+
+
+@pytest.mark.parametrize("url", ["https://[bad/x", "https://h:99999/x", "https://h/\0"])
+def test_result_at_what_is_no_address_is_told(tmp_path: Path, url: str) -> None:
+    api = _api("https://api.example.org")
+    with pytest.raises(ProviderError, match="names a result at"):
+        _run(api, lambda: api.download(url, tmp_path / "a"))
+
+
+def test_redirect_to_what_is_no_address_is_told(server: Plain, tmp_path: Path) -> None:
+    server.leads_to = "http://[x"
+    with pytest.raises(ProviderError, match="names a result at an address that is none"):
+        _get(_api(server.url), tmp_path / "a", "1")
+
+
+def test_answer_that_is_nested_without_end_is_no_json(server: Plain) -> None:
+    """What became of a submission stays open."""
+    server.reply = Reply(200, b"[" * 200_000)
+    api = _api(server.url, limits=Limits(tries=1))
+    with pytest.raises(ProviderError, match="the answer is no JSON"):
+        _run(api, lambda: api.ask("GET", "/state"))
+    with pytest.raises(ProviderError, match="the answer is no JSON") as caught:
+        _post(api)
+    assert not isinstance(caught.value, NotSubmittedError)
 
 
 def test_expired_address_is_said_as_such(server: Plain, tmp_path: Path) -> None:

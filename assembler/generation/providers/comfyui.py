@@ -183,7 +183,7 @@ class Comfyui(Platform):
         )
 
     async def _entry(self, job: str) -> Mapping[str, Any] | None:
-        answer = await self._api.ask("GET", f"/history/{job}")
+        answer = await self._api.ask("GET", f"/history/{quote(job, safe='')}")
         return record_of(answer.data, job) or None
 
     async def _queued(self, job: str) -> JobState | None:

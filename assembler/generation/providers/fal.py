@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ from assembler.generation.sending import (
     forget_sent,
     items_of,
     note_sent,
+    pages_of,
     sent_note,
     text_of,
     time_text,
@@ -267,7 +268,7 @@ class Fal(Platform):
             "fal doesn't list it (it may list requests only when they have ended; run again later)"
         )
 
-    async def _listed(self, endpoint: str, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
+    def _listed(self, endpoint: str, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
         params = {
             "endpoint_id": endpoint,
             "start": time_text(since_s - _CLOCKS_S),
@@ -275,16 +276,16 @@ class Fal(Platform):
             "expand": "payloads",
             "limit": "100",
         }
-        while True:
+
+        async def page(cursor: str) -> tuple[Iterator[Mapping[str, Any]], str]:
             answer = await self._platform.ask(
-                "GET", "/v1/models/requests/by-endpoint", params=params
+                "GET",
+                "/v1/models/requests/by-endpoint",
+                params=params | ({"cursor": cursor} if cursor else {}),
             )
-            for item in items_of(answer.data, "items"):
-                yield item
-            cursor = text_of(answer.data, "next_cursor")
-            if not cursor:
-                return
-            params["cursor"] = cursor
+            return items_of(answer.data, "items"), text_of(answer.data, "next_cursor")
+
+        return pages_of(page)
 
     async def standing(self) -> str:
         """That the key is taken."""

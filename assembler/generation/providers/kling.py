@@ -18,7 +18,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import ceil
@@ -50,7 +50,7 @@ from assembler.generation.http import Answer, Api, Limits
 from assembler.generation.keys import find_key
 from assembler.generation.platform import FREE, Platform
 from assembler.generation.refusals import Refusal, Trouble, advice, before_sending
-from assembler.generation.sending import note_sent, sent_note
+from assembler.generation.sending import items_of, note_sent, pages_of, record_of, sent_note
 from assembler.media.stills import read_image, write_png
 from assembler.media.upright import is_turned
 from assembler.planning.keys import content_key
@@ -161,15 +161,14 @@ class Kling(Platform):
             if _EXISTS in exc.what.lower():
                 self._existing.add(request.client_id)
             raise
-        data = answer.data.get("data")
-        id_ = data.get("task_id" if call.family else "id") if isinstance(data, Mapping) else None
+        data = record_of(answer.data, "data")
+        id_ = data.get("task_id" if call.family else "id")
         if id_ and call.family == _SPEECH:
             # It has no id of ours and can't be asked for again: the answer is kept.
-            note_sent(self._folder, request.client_id, _SPEECH, _mapping(data))
+            note_sent(self._folder, request.client_id, _SPEECH, data)
             return f"{_SPEECH}:{request.client_id}"
-        if not id_:
-            raise ProviderError("kling: the answer names no task", trouble="server")
-        return f"{call.family}:{id_}" if call.family else str(id_)
+        id_ = _named(id_)
+        return f"{call.family}:{id_}" if call.family else id_
 
     @classmethod
     def job_of(cls, link: Link, id_: str) -> str:
@@ -214,7 +213,7 @@ class Kling(Platform):
         now_ms = round(time.time() * 1000)
         params = {"start_time": str(now_ms - _YEAR_MS), "end_time": str(now_ms)}
         answer = await self._api.ask("GET", "/account/costs", params=params)
-        packs = _mappings(_mapping(answer.data.get("data")).get("resource_pack_subscribe_infos"))
+        packs = items_of(record_of(answer.data, "data"), "resource_pack_subscribe_infos")
         left = [p.get("remaining_quantity") for p in packs if p.get("status") == "online"]
         return f"{sum(n for n in left if isinstance(n, (int, float))):g} units left in packs"
 
@@ -228,9 +227,9 @@ class Kling(Platform):
             return self._legacy_state({"task_status": "succeed", **noted.body})
         if family:
             answer = await self._api.ask("GET", f"/v1/{family}/{id_}")
-            return self._legacy_state(_mapping(answer.data.get("data")))
+            return self._legacy_state(record_of(answer.data, "data"))
         answer = await self._api.ask("GET", "/tasks", params={"task_ids": id_})
-        for task in _mappings(answer.data.get("data")):
+        for task in items_of(answer.data, "data"):
             if str(task.get("id")) == id_:
                 self._missed.pop(job, None)
                 return self._state(task)
@@ -259,14 +258,14 @@ class Kling(Platform):
         """The face is found first, in a call of its own: if that fails, no task was made."""
         options = request.link.options
         data = await self._faces(request)
-        faces = _mappings(data.get("face_data"))
+        faces = list(items_of(data, "face_data"))
         wanted = options.get("face_id")
         if wanted is not None:
             faces = [face for face in faces if str(face.get("face_id")) == str(wanted)]
         if not faces:
             raise _unfit(request.link, "there is no face in its video" if wanted is None else
                          f"there is no face {wanted} in its video", "policy")  # fmt: skip
-        face = max(faces, key=lambda f: int(f.get("end_time", 0)) - int(f.get("start_time", 0)))
+        face = max(faces, key=_shown_ms)
         speech = _speech(request)
         chosen = {
             "face_id": str(face.get("face_id")),
@@ -309,7 +308,7 @@ class Kling(Platform):
             if noted is not None and time.time() - noted.at_s < _FACES_S:
                 return noted.body
             answer = await self._api.post_once("/v1/videos/identify-face", json=given)
-        data = _mapping(answer.data.get("data"))
+        data = record_of(answer.data, "data")
         note_sent(self._folder, name, "identify-face", data)
         return data
 
@@ -330,12 +329,12 @@ class Kling(Platform):
         family, _, id_ = job.rpartition(":")
         if family:
             answer = await self._api.ask("GET", f"/v1/{family}/{id_}")
-            made = _mapping(_mapping(answer.data.get("data")).get("task_result")).get("videos")
+            made = items_of(record_of(answer.data, "data", "task_result"), "videos")
         else:
             answer = await self._api.ask("GET", "/tasks", params={"task_ids": id_})
-            tasks = _mappings(answer.data.get("data"))
-            made = next((t.get("outputs") for t in tasks if str(t.get("id")) == id_), None)
-        return next((str(clip["id"]) for clip in _mappings(made) if clip.get("id")), "")
+            tasks = (t for t in items_of(answer.data, "data") if str(t.get("id")) == id_)
+            made = items_of(next(tasks, None), "outputs")
+        return next((str(clip["id"]) for clip in made if clip.get("id")), "")
 
     def _check_key(self, link: Link) -> None:
         if self._key or (self._access and self._secret and _family(link)):
@@ -365,27 +364,31 @@ class Kling(Platform):
         if self._key:
             params = {"external_task_ids": client_id}
             answer = await self._api.ask("GET", "/tasks", params=params)
-            id_ = _with_id(_mappings(answer.data.get("data")), client_id)
+            id_ = _with_id(items_of(answer.data, "data"), client_id)
             return f"{family}:{id_}" if id_ and family else id_
         answer = await self._api.ask("GET", f"/v1/{family}/{client_id}", fine=[400, 404])
         if answer.data.get("code") != 0:
             if "not found" in str(answer.data.get("message")).lower():
                 return None
             raise self._api.error(_judged(answer) or Refusal("unknown"))
-        return f"{family}:{_mapping(answer.data.get('data')).get('task_id')}"
+        return f"{family}:{_named(record_of(answer.data, 'data').get('task_id'))}"
 
     async def _listed(self, sent: Sent) -> str | None:
         """The task in the list since a minute before it was sent: clocks differ."""
         window = {"start_time": int((sent.since_s - 60) * 1000),
                   "end_time": int((time.time() + 60) * 1000)}  # fmt: skip
-        body: dict[str, Any] = {**window, "limit": 500}
-        while True:
-            answer = await self._api.ask("POST", "/tasks", json=body)
-            data = _mapping(answer.data.get("data"))
-            found = _with_id(_mappings(data.get("result")), sent.client_id)
-            if found or not data.get("has_more"):
+
+        async def page(cursor: str) -> tuple[Iterator[Mapping[str, Any]], str]:
+            where = {"cursor": cursor} if cursor else window
+            answer = await self._api.ask("POST", "/tasks", json={**where, "limit": 500})
+            data = record_of(answer.data, "data")
+            more = str(data.get("next_cursor") or "") if data.get("has_more") else ""
+            return items_of(data, "result"), more
+
+        async for task in pages_of(page):
+            if found := _with_id([task], sent.client_id):
                 return found
-            body = {"cursor": data.get("next_cursor"), "limit": 500}
+        return None
 
     def _state(self, task: Mapping[str, Any]) -> JobState:
         match task.get("status"):
@@ -394,11 +397,10 @@ class Kling(Platform):
             case "processing":
                 return Running()
             case "succeeded":
-                return self._done(_mappings(task.get("outputs")), self._billed(task.get("billing")))
+                return self._done(items_of(task, "outputs"), self._billed(task))
             case "failed":
                 # A failed task with an empty list says that nothing was billed.
-                listed = task.get("billing")
-                billed = FREE if listed == [] else self._billed(listed)
+                billed = FREE if task.get("billing") == [] else self._billed(task)
                 return self._failed(str(task.get("message") or ""), billed)
             case other:
                 raise ProviderError(f"kling: a task is {other!r}, which nobody knows")
@@ -412,10 +414,10 @@ class Kling(Platform):
             case "processing":
                 return Running()
             case "succeed":
-                result = _mapping(task.get("task_result"))
-                if sounds := _mappings(result.get("audios")):
+                result = record_of(task, "task_result")
+                if sounds := list(items_of(result, "audios")):
                     return self._heard(sounds, billed)
-                return self._done(_mappings(result.get("videos")), billed)
+                return self._done(items_of(result, "videos"), billed)
             case "failed":
                 return self._failed(str(task.get("task_status_msg") or ""), billed)
             case other:
@@ -439,10 +441,10 @@ class Kling(Platform):
         reason = self._api.scrubbed(said) or "no reason is given"
         return Failed(reason, advice(Refusal(trouble)), trouble, billed)
 
-    def _billed(self, billing: object) -> Decimal | None:
+    def _billed(self, task: Mapping[str, Any]) -> Decimal | None:
         """US dollars of what was charged: units at their price, or cash in dollars."""
         amounts = []
-        for one in _mappings(billing):
+        for one in items_of(task, "billing"):
             if one.get("charge_type") == "unit":
                 amounts.append(self._usd(one.get("amount")))
             elif one.get("charge_type") == "cash" and one.get("currency") == "USD":
@@ -464,7 +466,7 @@ def _judged(answer: Answer) -> Refusal | None:
     code, said = answer.data["code"], str(answer.data.get("message") or "")
     if code == 0:
         return None
-    trouble = _TROUBLES.get(code, "server")
+    trouble = _TROUBLES.get(code, "server") if isinstance(code, int) else "server"
     if trouble == "parameter" and _EXISTS in said.lower():
         return Refusal("parameter", said, no_job=False)
     return Refusal(trouble, f"{code} {said}".strip(), answer.after_s)
@@ -689,15 +691,21 @@ def _unfit(link: Link, what: str, trouble: Trouble = "parameter") -> NotSubmitte
 
 
 def _with_id(tasks: Iterable[Mapping[str, Any]], client_id: str) -> str | None:
-    return next((str(t["id"]) for t in tasks if t.get("external_id") == client_id), None)
+    ours = next((task for task in tasks if task.get("external_id") == client_id), None)
+    return None if ours is None else _named(ours.get("id"))
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _named(id_: object) -> str:
+    """The id of a task that is there, which to take for none would be to send it again."""
+    if not id_:
+        raise ProviderError("kling: the answer doesn't name its task", trouble="server")
+    return str(id_)
 
 
-def _mappings(value: object) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+def _shown_ms(face: Mapping[str, Any]) -> Decimal:
+    """How long a face is seen."""
+    begin, end = (_decimal(face.get(name)) or Decimal(0) for name in ("start_time", "end_time"))
+    return end - begin
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -128,4 +128,5 @@ def _judge(answer: Answer) -> Refusal | None:
     if code in (None, 0):
         return None
     said = f"{code} {text_of(answer.data, 'msg')}, trace {text_of(answer.data, 'trace_id')}"
-    return Refusal(_CODES.get(code, "unknown"), said, answer.after_s)
+    trouble = _CODES.get(code, "unknown") if isinstance(code, int) else "unknown"
+    return Refusal(trouble, said, answer.after_s)

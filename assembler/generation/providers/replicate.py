@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 import anyio
 
@@ -57,6 +57,7 @@ from assembler.generation.sending import (
     items_of,
     not_listed,
     note_sent,
+    pages_of,
     sent_note,
     text_of,
     time_text,
@@ -68,8 +69,6 @@ _CLOCKS_S = 300.0
 """By which our clock and theirs may differ."""
 _SETTLED_S = 300.0
 """A prediction that isn't listed so long after it was sent was never made."""
-_PAGES = 20
-"""Of 100 predictions; more than that weren't made in the time that is asked for."""
 
 _V21 = "prompt start_image* mode duration negative_prompt"
 _CALLS: Mapping[str, Call] = {
@@ -180,18 +179,17 @@ class Replicate(Platform):
                 return CantTell("Replicate has removed the inputs of predictions that it may be")
         return not_listed("Replicate", self._folder, unclaimed, looked_s - note.at_s, _SETTLED_S)
 
-    async def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
+    def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
         """Predictions made since then, the newest first."""
         params = {"created_after": time_text(since_s)}
-        for _ in range(_PAGES):
-            answer = await self._api.ask("GET", "/predictions", params=params)
-            for item in items_of(answer.data, "results"):
-                yield item
-            cursor = parse_qs(urlsplit(text_of(answer.data, "next")).query).get("cursor")
-            if not cursor:
-                return
-            params = params | {"cursor": cursor[0]}
-        raise self._api.error(Refusal("unknown", "there are too many predictions to look through"))
+
+        async def page(cursor: str) -> tuple[Iterator[Mapping[str, Any]], str]:
+            more = {"cursor": cursor} if cursor else {}
+            answer = await self._api.ask("GET", "/predictions", params=params | more)
+            query = text_of(answer.data, "next").partition("?")[2]
+            return items_of(answer.data, "results"), parse_qs(query).get("cursor", [""])[0]
+
+        return pages_of(page)
 
     async def standing(self) -> str:
         """That the key is taken."""

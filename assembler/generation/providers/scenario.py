@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ from assembler.generation.sending import (
     items_of,
     not_listed,
     note_sent,
+    pages_of,
     record_of,
     sent_note,
     text_of,
@@ -261,17 +262,16 @@ class Scenario(Platform):
         unclaimed = [record_of(job, "metadata", "input") for job in free]
         return not_listed("Scenario", self._folder, unclaimed, looked_s - note.at_s, _SETTLED_S)
 
-    async def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
+    def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:
         # `createdAfter` is refused beside a status or a type.
         params = {"createdAfter": time_text(since_s - _CLOCKS_S), "pageSize": "100"}
-        while True:
-            answer = await self._api.ask("GET", "/jobs", params=params)
-            for job in items_of(answer.data, "jobs"):
-                yield job
-            token = text_of(answer.data, "nextPaginationToken")
-            if not token:
-                return
-            params["paginationToken"] = token
+
+        async def page(token: str) -> tuple[Iterator[Mapping[str, Any]], str]:
+            more = {"paginationToken": token} if token else {}
+            answer = await self._api.ask("GET", "/jobs", params=params | more)
+            return items_of(answer.data, "jobs"), text_of(answer.data, "nextPaginationToken")
+
+        return pages_of(page)
 
     async def standing(self) -> str:
         """That the key is taken."""

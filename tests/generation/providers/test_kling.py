@@ -44,7 +44,7 @@ from tests.generation.providers.shops import (
     submitted,
 )
 from tests.servers import kling
-from tests.servers.kit import Fault, RefusedError, serving
+from tests.servers.kit import Fault, RefusedError, Reply, serving
 
 TEXT = "Slow push-in over the sea."
 TWO = shots((3, "Wide shot; the pier."), (2, "Close on her face."))
@@ -604,6 +604,30 @@ def test_lost_lip_sync_is_looked_up_with_an_api_key_alone(
     provider = _provider(tmp_path)
     found = run(provider, provider.find(Sent(request, since_s=0, sent_s=0)))
     assert found == Found(job) if key else isinstance(found, CantTell)
+
+
+def test_list_whose_pages_repeat_is_not_read_for_ever(
+    server: kling.Kling, provider: Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = {"result": [], "has_more": True, "next_cursor": "again"}
+    monkeypatch.setattr(
+        server, "list_tasks", lambda call: Reply(200, {"code": 0, "message": "", "data": page})
+    )
+    server.faults.add("submit", "reset_before")
+    with pytest.raises(ProviderError, match="too long to look through"):
+        _run([_asked()], project_in(tmp_path), provider)
+    assert (len(server.jobs), _rows(project_in(tmp_path))[0].state) == (0, "sent")
+
+
+def test_listed_task_without_an_id_is_not_taken_for_none(
+    server: kling.Kling, provider: Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = server._task
+    monkeypatch.setattr(server, "_task", lambda job: shape(job) | {"id": None})
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="doesn't name its task"):
+            _run([_asked()], project_in(tmp_path), provider)
+    assert len(server.jobs) == 1
 
 
 def test_failed_task_says_whether_it_was_free(

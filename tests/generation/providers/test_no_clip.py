@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from assembler.generation.base import Provider
+from assembler.generation.http import Limits
 from assembler.generation.providers.higgsfield import Higgsfield
 from assembler.generation.providers.kie import Kie
+from assembler.generation.providers.kling import Kling
 from assembler.generation.providers.letzai import Letzai
 from assembler.generation.providers.mediaio import Mediaio
 from assembler.generation.providers.piapi import Piapi
 from assembler.generation.providers.pollo import Pollo
 from assembler.generation.providers.replicate import Replicate
 from assembler.generation.providers.scenario import Scenario
-from assembler.generation.refusals import NoClipError
+from assembler.generation.refusals import NoClipError, ProviderError
 from tests.generation.providers.shops import run
 from tests.servers.kit import Call, Platform, Reply, route, serving
 
@@ -59,4 +61,17 @@ def test_a_finished_job_without_a_clip_has_not_failed(
         monkeypatch.setenv(f"ASSEMBLER_{make.name.upper()}_URL", server.url)
         provider = make(tmp_path)
         with pytest.raises(NoClipError, match=r"names no|no output|removed"):
+            run(provider, provider.poll("1"))
+
+
+@pytest.mark.parametrize(("make", "key"), [(Kling, "KLING_API_KEY"), (Mediaio, "MEDIAIO_API_KEY")])
+def test_a_code_that_is_none_is_a_refusal_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, key: str
+) -> None:
+    monkeypatch.setenv(key, "one")
+    with serving(Ended(tmp_path)) as server:
+        server.says = {"code": [], "message": "odd", "msg": "odd"}
+        monkeypatch.setenv(f"ASSEMBLER_{make.name.upper()}_URL", server.url)
+        provider = make(tmp_path, limits=Limits(tries=1))
+        with pytest.raises(ProviderError, match="odd"):
             run(provider, provider.poll("1"))

@@ -1,0 +1,117 @@
+"""
+Addresses on the web: whether they are any, what may be shown of them, where they lead.
+
+    door = door_to("https://example.org/a.mp4", looked_up("example.org")[0])
+    client.stream("GET", door.url, headers={"Host": door.host}, ...)
+
+A name is looked up once and the address that was checked is connected to: asked again, a server of
+names may say another.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import math
+import socket
+import time
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a request goes."""
+
+    url: str
+    host: str
+    """What its Host header says."""
+    name: str
+    """Whom the certificate must be of."""
+
+
+def split(url: str) -> SplitResult:
+    """
+    The parts of an address; its host may be empty.
+
+    Raises:
+        ValueError: If it is none: brackets, the port or the name aren't possible.
+    """
+    parts = urlsplit(url)
+    (parts.hostname or "").encode("idna")
+    _ = parts.port
+    return parts
+
+
+def shown(url: str) -> str:
+    """The URL without what may be secret in it: login and query."""
+    try:
+        parts = split(url)
+    except ValueError:
+        return "an address that is none"
+    return f"{parts.scheme}://{parts.hostname or ''}{_port(parts)}{parts.path}"[:200]
+
+
+def redirected(url: str, location: str) -> str:
+    """Where a redirect leads; what it says itself when that is no address."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
+
+
+def looked_up(host: str) -> list[Address]:
+    """What a name stands for; empty when nobody knows it."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found)
+    return [ipaddress.ip_address(text) for text in texts]
+
+
+def is_private(address: Address) -> bool:
+    """Whether an address isn't one of a single public machine."""
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return not mapped.is_global or mapped.is_multicast
+
+
+def door_to(url: str, address: Address | None) -> Door:
+    """
+    The way to a URL through an address that was looked up, or by its name without one.
+
+    Raises:
+        ValueError: If the URL is none.
+    """
+    parts = split(url)
+    name = (parts.hostname or "").encode("idna").decode()
+    host = f"[{name}]" if ":" in name else name
+    if address is not None:
+        login, at, _ = parts.netloc.rpartition("@")
+        numeric = f"[{address}]" if ":" in str(address) else str(address)
+        url = parts._replace(netloc=f"{login}{at}{numeric}{_port(parts)}").geturl()
+    return Door(url, host + _port(parts), name)
+
+
+def _port(parts: SplitResult) -> str:
+    return f":{parts.port}" if parts.port else ""
+
+
+def retry_after(text: str) -> float | None:
+    """Seconds that a Retry-After header asks for, in seconds or as a date; None if neither."""
+    text = text.strip()
+    try:
+        after_s = float(text)
+    except ValueError:
+        try:
+            after_s = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, after_s) if math.isfinite(after_s) else None
+
+
+def count(text: str) -> int | None:
+    """A number of bytes in a header, if it is one."""
+    return int(text) if text.isdecimal() and len(text) < 20 else None

@@ -10,20 +10,31 @@ and a server that has something else by now is noticed when a checksum is given.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import os
-import socket
+import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from assembler.errors import FetchError, MediaError
 from assembler.media.files import publish, sha256_of, try_lock
+from assembler.web import (
+    Door,
+    count,
+    door_to,
+    is_private,
+    looked_up,
+    redirected,
+    retry_after,
+    shown,
+    split,
+)
 
 if TYPE_CHECKING:
     import httpx  # imported where it is used, like `probe`: most timelines fetch nothing
@@ -36,6 +47,8 @@ _READ_S = 30.0
 """Longest silence of the server."""
 _ATTEMPTS = 5
 _REDIRECTS = 5
+_LONGEST_S = 60.0
+"""Longest wait that a server may ask for."""
 _PAGES = ("text/", "application/json", "application/xml", "application/xhtml")
 _LATER = "try again later; what has come is kept."
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -57,7 +70,6 @@ class _AgainError(Exception):
 class _Part:
     """What is known of a download that isn't finished."""
 
-    url: str
     validator: str
     """Strong ETag or Last-Modified: what the server knows this version by."""
     total: int | None
@@ -72,7 +84,8 @@ def fetch(
     timeout_s: float = TIMEOUT_S,
     client: httpx.Client | None = None,
     on_bytes: Callable[[int, int | None], None] | None = None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] | None = None,
+    cancel: threading.Event | None = None,
 ) -> Path:
     """
     The clip at *url*, in *folder*; fetched only when it isn't there yet.
@@ -86,9 +99,11 @@ def fetch(
         client: Used instead of our own; it must not follow redirects by itself.
         on_bytes: Told how many bytes are there, and how many there will be if the server says.
         sleep: Waits between tries.
+        cancel: Stops it when set; what has come is kept.
 
     Raises:
-        FetchError: If there is no clip at the URL, or it can't be had within the limits.
+        FetchError: If there is no clip at the URL, it can't be had within the limits, or it was
+            cancelled.
     """
     wanted = sha256.lower() if sha256 else None
     name = clip_name(url, wanted)
@@ -97,7 +112,9 @@ def fetch(
         return there
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".{name}.part"
-    job = _Download(url, part, limit_bytes, time.monotonic() + timeout_s, on_bytes, sleep)
+    cancel = cancel or threading.Event()
+    sleep = sleep or cancel.wait
+    job = _Download(url, part, limit_bytes, time.monotonic() + timeout_s, on_bytes, sleep, cancel)
     with _alone(part, job, sleep), _client(client) as http:
         there = cached(url, folder, sha256=wanted)
         if there is not None:
@@ -139,6 +156,8 @@ def _with_retries(job: _Download, http: httpx.Client) -> None:
     except httpx.TransportError as exc:
         what = str(exc) or type(exc).__name__
         raise FetchError(f"the connection failed: {what}", job.where, _LATER) from exc
+    except httpx.RequestError as exc:
+        raise FetchError(f"what came can't be read: {exc}", job.where) from exc
     except httpx.InvalidURL as exc:
         raise FetchError(f"is no URL: {exc}", job.where) from exc
 
@@ -153,7 +172,8 @@ class _Download:
         limit_bytes: int,
         deadline: float,
         on_bytes: Callable[[int, int | None], None] | None,
-        sleep: Callable[[float], None],
+        sleep: Callable[[float], object],
+        cancel: threading.Event,
     ) -> None:
         self.url = url
         self.part = part
@@ -161,15 +181,19 @@ class _Download:
         self.deadline = deadline
         self.on_bytes = on_bytes
         self.sleep = sleep
+        self.cancel = cancel
         self.content_type = ""
         self.where = shown(url)
-        if urlsplit(url).scheme not in ("http", "https") or not _host(url):
+        parts = self._parts(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise FetchError("is no http or https URL", self.where)
-        self._private = _is_private(_host(url))
+        self._private = any(is_private(address) for address in looked_up(parts.hostname))
+        self._tries = 0
 
     def run(self, http: httpx.Client) -> None:
         """One try: the rest of the file, or all of it."""
         self.check_time()
+        self._tries += 1
         have, known = self._have()
         if known is not None and known.total is not None and have == known.total:
             return
@@ -186,8 +210,12 @@ class _Download:
         """The final answer, redirects followed."""
         at = self.url
         for _ in range(_REDIRECTS + 1):
-            self._check_address(at)
-            with http.stream("GET", at, headers=headers, follow_redirects=False) as answer:
+            door = self._allowed(at)
+            own = headers | {"Host": door.host}
+            names = {"sni_hostname": door.name}
+            with http.stream(
+                "GET", door.url, headers=own, follow_redirects=False, extensions=names
+            ) as answer:
                 if not answer.has_redirect_location:
                     self._check_status(answer)
                     yield answer
@@ -196,30 +224,43 @@ class _Download:
         raise FetchError(f"redirects more than {_REDIRECTS} times", self.where)
 
     def _next(self, at: str, location: str) -> str:
-        to = urljoin(at, location)
-        if urlsplit(to).scheme not in ("http", "https"):
-            raise FetchError(f"redirects to {to[:200]!r}", self.where)
-        if urlsplit(at).scheme == "https" and urlsplit(to).scheme == "http":
+        to = redirected(at, location)
+        parts = self._parts(to)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise FetchError(f"redirects to {shown(to)}", self.where)
+        if split(at).scheme == "https" and parts.scheme == "http":
             raise FetchError(
-                f"redirects from https to http ({_host(to)})", self.where,
+                f"redirects from https to http ({parts.hostname})", self.where,
                 "name the final address if you trust it.",
             )  # fmt: skip
         return to
 
-    def _check_address(self, url: str) -> None:
-        host = _host(url)
-        if not host:
-            raise FetchError("has no host", self.where)
-        if not self._private and _is_private(host):
+    def _parts(self, url: str) -> SplitResult:
+        try:
+            return split(url)
+        except ValueError as exc:
+            what = "is no http or https URL" if url == self.url else "redirects to no address"
+            raise FetchError(what, self.where) from exc
+
+    def _allowed(self, url: str) -> Door:
+        """Where to connect to: the address that was looked up and may be reached."""
+        if self._private:
+            return door_to(url, None)
+        name = split(url).hostname or ""
+        found = looked_up(name)
+        if any(is_private(address) for address in found):
             raise FetchError(
-                f"leads to {host}, an address of a private network", self.where,
+                f"leads to {name}, an address of a private network", self.where,
                 "name that address itself if it is meant.",
             )  # fmt: skip
+        if not found and not urllib.request.getproxies():  # a proxy may know it alone
+            raise _AgainError(f"there is no host {name}")
+        return door_to(url, found[(self._tries - 1) % len(found)] if found else None)
 
     def _check_status(self, answer: httpx.Response) -> None:
         status = answer.status_code
         if status in _AGAIN:
-            wait_s = _retry_after(answer)
+            wait_s = min(retry_after(answer.headers.get("retry-after", "")) or 0.0, _LONGEST_S)
             if wait_s:
                 self.sleep(min(wait_s, max(0.0, self.deadline - time.monotonic())))
             raise _AgainError(f"the server answers {status} {answer.reason_phrase}".strip(), wait_s)
@@ -261,7 +302,7 @@ class _Download:
                 have += len(block)
                 if have > self.limit_bytes:
                     raise FetchError(
-                        f"is larger than the limit of {_megabytes(self.limit_bytes)}", self.url
+                        f"is larger than the limit of {_megabytes(self.limit_bytes)}", self.where
                     )
                 file.write(block)
                 if self.on_bytes is not None:
@@ -279,7 +320,7 @@ class _Download:
         validator = validator or answer.headers.get("last-modified", "")
         validator = validator if _plain(answer) else ""
         self.part.write_bytes(b"")
-        note = json.dumps(asdict(_Part(self.url, validator, total)))
+        note = json.dumps(asdict(_Part(validator, total)))
         self._note.write_text(note, encoding="utf-8")
 
     def _have(self) -> tuple[int, _Part | None]:
@@ -289,7 +330,7 @@ class _Download:
             have = self.part.stat().st_size
         except (OSError, ValueError, TypeError):
             return 0, None
-        if known.url != self.url or not known.validator:
+        if not known.validator:
             return 0, None
         return have, known
 
@@ -302,6 +343,8 @@ class _Download:
         return self.part.with_name(f"{self.part.name}.json")
 
     def check_time(self) -> None:
+        if self.cancel.is_set():
+            raise FetchError("cancelled", self.where, "run again: what has come is kept.")
         if time.monotonic() > self.deadline:
             raise FetchError(
                 "takes too long",
@@ -368,7 +411,7 @@ def _client(given: httpx.Client | None) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def _alone(part: Path, job: _Download, sleep: Callable[[float], None]) -> Iterator[None]:
+def _alone(part: Path, job: _Download, sleep: Callable[[float], object]) -> Iterator[None]:
     """No two processes write the same part; the system lets go of the lock when one dies."""
     with part.with_name(f"{part.name}.lock").open("a+b") as file:
         while not try_lock(file.fileno()):
@@ -377,33 +420,8 @@ def _alone(part: Path, job: _Download, sleep: Callable[[float], None]) -> Iterat
         yield
 
 
-def shown(url: str) -> str:
-    """The URL without what may be secret in it: login and query."""
-    parts = urlsplit(url)
-    host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
-    return f"{parts.scheme}://{host}{parts.path}"
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_private(host: str) -> bool:
-    """Whether a host is, or is resolved to, an address that isn't public."""
-    try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except (OSError, UnicodeError):
-        return False  # the request itself will say that there is no such host
-    addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in found]
-    return any(not address.is_global for address in addresses)
-
-
 def _length(answer: httpx.Response) -> int | None:
-    text = answer.headers.get("content-length", "")
-    return int(text) if text.isdigit() and _plain(answer) else None
+    return count(answer.headers.get("content-length", "")) if _plain(answer) else None
 
 
 def _plain(answer: httpx.Response) -> bool:
@@ -412,12 +430,7 @@ def _plain(answer: httpx.Response) -> bool:
 
 def _range_start(answer: httpx.Response) -> int | None:
     start = answer.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    return int(start) if start.isdigit() else None
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    text = answer.headers.get("retry-after", "")
-    return min(float(text), 60.0) if text.isdigit() else 0.0
+    return count(start)
 
 
 def _megabytes(size: int) -> str:

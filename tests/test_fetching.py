@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 import stamina
 
 from assembler.errors import FetchError
-from assembler.fetching import cached, clip_name, fetch, shown
+from assembler.fetching import cached, clip_name, fetch
 from assembler.media.probe import probe
 from assembler.media.writer import FrameWriter
+from assembler.web import shown
 from tests.servers.files import Behaviour, serving
 
 
@@ -264,6 +267,91 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 def test_other_schemes_are_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(FetchError, match="is no http or https URL"):
         fetch(url, tmp_path)
+
+
+@pytest.mark.parametrize("url", ["http://[::1/a.mp4", "https://example.org:99999/a.mp4"])
+def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(FetchError, match="is no http or https URL"):
+        fetch(url, tmp_path)
+
+
+@pytest.mark.parametrize("to", ["http://[x", "http://example.org:99999/"])
+def test_redirect_to_what_is_no_address_is_refused(tmp_path: Path, to: str) -> None:
+    with _redirecting(to) as client, pytest.raises(FetchError, match="redirects to"):
+        fetch("https://8.8.8.8/a", tmp_path, client=client)
+
+
+def test_encoding_that_is_none_is_told(tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = httpx.ByteStream(b"not gzip at all")
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=body)
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(FetchError, match="what came can't be read"),
+    ):
+        fetch("https://8.8.8.8/a", tmp_path, client=client)
+
+
+@pytest.mark.parametrize("text", ["\u00b2", "inf", "soon"])
+def test_wait_that_is_no_number_is_not_waited(clip: bytes, tmp_path: Path, text: str) -> None:
+    waits: list[float] = []
+    with serving(Behaviour(clip, statuses=[429], retry_after=text)) as server:
+        assert fetch(f"{server}/a.mp4", tmp_path, sleep=waits.append).is_file()
+    assert waits == []
+
+
+def test_connection_goes_to_the_address_that_was_checked(
+    clip: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of names may say another one when it is asked again."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, stream=httpx.ByteStream(clip))
+
+    public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: public)
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        fetch("https://me:pw@example.org:8443/a.mp4", tmp_path, client=client)
+    (request,) = asked
+    assert (request.url.host, request.url.port) == ("93.184.216.34", 8443)
+    assert request.headers["host"] == "example.org:8443"
+    assert request.headers["authorization"].startswith("Basic ")
+    assert request.extensions["sni_hostname"] == "example.org"
+
+
+@pytest.mark.parametrize("host", ["224.0.0.1", "[ff02::1]"])
+def test_public_url_never_leads_to_many_machines(tmp_path: Path, host: str) -> None:
+    with (
+        _redirecting(f"https://{host}/a") as client,
+        pytest.raises(FetchError, match="private network"),
+    ):
+        fetch("https://8.8.8.8/a", tmp_path, client=client)
+
+
+def test_fetching_is_stopped_and_goes_on_later(clip: bytes, tmp_path: Path) -> None:
+    cancel = threading.Event()
+    behaviour = Behaviour(clip, drip_s=0.001)
+    with serving(behaviour) as server:
+        with pytest.raises(FetchError, match="cancelled"):
+            fetch(f"{server}/a.mp4", tmp_path, cancel=cancel, on_bytes=lambda n, of: cancel.set())
+        behaviour.drip_s = 0.0
+        assert clip == fetch(f"{server}/a.mp4", tmp_path).read_bytes()
+    assert behaviour.requests[1][1]["range"].startswith("bytes=")
+
+
+def test_secrets_of_a_url_are_neither_told_nor_kept(clip: bytes, tmp_path: Path) -> None:
+    with (
+        serving(Behaviour(clip, length=None, stop_after=[3000] * 5)) as server,
+        pytest.raises(FetchError) as caught,
+    ):
+        fetch(f"{server}/a.mp4?sig=SECRET", tmp_path, limit_bytes=2000)
+    assert "SECRET" not in str(caught.value)
+    kept = [path.read_text() for path in tmp_path.glob(".*.json")]
+    assert kept
+    assert not any("SECRET" in text for text in kept)
 
 
 def test_secrets_are_not_shown() -> None:

@@ -42,6 +42,7 @@ from assembler.planning.settings import Inputs, Settings, settings_of
 from assembler.planning.sounds import sound_links
 from assembler.spec.model import SeamOverride, Segment
 from assembler.spec.presets import GenerationKind, ModelPreset
+from assembler.web import shown
 from assembler.wording import counted
 
 
@@ -201,7 +202,7 @@ class _Builder:
         segment = place.segment
         path = segment.file or self.fetched.get(segment.url or "")
         if path is None:
-            self.notes.append(f"{segment.id}: {segment.url} isn't fetched yet")
+            self.notes.append(f"{segment.id}: {shown(segment.url or '')} isn't fetched yet")
             self.ends[segment.id] = _End(Handoff(segment.id), (), (segment.url or "", None))
             return
         clip = file_clip(

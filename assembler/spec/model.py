@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from assembler.spec.change import (
     CODE,
@@ -50,10 +50,21 @@ from assembler.spec.values import (
     plain_options,
     whole,
 )
+from assembler.web import split
 
 
 def _one_or_many(raw: object) -> object:
     return [raw] if isinstance(raw, (str, dict)) else raw
+
+
+def _web(url: str) -> str:
+    """An address that can be asked; what is secret in it isn't shown."""
+    try:
+        if split(url).hostname:
+            return url
+    except ValueError:
+        pass
+    raise flawed("no address on the web", "write it as https://host/path.")
 
 
 class AudioFormat(Spec):
@@ -364,7 +375,9 @@ class Segment(Spec):
     references: References | None = None
     avatar: Avatar | None = None
     file: MediaPath | None = None
-    url: Annotated[str, Field(pattern=r"^https?://", max_length=4096)] | None = None
+    url: (
+        Annotated[str, Field(pattern=r"^https?://", max_length=4096), AfterValidator(_web)] | None
+    ) = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
     in_: Annotated[Duration | None, Field(alias="in")] = None
     out: Duration | None = None

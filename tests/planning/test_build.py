@@ -449,6 +449,7 @@ def test_a_long_narration_becomes_a_chain_without_a_gap(tmp_path: Path) -> None:
     assert links[-1].avatar_in_s + links[-1].length_s == 700
 
 
-def test_a_url_that_is_not_fetched_yet_is_said(tmp_path: Path) -> None:
-    plan = planned(tmp_path, "segments: [{id: a, url: 'https://example.org/a.mp4'}]")[1]
+def test_a_url_that_is_not_fetched_yet_is_said_without_what_is_secret_in_it(tmp_path: Path) -> None:
+    url = "https://me:pw@example.org/a.mp4?sig=SECRET"
+    plan = planned(tmp_path, f"segments: [{{id: a, url: '{url}'}}]")[1]
     assert plan.notes == ("a: https://example.org/a.mp4 isn't fetched yet",)

@@ -24,7 +24,7 @@ class Behaviour:
     """Content-Length: the true one, none (close ends the body), or a false number."""
     statuses: list[int] = field(default_factory=list)
     """Answered first, one a request."""
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     stop_after: list[int] = field(default_factory=list)
     """Bytes after which a request's connection is closed; one entry a request."""
     reset: bool = False

@@ -52,7 +52,7 @@ def qc(
     loaded = load(against)
     project = Project(loaded.timeline.path)
     draft = draft or path.stem == f"{loaded.timeline.path.stem}-draft"
-    fetch_missing(loaded, project)
+    fetch_missing(loaded, project, None, cancel)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=None, write=True)
     delivery = _delivery(path, prepared)
     run = begin(prepared, None, None, cancel, None)

@@ -150,7 +150,10 @@ def render(
         AssemblerError: One of its kinds, by stage; nothing is half-written then.
     """
     part = asked(start=start, stop=stop, only=only)
-    prepared, _ = ready(timeline, draft=draft, provider=provider, keep_later=keep_later)
+    prepared, _ = ready(
+        timeline, draft=draft, provider=provider, keep_later=keep_later, progress=progress,
+        cancel=cancel,
+    )  # fmt: skip
     return make(
         prepared,
         part=part,
@@ -358,7 +361,7 @@ def mix(
 
     loaded = load(timeline)
     project = Project(loaded.timeline.path)
-    fetch_missing(loaded, project)
+    fetch_missing(loaded, project, progress, cancel)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=None, write=True)
     first = prepared.deliveries[0]
     prepared = replace(prepared, deliveries=(first,))

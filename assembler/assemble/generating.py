@@ -18,12 +18,14 @@ from assembler.assemble.prepare import Prepared, prepare_loaded
 from assembler.assemble.progress import Progress
 from assembler.assemble.walk import begin, costs_money
 from assembler.errors import FetchError, Problem, UsageError
+from assembler.fetching import cached
 from assembler.fetching import fetch as fetch_url
 from assembler.generation.base import Take
 from assembler.generation.shelf import changed_takes
 from assembler.planning.model import Plan
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded, load
+from assembler.web import shown
 
 Confirm = Callable[[Plan], bool]
 """Asked with a plan that costs money, before the first submission."""
@@ -91,7 +93,9 @@ def generate(
     Raises:
         AssemblerError: One of its kinds; clips that came are kept.
     """
-    prepared, kept = ready(timeline, provider=provider, keep_later=keep_later)
+    prepared, kept = ready(
+        timeline, provider=provider, keep_later=keep_later, progress=progress, cancel=cancel
+    )
     agreed(prepared.plan, confirm)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.wait_s = wait_s
@@ -109,11 +113,13 @@ def ready(
     draft: bool = False,
     provider: str | None = None,
     keep_later: bool = False,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
 ) -> tuple[Prepared, tuple[str, ...]]:
     """A timeline whose URLs are fetched, and links whose older takes were kept."""
     loaded = load(timeline)
     project = Project(loaded.timeline.path)
-    fetch_missing(loaded, project)
+    fetch_missing(loaded, project, progress, cancel)
     prepared = prepare_loaded(loaded, project, draft=draft, provider=provider, write=True)
     if not keep_later or draft:
         return prepared, ()
@@ -149,25 +155,45 @@ class Fetched:
         return {"clips": {id_: str(path) for id_, path in self.paths.items()}}
 
 
-def fetch(timeline: Path | str) -> Fetched:
+def fetch(
+    timeline: Path | str,
+    *,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Fetched:
     """
     Fetch the clips of segments with a `url` that aren't there.
+
+    Args:
+        timeline: The timeline file.
+        progress: Told what is being fetched.
+        cancel: Stops it when it is set; what has come is kept.
 
     Raises:
         FetchError: With every clip that couldn't be had.
     """
     loaded = load(timeline)
-    return Fetched(fetch_missing(loaded, Project(loaded.timeline.path)))
+    return Fetched(fetch_missing(loaded, Project(loaded.timeline.path), progress, cancel))
 
 
-def fetch_missing(loaded: Loaded, project: Project) -> dict[str, Path]:
+def fetch_missing(
+    loaded: Loaded,
+    project: Project,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> dict[str, Path]:
     """Clips of URL segments, by segment; what isn't there is fetched."""
     problems: list[Problem] = []
     found: dict[str, Path] = {}
     for n, segment in enumerate(loaded.timeline.segments):
         if segment.url:
+            there = cached(segment.url, project.takes, sha256=segment.sha256)
+            if progress is not None and there is None:
+                progress.say(f"{segment.id}: fetching {shown(segment.url)}")
             try:
-                found[segment.id] = fetch_url(segment.url, project.takes, sha256=segment.sha256)
+                found[segment.id] = there or fetch_url(
+                    segment.url, project.takes, sha256=segment.sha256, cancel=cancel
+                )
             except FetchError as error:
                 problems.append(loaded.problem(error.what, error.fix, "segments", n, "url"))
     if problems:

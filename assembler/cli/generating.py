@@ -73,8 +73,10 @@ def fetch(timeline: Timeline, json: Json = False, quiet: Quiet = False) -> None:
     """Fetch the clips of segments with a `url` that aren't there."""
     from assembler.assemble.generating import fetch as work
 
-    found = work(timeline)
-    output.result(Style(json, quiet), found.text(), found.data())
+    style = Style(json, quiet)
+    with output.progress(style) as progress:
+        found = work(timeline, progress=progress, cancel=CANCEL)
+    output.result(style, found.text(), found.data())
 
 
 @takes.command("list")

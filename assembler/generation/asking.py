@@ -193,7 +193,7 @@ def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) ->
                 ask,
                 "leave it out, or take another model or provider.",
             )
-    _check_shots(provider, ask)
+    check_shots(provider, ask)
     for name, value in ask.link.options.items():
         if name == "video" and _only_looked_at(ask.link):
             continue  # it has chosen the call
@@ -206,8 +206,13 @@ def compose(provider: str, call: Call, ask: Ask, fields: Mapping[str, Field]) ->
     return body
 
 
-def _check_shots(provider: str, ask: Ask) -> None:
-    """Each shot carries the words that hold for all, and Kling takes so many for one."""
+def check_shots(provider: str, ask: Ask) -> None:
+    """
+    Each shot carries the words that hold for all, and Kling takes so many for one.
+
+    Raises:
+        NotSubmittedError: If one has more.
+    """
     for number, shot in enumerate(ask.shots, 1):
         if len(shot.prompt) > _SHOT_WORDS:
             raise _refused(

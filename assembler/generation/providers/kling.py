@@ -30,6 +30,7 @@ import anyio
 from anyio import to_thread
 
 from assembler.errors import UsageError
+from assembler.generation.asking import Ask, check_shots
 from assembler.generation.base import (
     Can,
     CantTell,
@@ -82,7 +83,6 @@ _LEGACY = {
     "kling-2.1-master": ("kling-v2-1-master", False),
 }
 """Our model -> `model_name`, and whether it has a mode."""
-_SHAPES = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
 _AVATAR = "videos/avatar/image2video"
 _LIP_SYNC = "videos/advanced-lip-sync"
 _SPEECH = "audio/tts"
@@ -99,7 +99,6 @@ _FORGOTTEN_S = 300.0
 """A task that was accepted and isn't found for so long is reported."""
 _FACES_S = 3600.0
 """Faces that were found are asked for no more within; Kling doesn't say how long they are good."""
-_SHOT_WORDS = 512
 _YEAR_MS = 365 * 86_400_000
 
 
@@ -500,7 +499,7 @@ def _video(request: Request) -> _Call:
         body["settings"] = _settings(link)
     else:
         path, body = "text-to-video", {"prompt": _words(link)}
-        body["settings"] = {**_settings(link), "aspect_ratio": _shape(link)}
+        body["settings"] = {**_settings(link), "aspect_ratio": Ask(link).shape}
     model = _NAMES.get(link.model, link.model)
     return _Call(f"/{path}/{model}", {**body, "options": options})
 
@@ -543,7 +542,7 @@ def _omni(request: Request) -> dict[str, Any]:
         if "multi_shot" in settings:
             settings["multi_shot"] = kind == "feature_video"
     elif not request.start:
-        settings["aspect_ratio"] = _shape(link)
+        settings["aspect_ratio"] = Ask(link).shape
     return {"contents": contents, "settings": settings}
 
 
@@ -573,20 +572,15 @@ def _elements(link: Link) -> list[dict[str, Any]]:
 
 def _words(link: Link) -> str:
     """The prompt; several shots in the syntax that makes cuts."""
-    words = joined(link.prompt, link.camera)
-    if len(link.shots) < 2:
-        return words
-    parts = []
-    for number, shot in enumerate(link.shots, 1):
-        # A semicolon ends a shot.
-        text = joined(words, shot.prompt).replace(";", ",")
-        if len(text) > _SHOT_WORDS:
-            raise _unfit(
-                link, f"shot {number} has {len(text)} characters with the segment's own prompt; "
-                f"{_SHOT_WORDS} are possible",
-            )  # fmt: skip
-        parts.append(f"shot {number}, {ceil(shot.duration_s)}, {text};")
-    return " ".join(parts)
+    ask = Ask(link)
+    if not ask.shots:
+        return ask.words
+    check_shots("kling", ask)
+    # A semicolon ends a shot.
+    return " ".join(
+        f"shot {number}, {ceil(shot.duration_s)}, {shot.prompt.replace(';', ',')};"
+        for number, shot in enumerate(ask.shots, 1)
+    )
 
 
 # -- the legacy standard ---------------------------------------------------------------------
@@ -610,7 +604,7 @@ def _legacy_video(request: Request) -> _Call:
         if request.end:
             body["image_tail"] = _image(request.end)
     else:
-        body["aspect_ratio"] = _shape(link)
+        body["aspect_ratio"] = Ask(link).shape
     body["external_task_id"] = request.client_id
     return _Call(f"/v1/{_family(link)}", body)
 
@@ -676,11 +670,6 @@ def _video_url(link: Link) -> str:
             "`options: {video_url: https://…}`",
         )  # fmt: skip
     return url
-
-
-def _shape(link: Link) -> str:
-    width, height = link.size
-    return min(_SHAPES, key=lambda name: abs(_SHAPES[name] - width / height))
 
 
 def _unfit(link: Link, what: str, trouble: Trouble = "parameter") -> NotSubmittedError:

@@ -509,7 +509,7 @@ def test_what_kling_can_not_do_is_refused_before_it_is_sent(
     local = asked("kling", "kling-3.0-motion", "motion")
     long = asked("kling", "kling-3.0", "text", shots=shots((3, "x" * 500), (2, "b")))
     many = asked("kling", "kling-1.6", "reference")
-    for one, said in ((local, "public address"), (long, "512 are possible"), (many, "words or a")):
+    for one, said in ((local, "public address"), (long, "512 can be sent"), (many, "words or a")):
         with pytest.raises(NotSubmittedError, match=said):
             submitted(provider, request_of(one, files, "start", "video"))
     assert server.calls == []

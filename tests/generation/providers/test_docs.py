@@ -9,11 +9,24 @@ from pkgutil import resolve_name
 import pytest
 
 from assembler.generation import PROVIDERS
-from assembler.generation.base import Can
+from assembler.generation.base import Can, NotSubmittedError, ProviderError, Request, Running
+from tests.generation.providers.shops import asked, run
+from tests.servers.kit import Call, Platform, Reply, route, serving
 
 PAGE = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
 ROWS = {row[0]: row for row in re.findall(
     r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", PAGE, re.MULTILINE)}  # fmt: skip
+
+
+class _Odd(Platform):
+    """Answers what nobody expects."""
+
+    name = "odd"
+
+    @route("POST", "/jobs", stage="submit")
+    @route("GET", "/jobs/1", stage="poll")
+    def any(self, call: Call) -> Reply:
+        return Reply(200, ["?"])
 
 
 def _images(can: Can) -> str:
@@ -43,6 +56,12 @@ def test_example_of_an_own_provider_is_one(tmp_path: Path, monkeypatch: pytest.M
     assert code
     scope: dict[str, object] = {"__name__": "studio"}
     exec(compile(code[1], "providers.md", "exec", dont_inherit=True), scope)
-    made = scope["Studio"](tmp_path)  # type: ignore[operator]  # it is a class
+    with serving(_Odd(tmp_path)) as server:
+        monkeypatch.setenv("ASSEMBLER_STUDIO_URL", server.url)
+        made = scope["Studio"](tmp_path)  # type: ignore[operator]  # it is a class
+        request = Request(asked("studio", "m", "text"), "asm-1", None, None)
+        with pytest.raises(ProviderError, match="names no job") as caught:
+            run(made, made.submit(request))
+        assert not isinstance(caught.value, NotSubmittedError)
+        assert run(made, made.poll("1")) == Running()
     assert made.can.concurrency == 4
-    assert made._api.url == "https://api.studio.example"

@@ -19,6 +19,7 @@ from assembler.planning.model import FileClip, Handoff, Link, Plan
 from assembler.planning.problems import Loaded
 from assembler.planning.row import Place, places
 from assembler.spec.model import Fit, SeamOverride, Segment, Timeline
+from assembler.web import shown
 
 Join = Literal["start", "handoff", "cut", "transition"]
 
@@ -163,7 +164,8 @@ def runs_of(place: Place, material: Material) -> tuple[Run, ...]:
     if segment.kind in ("file", "url"):
         clip = material.files.get(segment.id)
         if clip is None:
-            what = f"segment {segment.id}: {segment.url or segment.file} isn't there yet"
+            source = shown(segment.url) if segment.url else segment.file
+            what = f"segment {segment.id}: {source} isn't there yet"
             raise MediaError(what, fix="fetch it first")
         change = material.change(place, clip.out_frame - clip.in_frame)
         return (_file_run(place, clip, fit, rate, change),)

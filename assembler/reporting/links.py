@@ -20,6 +20,7 @@ from assembler.planning.model import Step
 from assembler.reporting.model import Link, Picture, Segment, Take
 from assembler.spec.model import Segment as SpecSegment
 from assembler.spec.model import taken_up
+from assembler.web import shown
 
 
 def links_of(prepared: Prepared, cut: Cut, pictures: Mapping[str, Picture]) -> tuple[Link, ...]:
@@ -167,7 +168,7 @@ def _words(segment: SpecSegment) -> str:
     if segment.file is not None:
         return segment.file.name
     if segment.url is not None:
-        return segment.url
+        return shown(segment.url)
     if segment.avatar is not None:
         return segment.avatar.prompt or segment.avatar.audio.name
     said = [segment.prompt or "", *(shot.prompt for shot in segment.shots)]

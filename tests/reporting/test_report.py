@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import assembler
+from assembler.assemble.generating import fetch
 from assembler.checking.model import Check, Finding
 from assembler.errors import OutputExistsError
 from assembler.reporting.gather import gather
@@ -20,7 +21,9 @@ from assembler.reporting.model import Live, Report
 from assembler.reporting.page import page as page_of
 from assembler.reporting.page import within
 from assembler.spec.load import load
+from tests.films import write_shot
 from tests.reporting.conftest import CLIP, PROMPT, TITLE
+from tests.servers.files import Behaviour, serving
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +245,15 @@ def test_report_never_replaces_what_the_film_is_made_of(film: Path) -> None:
 
 def _with(report: Report, check: Check) -> Report:
     return replace(report, check=check)
+
+
+def test_a_report_shows_no_secrets_of_an_address(tmp_path: Path) -> None:
+    timeline, clip = tmp_path / "film.yaml", tmp_path / "shot.mp4"
+    write_shot(clip, (160, 96), 12)
+    with serving(Behaviour(clip.read_bytes())) as server:
+        url = f"{server}/shot.mp4?sig=SECRET"
+        timeline.write_text(f"assembler: 1\nsegments: [{{id: a, url: '{url}'}}]\n")
+        fetch(timeline)
+    text = page_of(gather(timeline, tmp_path / "report.html"))
+    assert f"{server}/shot.mp4" in text
+    assert "SECRET" not in text

@@ -195,7 +195,10 @@ class Kie(Platform):
     async def standing(self) -> str:
         """Credits left."""
         answer = await self._api.ask("GET", "/api/v1/chat/credit")
-        return f"{answer.data.get('data')} credits left"
+        left = answer.data.get("data") if isinstance(answer.data, Mapping) else None
+        if not isinstance(left, (int, float)):
+            raise self._api.error(Refusal("server", "it doesn't say what is left"))
+        return f"{left} credits left"
 
     async def poll(self, job: str) -> JobState:
         """Its state, and where its clip lies."""

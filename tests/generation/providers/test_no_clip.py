@@ -75,3 +75,15 @@ def test_a_code_that_is_none_is_a_refusal_like_others(
         provider = make(tmp_path, limits=Limits(tries=1))
         with pytest.raises(ProviderError, match="odd"):
             run(provider, provider.poll("1"))
+
+
+def test_credit_that_is_not_told_is_no_standing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIE_API_KEY", "one")
+    with serving(Ended(tmp_path)) as server:
+        server.says = ["odd"]
+        monkeypatch.setenv("ASSEMBLER_KIE_URL", server.url)
+        provider = Kie(tmp_path, limits=Limits(tries=1))
+        with pytest.raises(ProviderError, match="doesn't say what is left"):
+            run(provider, provider.standing())

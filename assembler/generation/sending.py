@@ -224,7 +224,10 @@ async def pages_of(
             yield item
         if not cursor:
             return
-    raise ProviderError("the platform's list of jobs is too long to look through")
+    raise ProviderError(
+        "the platform's list of jobs is too long to look through",
+        fix="look there whether a job was made, then say `assembler takes settle`.",
+    )
 
 
 def time_text(seconds: float) -> str:

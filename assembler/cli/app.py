@@ -113,7 +113,7 @@ def patience_s(wait: str | None, no_wait: bool) -> float | None:
 
 
 CANCEL = threading.Event()
-"""Set by the first Ctrl-C; every long verb takes it."""
+"""Set by the first Ctrl-C; verbs that take it stop in order, the short ones go on to their end."""
 
 
 def run(args: Sequence[str]) -> int:
@@ -137,7 +137,7 @@ def run(args: Sequence[str]) -> int:
         # Asked for JSON, the parser's own messages are ours to print.
         code = app(proof.with_reel(args), "assembler", standalone_mode=not style.json)
     except SystemExit as stop:
-        return _interrupted(style) if CANCEL.is_set() else _code(stop.code)
+        return _interrupted(style) if CANCEL.is_set() and stop.code else _code(stop.code)
     except (AssemblerError, OSError, _WrongUse) as error:
         if CANCEL.is_set():
             return _interrupted(style)

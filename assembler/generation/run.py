@@ -219,6 +219,8 @@ class _Run:
     on_note: Callable[[str], None] | None
     told: set[str] = field(default_factory=set)
     failures: dict[str, AssemblerError] = field(default_factory=dict)
+    ran_out: bool = False
+    """Whether every take was made or has failed; else the run was cancelled."""
     ended: dict[str, anyio.Event] = field(default_factory=dict)
     """Of the links that this run makes: set when there is a take, or won't be one."""
     slots: dict[tuple[str, str], CapacityLimiter] = field(default_factory=dict)
@@ -241,6 +243,7 @@ class _Run:
                         links.start_soon(self._link, step)
                     for step, number in self.others:
                         links.start_soon(self._other, step, number)
+                self.ran_out = True
                 group.cancel_scope.cancel()
         except BaseExceptionGroup as several:
             raise _first(several) from several
@@ -318,7 +321,7 @@ class _Run:
         return self.slots.setdefault((link.provider, link.model), CapacityLimiter(most))
 
     def _raise_failures(self) -> None:
-        if self.cancel.is_set() and len(self.takes) < len(self.plan.all_steps):
+        if not self.ran_out:
             raise GenerateError(
                 "cancelled", fix="run again: finished takes are kept, jobs that were sent go on."
             )

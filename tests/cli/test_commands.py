@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import assembler as library
+from assembler.cli.app import CANCEL, run
 from assembler.media.probe import probe
 from assembler.media.samples import write_wav
 from tests.servers.files import Behaviour, serving
@@ -273,6 +274,18 @@ def test_interrupting_leaves_nothing_half_written(
     assert not (project.parent / "out").exists()
     project.write_text(text.replace("duration: 40s", "duration: 2s"), encoding="utf-8")
     assert assembler("render", project).returncode == 0
+
+
+def test_a_verb_that_has_finished_is_not_called_stopped(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether or not it was asked to stop on its way."""
+    CANCEL.set()
+    try:
+        assert run(["check", str(project)]) == 0
+    finally:
+        CANCEL.clear()
+    assert "stopped" not in capsys.readouterr().err
 
 
 def test_verbs_of_the_library_stay_callable(project: Path) -> None:

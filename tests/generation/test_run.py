@@ -344,6 +344,14 @@ def test_cancel_leaves_no_half_written_file(tmp_path: Path) -> None:
     assert "dawn.1" in generate(plan, project)
 
 
+def test_cancel_is_told_while_only_further_takes_are_missing(tmp_path: Path) -> None:
+    one, project, cancel = link(), project_in(tmp_path), threading.Event()
+    generate(plan_of([one]), project)
+    cancel.set()
+    with pytest.raises(GenerateError, match="cancelled"):
+        generate(plan_of([replace(one, takes=2)]), project, cancel=cancel)
+
+
 def test_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """kill -9 in the middle, again and again: one submission a link in the end, and whole takes."""
     code = """

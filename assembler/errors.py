@@ -1,17 +1,22 @@
 """
-Every error a user can meet, one subclass per stage, each with its own exit code.
+The stages' errors, each with its own exit code; kinds that one stage alone knows stand under it.
 
     AssemblerError            1   anything of ours
     ├── UsageError            2   a command was called the wrong way
+    ├── ChangedError          2   something has changed since it was looked at (reviewing.files)
     ├── SpecError             3   the timeline or a preset (all its problems at once)
-    ├── PlanError             4   the timeline asks for what its models can't do
+    │   └── PlanError         4   the timeline asks for what its models can't do
     ├── MediaError            5   a file is not what it should be
     │   └── FetchError        5   a URL did not give what it should
-    ├── GenerateError         6   a provider refused or failed
+    ├── GenerateError         6   a link can't be made, or the run was stopped
+    │   ├── ProviderError     6   a provider refused or failed, with its kinds (generation.refusals)
+    │   ├── WaitingError      6   clips that people make haven't come (generation.making)
+    │   ├── LinksFailedError  6   several links failed (generation.run)
     │   └── BudgetError       7   the next submission would pass the budget
+    ├── PriceError            7   a review would pay what nobody said yes to (reviewing.session)
     ├── MatchError            8   a seam can't be measured
     ├── MixError              9   sound
-    ├── RenderError          10   encoding, joining, verifying
+    ├── RenderError          10   encoding, joining, verifying, with its kinds (rendering.executor)
     ├── OutputExistsError    11   a file of the user's is in the way
     ├── MissingProgramError  12   ffmpeg, a font, a package is absent
     └── NoRoomError          15   the disk, or a limit of the system, leaves no room to write

@@ -32,9 +32,11 @@ from starlette.routing import Route
 
 from assembler.errors import AssemblerError, UsageError
 from assembler.reviewing.clips import KINDS
+from assembler.reviewing.desk import Done
 from assembler.reviewing.events import TooManyPagesError
 from assembler.reviewing.files import ChangedError
 from assembler.reviewing.guard import Guard, page_policy
+from assembler.reviewing.jobs import Job
 from assembler.reviewing.session import PriceError, Session
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
@@ -87,7 +89,7 @@ class Choose(Asked):
 
     revision: Name
     link: Name
-    take: Annotated[int, Field(ge=1, le=10_000)]
+    number: Annotated[int, Field(ge=1, le=10_000, alias="take")]
     keep_later: bool = False
 
 
@@ -110,6 +112,11 @@ class Make(Asked):
 
     yes_usd: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,18})?$")] | None = None
 
+    @property
+    def agreed_usd(self) -> Decimal | None:
+        """The price, if there was one."""
+        return None if self.yes_usd is None else Decimal(self.yes_usd)
+
 
 class Nothing(Asked):
     """No more than the verb itself."""
@@ -121,44 +128,12 @@ Answer = Mapping[str, Any]
 
 def application(session: Session, token: str, port: int) -> Guard:
     """The guarded application for the address ``http://127.0.0.1:port/token/``."""
-    desk = session.desk
+    routes = [*_reads(session, f"/{token}/"), *_verbs(session, f"/{token}/")]
+    return Guard(Starlette(routes=routes), token, port)
 
-    def nudge(a: Nudge) -> Answer:
-        done = desk.nudge(a.seam, revision=a.revision, cut=a.cut, end=a.end, begin=a.begin)
-        return done.data()
 
-    def correct(a: Correct) -> Answer:
-        return desk.correct(a.seam, a.kind, a.word, revision=a.revision).data()
-
-    def reset(a: Reset) -> Answer:
-        return desk.reset(a.seam, revision=a.revision).data()
-
-    def trim(a: Trim) -> Answer:
-        return desk.trim(a.segment, revision=a.revision, head=a.head, tail=a.tail).data()
-
-    def choose(a: Choose) -> Answer:
-        done = desk.choose(a.link, a.take, revision=a.revision, keep_later=a.keep_later)
-        return done.data()
-
-    def reroll(a: Reroll) -> Answer:
-        return desk.reroll(a.link, revision=a.revision, keep_later=a.keep_later).data()
-
-    def undo(_: Nothing) -> Answer:
-        return desk.undo().data()
-
-    def show(a: Show) -> Answer:
-        return {"job": session.start_preview(a.seam).data()}
-
-    def make(a: Make) -> Answer:
-        agreed = None if a.yes_usd is None else Decimal(a.yes_usd)
-        return {"job": session.start_render(agreed).data()}
-
-    def stop(_: Nothing) -> Answer:
-        session.jobs.stop()
-        return {}
-
-    def verb(model: type[A], act: Callable[[A], Answer]) -> Route:
-        return Route(f"/{token}/{act.__name__}", _acting(session, model, act), methods=["POST"])
+def _reads(session: Session, home: str) -> list[Route]:
+    """What the page is shown."""
 
     async def whole(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
@@ -189,24 +164,44 @@ def application(session: Session, token: str, port: int) -> Guard:
             return JSONResponse({"error": "there is no such clip"}, 404)
         return FileResponse(path, media_type=KINDS[path.suffix.lower()])
 
-    routes = [
-        Route(f"/{token}/", whole),
-        Route(f"/{token}/state", state),
-        Route(f"/{token}/takes", takes),
-        Route(f"/{token}/events", events),
-        Route(f"/{token}/media/{{id}}", media),
-        verb(Nudge, nudge),
-        verb(Correct, correct),
-        verb(Reset, reset),
-        verb(Trim, trim),
-        verb(Choose, choose),
-        verb(Reroll, reroll),
-        verb(Nothing, undo),
-        verb(Show, show),
-        verb(Make, make),
-        verb(Nothing, stop),
+    return [
+        Route(home, whole),
+        Route(f"{home}state", state),
+        Route(f"{home}takes", takes),
+        Route(f"{home}events", events),
+        Route(f"{home}media/{{id}}", media),
     ]
-    return Guard(Starlette(routes=routes), token, port)
+
+
+def _verbs(session: Session, home: str) -> list[Route]:
+    """What the page does."""
+    desk = session.desk
+
+    def verb(name: str, model: type[A], act: Callable[[A], Answer]) -> Route:
+        return Route(f"{home}{name}", _acting(session, model, act), methods=["POST"])
+
+    def done(name: str, model: type[A], act: Callable[[A], Done]) -> Route:
+        return verb(name, model, lambda asked: act(asked).data())
+
+    def job(name: str, model: type[A], start: Callable[[A], Job]) -> Route:
+        return verb(name, model, lambda asked: {"job": start(asked).data()})
+
+    def stop(_: Nothing) -> Answer:
+        session.jobs.stop()
+        return {}
+
+    return [
+        done("nudge", Nudge, lambda a: desk.nudge(**dict(a))),
+        done("correct", Correct, lambda a: desk.correct(**dict(a))),
+        done("reset", Reset, lambda a: desk.reset(**dict(a))),
+        done("trim", Trim, lambda a: desk.trim(**dict(a))),
+        done("choose", Choose, lambda a: desk.choose(**dict(a))),
+        done("reroll", Reroll, lambda a: desk.reroll(**dict(a))),
+        done("undo", Nothing, lambda _: desk.undo()),
+        job("show", Show, lambda a: session.start_preview(a.seam)),
+        job("make", Make, lambda a: session.start_render(a.agreed_usd)),
+        verb("stop", Nothing, stop),
+    ]
 
 
 def _acting(

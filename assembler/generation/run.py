@@ -96,17 +96,15 @@ def generate(
             cancel or threading.Event(), budget_usd, wait_s, takes, others,
             workers or os.cpu_count() or 1, on_note,
         )  # fmt: skip
-        _in_event_loop(run.all)
+        _in_event_loop(run.all, run.cancel)
     return {step.link.id: takes[step.link.id] for step in plan.all_steps}
 
 
-def _in_event_loop(work: Callable[[], Awaitable[None]]) -> None:
-    """Run it to its end; in a thread of its own where this one has a loop already (notebooks)."""
-    try:
-        anyio.get_current_task()
-    except RuntimeError:
-        anyio.run(work)
-        return
+def _in_event_loop(work: Callable[[], Awaitable[None]], cancel: threading.Event) -> None:
+    """
+    Run it to its end in a thread of its own: this one may have a loop already (notebooks), and what
+    signals raise in it would tear the loop apart, with requests under way and threads that stay.
+    """
     failures: list[BaseException] = []
 
     def apart() -> None:
@@ -117,7 +115,13 @@ def _in_event_loop(work: Callable[[], Awaitable[None]]) -> None:
 
     thread = threading.Thread(target=apart, name="generate")
     thread.start()
-    thread.join()
+    try:
+        while thread.is_alive():
+            thread.join(0.2)  # not without end: Windows lets no Ctrl-C through
+    except BaseException:
+        cancel.set()
+        thread.join()
+        raise
     if failures:
         raise failures[0]
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import _thread
 import json
 import math
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -341,6 +343,33 @@ def test_cancel_leaves_no_half_written_file(tmp_path: Path) -> None:
         generate(plan, project, on_progress=stop_soon, cancel=cancel)
     left = [p.name for p in tmp_path.rglob("*") if p.suffix == ".mp4" or "part" in p.name]
     assert left == []
+    assert "dawn.1" in generate(plan, project)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_what_a_signal_raises_leaves_no_thread_behind(tmp_path: Path) -> None:
+    """The program couldn't end otherwise, and requests under way would be torn off."""
+
+    def raising(_: int, __: object) -> None:
+        raise SystemExit(130)
+
+    sent: list[float] = []
+
+    def terminate(_: str, share: float) -> None:
+        if share > 0.3 and not sent:
+            sent.append(share)
+            _thread.interrupt_main(signal.SIGTERM)
+
+    plan, project = plan_of([link(length_s=Fraction(6), frames=145)]), project_in(tmp_path)
+    before = signal.signal(signal.SIGTERM, raising)
+    try:
+        with pytest.raises(SystemExit):
+            generate(plan, project, on_progress=terminate)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [
+        t.name for t in threading.enumerate() if "AnyIO" in t.name or t.name == "generate"
+    ] == []
     assert "dawn.1" in generate(plan, project)
 
 

@@ -25,6 +25,8 @@ from urllib.parse import SplitResult, urlsplit
 from assembler.errors import FetchError, MediaError
 from assembler.media.files import publish, sha256_of, try_lock
 from assembler.web import (
+    PROXY_FIX,
+    UNUSABLE_PROXY,
     Door,
     count,
     door_to,
@@ -406,7 +408,12 @@ def _client(given: httpx.Client | None) -> Iterator[httpx.Client]:
     import httpx
 
     timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
-    with httpx.Client(timeout=timeout, headers={"User-Agent": "assembler"}) as own:
+    try:
+        own = httpx.Client(timeout=timeout, headers={"User-Agent": "assembler"})
+    except UNUSABLE_PROXY as exc:
+        what = f"the proxy of this machine's settings can't be used ({exc})"
+        raise FetchError(what, fix=PROXY_FIX) from exc
+    with own:
         yield own
 
 

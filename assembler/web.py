@@ -54,6 +54,11 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{_port(parts)}{parts.path}"[:200]
 
 
+UNUSABLE_PROXY = (ImportError, ValueError)
+"""What an HTTP client raises when it can't go through the proxies that the environment names."""
+PROXY_FIX = "set HTTPS_PROXY or ALL_PROXY to http://host:port or socks5://host:port, or unset it."
+
+
 def redirected(url: str, location: str) -> str:
     """Where a redirect leads; what it says itself when that is no address."""
     try:

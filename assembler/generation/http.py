@@ -43,6 +43,8 @@ from assembler.generation.refusals import (
 )
 from assembler.planning.account import Account, fingerprint
 from assembler.web import (
+    PROXY_FIX,
+    UNUSABLE_PROXY,
     Address,
     Door,
     count,
@@ -248,15 +250,18 @@ class Api:
             NotSubmittedError: If the answer, or how it failed, proves that no job was made.
             ProviderError: If nobody knows.
         """
-        async with self._new_client() as client:
+        try:
+            own = self._new_client()
+        except ProviderError as exc:
+            raise _not_submitted(exc) from exc
+        async with own as client:
             try:
                 with anyio.fail_after(self.limits.submit_s):
                     answer = await self._answer(
                         client, "POST", path, headers, json=json, files=files, data=data
                     )
             except _ONCE as exc:
-                error = self._unreachable(exc)
-                raise NotSubmittedError(error.what, "", error.fix, error.trouble) from exc
+                raise _not_submitted(self._unreachable(exc)) from exc
             except (httpx.RequestError, TimeoutError) as exc:
                 raise self._unreachable(exc) from exc
         refusal = self._refusal(answer)
@@ -532,9 +537,25 @@ class Api:
     def _new_client(self) -> httpx.AsyncClient:
         limits = self.limits
         timeout = httpx.Timeout(limits.silence_s, connect=limits.connect_s)
-        return httpx.AsyncClient(
-            timeout=timeout, headers={"User-Agent": "assembler"}, verify=_certificates()
-        )
+        host = split(self.url).hostname or ""
+        name = f"[{host}]" if ":" in host else host
+        try:
+            return httpx.AsyncClient(
+                timeout=timeout,
+                headers={"User-Agent": "assembler"},
+                verify=_certificates(),
+                # What is sent in clear to this machine goes through no other one.
+                mounts={f"all://{name}": None} if _is_loopback(host) else None,
+            )
+        except UNUSABLE_PROXY as exc:
+            raise ProviderError(
+                f"{self.name}: the proxy of this machine's settings can't be used ({exc})",
+                fix=PROXY_FIX,
+            ) from exc
+
+
+def _not_submitted(error: ProviderError) -> NotSubmittedError:
+    return NotSubmittedError(error.what, "", error.fix, error.trouble)
 
 
 @cache

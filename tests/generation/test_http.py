@@ -126,6 +126,30 @@ def test_refused_connection_proves_that_no_job_was_made() -> None:
             _post(_api(f"http://127.0.0.1:{taken.getsockname()[1]}"))
 
 
+@pytest.mark.parametrize("proxy", ["htp://127.0.0.1:1", "socks9://127.0.0.1:1"])
+def test_proxy_that_is_none_proves_that_no_job_was_made(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(NotSubmittedError, match="the proxy of this machine's settings") as caught:
+        _post(_api("https://api.example.invalid"))
+    assert "set HTTPS_PROXY" in caught.value.fix
+    api = _api("https://api.example.invalid")
+    with pytest.raises(ProviderError, match="the proxy of this machine's settings"):
+        _run(api, lambda: api.ask("GET", "/state"))
+
+
+def test_key_for_this_machine_goes_through_no_proxy(
+    server: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(Plain(tmp_path / "proxy")) as proxy:
+        for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        _post(_api(server.url))
+        assert proxy.calls == []
+    assert len(server.jobs) == 1
+
+
 def test_submission_is_never_redirected(server: Plain) -> None:
     server.reply = Reply(307, b"", {"Location": "/make?again=1"})
     with pytest.raises(NotSubmittedError, match="307: it redirects"):

@@ -54,6 +54,8 @@ from assembler.generation.sending import note_sent, sent_note, text_of, uploaded
 
 _REMEMBERED_S = 3600.0
 """How long a key of ours is taken to be known; Higgsfield doesn't say. Later the user is asked."""
+_CLOCK_S = 60.0
+"""By which a clock is set right, now and then."""
 _IMAGE_BYTES = 50 << 20
 _TIER = {"720p": "std", "1080p": "pro", "4k": "4k"}
 _V3 = "kling-video/v3.0/{tier}"
@@ -150,7 +152,8 @@ class Higgsfield(Platform):
         note = sent_note(self._folder, sent.client_id)
         if note is None:
             return NotMade()
-        if time.time() - note.at_s > self._remembered_s:
+        # A clock that was set back since then tells nothing.
+        if not -_CLOCK_S <= time.time() - note.at_s <= self._remembered_s:
             return CantTell("Higgsfield may have forgotten our id by now and can't list requests")
         failure: ProviderError | None = None
         for pause_s in (0.0, *self._looks_s):

@@ -65,8 +65,8 @@ from assembler.generation.sending import (
 )
 
 _IMAGE_BYTES = 10 << 20
-_CLOCKS_S = 300.0
-"""By which our clock and theirs may differ."""
+_CLOCKS_S = 86400.0
+"""By which our clock and theirs may differ, wrong time zones included."""
 _SETTLED_S = 300.0
 """A prediction that isn't listed so long after it was sent was never made."""
 

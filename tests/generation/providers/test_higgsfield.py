@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -180,6 +181,21 @@ def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: P
         run([words()], project, made(project, remembered_s=0))
     with pytest.raises(GenerateError, match="may have forgotten our id"):
         run([words()], project, made(project, remembered_s=0))
+    assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
+
+
+def test_a_clock_that_was_set_back_says_nothing_of_how_long_a_key_is_known(
+    server: Server, tmp_path: Path
+) -> None:
+    server.faults.add("submit", "reset_after")
+    project = project_in(tmp_path)
+    with pytest.raises(GenerateError, match="may have forgotten our id"):
+        run([words()], project, made(project, remembered_s=0))
+    (path,) = (project.home / "jobs/higgsfield").glob("*.json")
+    note = json.loads(path.read_text())
+    path.write_text(json.dumps(note | {"at_s": note["at_s"] + 7200}))
+    with pytest.raises(GenerateError, match="may have forgotten our id"):
+        run([words()], project, made(project))
     assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
 
 

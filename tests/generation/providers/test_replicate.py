@@ -31,7 +31,7 @@ from tests.generation.providers.runs import (
     rows,
     run,
 )
-from tests.servers.kit import serving
+from tests.servers.kit import Job, serving
 from tests.servers.replicate import Replicate as Server
 
 
@@ -193,6 +193,22 @@ def test_what_is_not_listed_at_once_may_be_listed_later(
         run([words()], project, made(project))
     assert (len(server.jobs), rows(project)[0].state) == (0, "unknown")
     monkeypatch.setattr(module, "_SETTLED_S", 0.0)
+    assert "dawn.1" in run([words()], project, made(project))
+    assert (len(server.jobs), len(rows(project))) == (1, 1)
+
+
+def test_a_lost_reply_is_found_where_clocks_differ(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours is two hours fast, and a prediction that isn't listed is believed not to be there."""
+    monkeypatch.setattr(module, "_SETTLED_S", 0.0)
+    server.faults.add("submit", "reset_after")
+
+    def two_hours_ago(job: Job) -> None:
+        job.wall_s -= 7200
+
+    server.on_job = two_hours_ago
+    project = project_in(tmp_path)
     assert "dawn.1" in run([words()], project, made(project))
     assert (len(server.jobs), len(rows(project))) == (1, 1)
 

@@ -30,8 +30,8 @@ class Costs:
 
     @property
     def under_way_usd(self) -> Decimal:
-        """For what was sent and hasn't ended, or may have been."""
-        return _sum(row for row in self.rows if row.state in OPEN)
+        """For what was sent and hasn't ended; what wasn't sent yet is still to be made."""
+        return _sum(row for row in self.rows if row.state in OPEN - {"intended"})
 
     def by(self, field: str) -> Mapping[str, Decimal]:
         """Sums by segment, provider, model or link."""

@@ -34,6 +34,7 @@ from assembler.layers.captions import read_captions
 from assembler.layers.titles import title_insert
 from assembler.match.decision import SeamDecision
 from assembler.mixing.keys import mix_key
+from assembler.planning.build import with_states
 from assembler.planning.explain import to_pay
 from assembler.planning.keys import content_key
 from assembler.planning.model import Plan
@@ -157,7 +158,7 @@ class Walk:
         Raises:
             UsageError: If that would cost money, and the user wasn't asked.
         """
-        plan = self.prepared.plan if self.may_pay else _unpaid(self.prepared.plan)
+        plan = self.prepared.plan if self.may_pay else _unpaid(self.prepared)
         frames = {step.link.id: step.link.frames for step in plan.all_steps}
         counted = dict.fromkeys(frames, 0.0)
 
@@ -394,16 +395,14 @@ def costs_money(plan: Plan) -> bool:
     )
 
 
-def _unpaid(plan: Plan) -> Plan:
+def _unpaid(prepared: Prepared) -> Plan:
     """The plan with the takes in use alone: further ones are left to a run that may pay."""
+    plan = prepared.plan
     steps, sounds = (
-        tuple(
-            replace(step, link=replace(step.link, takes=1), to_make=int(step.state != "done"))
-            for step in some
-        )
+        tuple(replace(step, link=replace(step.link, takes=1)) for step in some)
         for some in (plan.steps, plan.sounds)
     )
-    alone = replace(plan, steps=steps, sounds=sounds)
+    alone = with_states(replace(plan, steps=steps, sounds=sounds), prepared.shelf)
     if costs_money(alone):
         raise UsageError(
             f"clips have to be generated first: {to_pay(alone)}",

@@ -23,6 +23,7 @@ from assembler.planning.ledger import (
 )
 from assembler.planning.model import Link, OlderTake, Plan, Shelf
 from assembler.planning.project import Project
+from assembler.planning.settings import BY_HAND
 
 _NAMES = {
     "prompt": "the prompt", "negative": "the negative prompt", "camera": "the camera",
@@ -63,14 +64,16 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         key: {number: told_of(row) for number, row in rows.items()}
         for key, rows in jobs_in_vain(project.ledger).items()
     }
-    came = {(r.key, r.number) for r in submissions_made(project.ledger) if r.state == "fetched"}
-    lost = {
-        link.key: frozenset(n for k, n in came if k == link.key and n not in there[link.key])
-        for link in links
-    }
+    submissions = submissions_made(project.ledger)
+    came = {(row.key, row.number) for row in submissions if row.state == "fetched"}
+    coming: dict[str, dict[int, str]] = {link.key: {} for link in links}
+    for asked in submissions:
+        gone = asked.number not in there.get(asked.key, {asked.number})
+        if gone and (told := _coming(project, asked)):
+            coming[asked.key][asked.number] = told
     for link in links:
-        gone = {n for n in numbers[link.key] if _gone(project, link, n)} - there[link.key]
-        for number in gone - lost[link.key] - vain.get(link.key, {}).keys():
+        lost = {n for n in numbers[link.key] if _gone(project, link, n)} - there[link.key]
+        for number in lost - coming[link.key].keys() - vain.get(link.key, {}).keys():
             vain.setdefault(link.key, {})[number] = (
                 "the file isn't the one that came, and no job is known that would give it again"
             )
@@ -80,7 +83,24 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         if (other := dict(_changed_files(project, link, there[link.key], came)))
     }
     there = {key: found for key, found in there.items() if found}
-    return Shelf(there, chosen, older, vain, lost, changed)
+    return Shelf(there, chosen, older, vain, coming, changed)
+
+
+def _coming(project: Project, row: Submission) -> str:
+    """How far a take is that was asked for and isn't there; empty where it would be paid anew."""
+    match row.state:
+        case "fetched":
+            return "its take isn't there as it came: it comes again, free"
+        case "done":
+            return "its clip is made: it is fetched, free"
+        case "accepted" if row.provider != BY_HAND:  # people can be asked for less at any time
+            return f"its job is under way at {row.provider}"
+        case "sent":
+            return f"was sent to {row.provider}: the next run looks up what became of it"
+        case "unknown":
+            settles = f"`assembler takes settle {project.timeline.name} {row.client_id}`"
+            return f"was sent to {row.provider}, and {settles} has to say what became of it"
+    return ""
 
 
 def _gone(project: Project, link: Link, number: int) -> bool:

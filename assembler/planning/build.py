@@ -90,6 +90,7 @@ def with_states(plan: Plan, shelf: Shelf) -> Plan:
         change, changed = _change(link, shelf)
         waits = tuple(a for a in step.after if a not in finished)
         lost = shelf.in_vain.get(link.key, {}).get(shelf.number(link))
+        coming = shelf.coming.get(link.key, {}).get(shelf.number(link))
         state: LinkState = "waiting" if waits else "ready"
         if link.id in finished:
             state = "done"
@@ -99,7 +100,7 @@ def with_states(plan: Plan, shelf: Shelf) -> Plan:
         elif lost:
             state = "stuck"
             why = f"{lost}; `assembler takes reroll` asks for another"
-        elif waits:
+        elif waits and not coming:
             known = "" if change == "new" else f"{changed}; "
             why = f"{known}waits for {' and '.join(waits)}"
         else:
@@ -116,8 +117,8 @@ _THERE = "its take is there"
 def _change(link: Link, shelf: Shelf) -> tuple[Change, str]:
     """Why a link has no take, in short and in words."""
     older, number = shelf.older.get(link.id), shelf.number(link)
-    if number in shelf.lost.get(link.key, ()):
-        return "new", "its take isn't there as it came: it comes again, free"
+    if coming := shelf.coming.get(link.key, {}).get(number):
+        return "new", coming
     if shelf.on_disk.get(link.key):
         return "new", f"take {number} was asked for"
     if vain := shelf.in_vain.get(link.key):

@@ -73,6 +73,8 @@ class Totals:
     """What keeping them would save."""
     stuck: int = 0
     """Links of which another take must be asked for."""
+    coming: int = 0
+    """Links to which takes come that were asked for before and cost nothing more."""
 
 
 def rows(plan: Plan) -> tuple[PlanRow, ...]:
@@ -133,18 +135,19 @@ def _source(source: ImageFile | Handoff | None) -> str:
 
 def totals(plan: Plan) -> Totals:
     """The plan added up."""
-    steps = [step for step in plan.all_steps if step.to_make]
+    steps = [step for step in plan.all_steps if step.to_make > step.paid]
     left = [step.link for step in steps]
     kept = [step for step in steps if step.change == "start"]
     return Totals(
         links=len(plan.all_steps),
         to_make=len(left),
-        seconds=float(sum((s.link.length_s * s.to_make for s in steps), Fraction(0))),
+        seconds=float(sum((s.link.length_s * (s.to_make - s.paid) for s in steps), Fraction(0))),
         price_usd=plan.price_usd,
         unpriced=sum(link.price_usd is None for link in left),
         keepable=len(kept),
         keepable_usd=sum((step.price_usd or Decimal(0) for step in kept), Decimal(0)),
         stuck=sum(step.state == "stuck" for step in plan.all_steps),
+        coming=sum(step.paid > 0 for step in plan.all_steps),
     )
 
 
@@ -188,7 +191,8 @@ def _sum(total: Totals) -> str:
     if total.links == 0:
         return "nothing to generate"
     stuck = f"; {counted(total.stuck, 'link')} to ask for again: `assembler takes reroll`"
-    if total.to_make == 0 and not total.stuck:
+    coming = f"; already asked for, at no further cost: {counted(total.coming, 'link')}"
+    if total.to_make == 0 and not total.stuck and not total.coming:
         return f"all {counted(total.links, 'link')} done; nothing to pay"
     as_is = "as it is" if total.keepable == 1 else "as they are"
     kept = (
@@ -200,7 +204,8 @@ def _sum(total: Totals) -> str:
     unknown = f" and {counted(total.unpriced, 'link')} of unknown price" if total.unpriced else ""
     return (
         f"{total.to_make} of {counted(total.links, 'link')} to make, {total.seconds:g} s, "
-        f"{money(total.price_usd)}{unknown}{kept}{stuck if total.stuck else ''}"
+        f"{money(total.price_usd)}{unknown}{kept}{coming if total.coming else ''}"
+        f"{stuck if total.stuck else ''}"
     )
 
 

@@ -76,7 +76,7 @@ def costs_more_usd(steps: Sequence[Step]) -> Decimal:
 def _second_more(steps: Sequence[Step]) -> dict[str, Decimal]:
     """What one second more costs, by segment."""
     found = {}
-    for link in (step.link for step in steps if step.state != "done"):
+    for link in (s.link for s in steps if s.state != "done" and s.to_make > s.paid):
         more = link.longer[0].price_usd if link.longer else None
         if more is not None and link.price_usd is not None and more > link.price_usd:
             found[link.segment] = more - link.price_usd

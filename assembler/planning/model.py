@@ -192,8 +192,11 @@ class Shelf:
     Takes whose job was paid, or may have been, and has brought no clip: what happened, by link key
     and number. Only the user asks for another.
     """
-    lost: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """Takes that had come and aren't there whole, by link key: they come again, free."""
+    coming: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    """
+    Takes that aren't there whole and were asked for before, so that they cost nothing more: how far
+    they are, by link key and number.
+    """
     changed: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     """Takes whose files aren't what came, by link key and number: which file, and what mends it."""
 
@@ -212,8 +215,8 @@ class Shelf:
         return tuple(n for n in self.wanted(link) if n not in not_to)
 
     def again(self, link: Link) -> int:
-        """How many of the missing ones are only fetched again."""
-        return len(self.lost.get(link.key, frozenset()).intersection(self.missing(link)))
+        """How many of the missing ones were asked for before."""
+        return len(self.coming.get(link.key, {}).keys() & self.missing(link))
 
     def has(self, link: Link) -> bool:
         """Whether the take to use is there."""
@@ -236,7 +239,7 @@ class Step:
     to_make: int = 1
     """Takes that aren't there."""
     paid: int = 0
-    """How many of these were paid already, and only come again."""
+    """How many of these were asked for before, and cost nothing more."""
     change: Change = "new"
     """Why its take isn't there, when it isn't."""
 

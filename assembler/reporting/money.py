@@ -24,7 +24,7 @@ def money_of(prepared: Prepared) -> Money:
         spent_usd=costs.spent_usd,
         under_way_usd=costs.under_way_usd,
         to_make_usd=costs.to_pay_usd,
-        to_make=sum(step.to_make for step in prepared.plan.steps),
+        to_make=sum(step.to_make - step.paid for step in prepared.plan.steps),
         unpriced=total.unpriced,
     )
 

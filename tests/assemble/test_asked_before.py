@@ -1,0 +1,97 @@
+"""Takes that were asked for and haven't come: named as what they are, and priced once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assembler.assemble.choosing import reroll
+from assembler.assemble.costs import costs
+from assembler.assemble.film import mix
+from assembler.assemble.generating import generate
+from assembler.assemble.prepare import plan
+from assembler.assemble.takes import show
+from assembler.errors import GenerateError, UsageError
+from assembler.planning.explain import PlanRow, to_pay
+from assembler.planning.ledger import submissions_made
+from tests.assemble.conftest import PAID
+from tests.servers import kling, piapi
+from tests.servers.kit import serving
+
+ONE = PAID.replace('  - {id: lake, continue: walk, duration: 3s, prompt: "A lake."}\n', "")
+
+
+@pytest.fixture
+def timeline(tmp_path: Path) -> Path:
+    path = tmp_path / "film.yaml"
+    path.write_text(ONE, encoding="utf-8")
+    return path
+
+
+def _row(timeline: Path) -> PlanRow:
+    return plan(timeline).rows[0]
+
+
+def _stopped(timeline: Path, **how: float) -> GenerateError:
+    with pytest.raises(GenerateError) as caught:
+        generate(timeline, **how)  # type: ignore[arg-type]  # seconds to wait
+    return caught.value
+
+
+def test_a_job_under_way_is_not_priced_again(server: kling.Kling, timeline: Path) -> None:
+    """Nobody is asked for money that was spent before, and sums hold it once."""
+    price = _row(timeline).price_usd
+    server.run_s = 60
+    _stopped(timeline, wait_s=0)
+    row, money = _row(timeline), costs(timeline)
+    assert (row.why, row.price_usd) == ("its job is under way at kling", 0)
+    assert (money.under_way_usd, money.to_pay_usd) == (price, 0)
+    assert to_pay(plan(timeline).prepared.plan) == (
+        "0 of 1 link to make, 0 s, free; already asked for, at no further cost: 1 link"
+    )
+    for job in server.jobs.values():
+        job.done_s = 0.0
+    generate(timeline, confirm=lambda plan: False)
+    assert len(server.jobs) == 1
+
+
+def test_a_clip_that_could_not_be_downloaded_is_fetched_free(
+    server: kling.Kling, timeline: Path
+) -> None:
+    server.faults.add("download", "expired", "expired")
+    _stopped(timeline)
+    row = _row(timeline)
+    assert (row.why, row.price_usd) == ("its clip is made: it is fetched, free", 0)
+    generate(timeline, confirm=lambda plan: False)
+    assert len(server.jobs) == 1
+
+
+def test_what_only_the_user_can_settle_is_not_called_new(
+    tmp_path: Path, timeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeline.write_text(ONE.replace("provider: kling", "provider: piapi"), encoding="utf-8")
+    with serving(piapi.Piapi(tmp_path / "piapi", size=(160, 90))) as server:
+        monkeypatch.setenv("PIAPI_KEY", server.key)
+        monkeypatch.setenv("ASSEMBLER_PIAPI_URL", server.url)
+        server.faults.add("submit", "reset_after")
+        _stopped(timeline)
+        row = _row(timeline)
+        (sent,) = submissions_made(tmp_path / ".assembler/ledger.sqlite")
+        assert row.price_usd == 0
+        assert f"`assembler takes settle film.yaml {sent.client_id}`" in row.why
+
+
+def test_a_take_that_comes_again_hides_no_price_of_another(
+    server: kling.Kling, timeline: Path
+) -> None:
+    """What may not pay asks for the take in use alone, at its own price."""
+    timeline.write_text(ONE.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
+    generate(timeline)
+    second = next(take for take in show(timeline, "walk").takes.takes if take.number == 2)
+    assert second.path is not None
+    second.path.unlink()
+    reroll(timeline, "walk")
+    with pytest.raises(UsageError, match="have to be generated first"):
+        mix(timeline)
+    assert len(server.jobs) == 2

@@ -62,6 +62,10 @@ _RUN_AGAIN = frozenset(advice(Refusal(trouble)) for trouble in ("server", "unkno
 """Advice that is no good where a job was made in vain: another run asks for nothing."""
 
 
+_FORGOTTEN = frozenset({"parameter", "permission"})
+"""How providers refuse to be asked for a job that they don't know, or no longer do."""
+
+
 class WaitingError(GenerateError):
     """Clips that people make haven't come yet."""
 
@@ -226,8 +230,11 @@ class Maker:
             try:
                 state = await provider.poll(job)
             except ProviderError as exc:
-                if row.url or isinstance(exc, NoClipError):
+                forgotten = exc.trouble in _FORGOTTEN
+                if row.url or forgotten or isinstance(exc, NoClipError):
                     self.ledger.refused(row.client_id, exc.what)
+                if forgotten:
+                    raise self._forgotten(row, link, exc) from exc
                 raise
             match state:
                 case Done(url, billed):
@@ -347,6 +354,16 @@ class Maker:
                 f"say {self._settles(row)} with `--job ID`, or with `--none`."
             )
         raise GenerateError(self._said(row, what), link.where, fix)
+
+    def _forgotten(self, row: Submission, link: Link, said: ProviderError) -> ProviderError:
+        told = said.what.removeprefix(f"{row.provider}: ")
+        return ProviderError(
+            self._said(row, f"the provider doesn't know this job, or no longer does: {told}"),
+            link.where,
+            f"if your list of jobs at {row.provider} has it under another id, say "
+            f"{self._settles(row)} with `--job ID`; else {self._asks_anew(link)}",
+            said.trouble,
+        )
 
     def _asks_anew(self, link: Link) -> str:
         timeline = self.project.timeline.name

@@ -92,8 +92,11 @@ def _coming(project: Project, row: Submission) -> str:
         case "fetched":
             return "its take isn't there as it came: it comes again, free"
         case "done":
-            return "its clip is made: it is fetched, free"
+            last = f" (so far: {row.reason})" if row.reason else ""
+            return f"its clip is made: it is fetched, free{last}"
         case "accepted" if row.provider != BY_HAND:  # people can be asked for less at any time
+            if row.reason:
+                return f"its job can't be had ({row.reason}): `assembler takes reroll` asks anew"
             return f"its job is under way at {row.provider}"
         case "sent":
             return f"was sent to {row.provider}: the next run looks up what became of it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from assembler.assemble.prepare import plan
 from assembler.assemble.takes import show
 from assembler.errors import GenerateError, UsageError
 from assembler.planning.explain import PlanRow, to_pay
-from assembler.planning.ledger import submissions_made
+from assembler.planning.ledger import Submission, submissions_made
 from tests.assemble.conftest import PAID
 from tests.servers import kling, piapi
 from tests.servers.kit import serving
@@ -27,6 +28,22 @@ def timeline(tmp_path: Path) -> Path:
     path = tmp_path / "film.yaml"
     path.write_text(ONE, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def reseller(
+    tmp_path: Path, timeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[piapi.Piapi]:
+    """One that can't look jobs up by our id, and the timeline asks it."""
+    timeline.write_text(ONE.replace("provider: kling", "provider: piapi"), encoding="utf-8")
+    with serving(piapi.Piapi(tmp_path / "piapi", size=(160, 90))) as running:
+        monkeypatch.setenv("PIAPI_KEY", running.key)
+        monkeypatch.setenv("ASSEMBLER_PIAPI_URL", running.url)
+        yield running
+
+
+def _sent(timeline: Path) -> Submission:
+    return submissions_made(timeline.parent / ".assembler/ledger.sqlite")[0]
 
 
 def _row(timeline: Path) -> PlanRow:
@@ -62,24 +79,45 @@ def test_a_clip_that_could_not_be_downloaded_is_fetched_free(
     server.faults.add("download", "expired", "expired")
     _stopped(timeline)
     row = _row(timeline)
-    assert (row.why, row.price_usd) == ("its clip is made: it is fetched, free", 0)
+    assert row.why.startswith("its clip is made: it is fetched, free (so far: ")
+    assert row.price_usd == 0
     generate(timeline, confirm=lambda plan: False)
     assert len(server.jobs) == 1
 
 
 def test_what_only_the_user_can_settle_is_not_called_new(
-    tmp_path: Path, timeline: Path, monkeypatch: pytest.MonkeyPatch
+    reseller: piapi.Piapi, timeline: Path
 ) -> None:
-    timeline.write_text(ONE.replace("provider: kling", "provider: piapi"), encoding="utf-8")
-    with serving(piapi.Piapi(tmp_path / "piapi", size=(160, 90))) as server:
-        monkeypatch.setenv("PIAPI_KEY", server.key)
-        monkeypatch.setenv("ASSEMBLER_PIAPI_URL", server.url)
-        server.faults.add("submit", "reset_after")
-        _stopped(timeline)
-        row = _row(timeline)
-        (sent,) = submissions_made(tmp_path / ".assembler/ledger.sqlite")
-        assert row.price_usd == 0
-        assert f"`assembler takes settle film.yaml {sent.client_id}`" in row.why
+    reseller.faults.add("submit", "reset_after")
+    _stopped(timeline)
+    row = _row(timeline)
+    assert row.price_usd == 0
+    assert f"`assembler takes settle film.yaml {_sent(timeline).client_id}`" in row.why
+
+
+def test_a_job_that_the_provider_has_forgotten_is_left_for_another_take(
+    reseller: piapi.Piapi, timeline: Path
+) -> None:
+    """It was paid: nothing is said of a request, and a reroll is what goes on."""
+    reseller.run_s = 60
+    _stopped(timeline, wait_s=0)
+    row, jobs = _sent(timeline), dict(reseller.jobs)
+    reseller.jobs.clear()
+    reseller.run_s = 0
+    for _ in range(2):
+        error = _stopped(timeline)
+        assert f"job {row.job} for link walk.1: the provider doesn't know this job" in error.what
+        assert error.fix == (
+            "if your list of jobs at piapi has it under another id, say `assembler takes settle "
+            f"film.yaml {row.client_id}` with `--job ID`; else `assembler takes reroll film.yaml "
+            "walk.1` asks for another, which is paid too."
+        )
+    assert "its job can't be had (piapi: the request is refused" in _row(timeline).why
+    assert not reseller.jobs
+    assert reroll(timeline, "walk").number == 2
+    reseller.jobs |= {f"older-{id_}": job for id_, job in jobs.items()}  # ids go on from there
+    assert generate(timeline).takes["walk.1"].number == 2
+    assert len(reseller.jobs) == 2
 
 
 def test_a_take_that_comes_again_hides_no_price_of_another(

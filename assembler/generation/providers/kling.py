@@ -237,6 +237,7 @@ class Kling(Platform):
             raise ProviderError(
                 f"kling: there is no task {id_} in this account",
                 fix="check that the key belongs to the account and region that made it.",
+                trouble="parameter",
             )
         return Queued()  # what was just made isn't always found at once
 

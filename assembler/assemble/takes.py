@@ -19,6 +19,7 @@ from assembler.assemble.prepare import Prepared, prepare, step_of
 from assembler.assemble.ranking import RankedTakes, rank_takes
 from assembler.errors import UsageError
 from assembler.generation import provider_class
+from assembler.generation.run import check_known
 from assembler.generation.run import settle as settle_submission
 from assembler.generation.shelf import changed_takes
 from assembler.generation.takes import provenance, taken_path
@@ -242,8 +243,11 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
     """
     Say what became of a submission whose reply was lost: its job's id, or None for no job.
 
+    A job that couldn't be had at its provider may be changed for the right one.
+
     Raises:
-        UsageError: If there is no such submission, its fate is known, or the job is another's.
+        UsageError: If there is no such submission, its fate is known, or the job is another's or
+            not known to the provider.
     """
     prepared = prepare(timeline)
     project = prepared.project
@@ -255,9 +259,9 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
     # What another account was told lies there: its user may say that it is the same one.
     again = (
         row is not None
-        and row.job is not None
-        and row.job == job
+        and job is not None
         and row.state in ("accepted", "done")
+        and (row.job == job or (row.state == "accepted" and row.reason))
     )
     if row is None or not (again or row.state in ("sent", "unknown")):
         lost = [r.client_id for r in rows.values() if r.state in ("sent", "unknown")]
@@ -270,4 +274,6 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
                 f"job {job} is that of link {other.link} already",
                 fix="look for another one; if there is none, say --none.",
             )
+    if job:
+        check_known(project, row.provider, job)
     return Settled(settle_submission(project, client_id, job))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -39,7 +39,7 @@ from assembler.generation.base import (
     ThrottledError,
     Waiting,
 )
-from assembler.generation.refusals import ExpiredError, NoClipError, Refusal, advice
+from assembler.generation.refusals import ExpiredError, NoClipError, Refusal, Trouble, advice
 from assembler.generation.shelf import told_of
 from assembler.generation.takes import on_disk, provenance, suffix_of, take_path
 from assembler.media.files import publish, sha256_of
@@ -62,7 +62,7 @@ _RUN_AGAIN = frozenset(advice(Refusal(trouble)) for trouble in ("server", "unkno
 """Advice that is no good where a job was made in vain: another run asks for nothing."""
 
 
-_FORGOTTEN = frozenset({"parameter", "permission"})
+FORGOTTEN: Collection[Trouble] = frozenset({"parameter", "permission"})
 """How providers refuse to be asked for a job that they don't know, or no longer do."""
 
 
@@ -230,7 +230,7 @@ class Maker:
             try:
                 state = await provider.poll(job)
             except ProviderError as exc:
-                forgotten = exc.trouble in _FORGOTTEN
+                forgotten = exc.trouble in FORGOTTEN
                 if row.url or forgotten or isinstance(exc, NoClipError):
                     self.ledger.refused(row.client_id, exc.what)
                 if forgotten:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -25,7 +25,7 @@ from assembler.generation import provider_class
 from assembler.generation.arrived import existing
 from assembler.generation.base import Provider, ProviderError, Request, Take
 from assembler.generation.inputs import files_of
-from assembler.generation.making import Maker, WaitingError
+from assembler.generation.making import FORGOTTEN, Maker, WaitingError
 from assembler.generation.takes import on_disk, remember_content
 from assembler.media.files import sha256_of
 from assembler.planning.ledger import Ledger, Submission, chosen_takes, jobs_in_vain
@@ -34,6 +34,8 @@ from assembler.planning.project import Project
 
 __all__ = ["LinksFailedError", "WaitingError", "generate", "settle"]
 
+_ASK_S = 20.0
+"""For which a provider is asked about a job that the user names."""
 _CANCEL_S = 0.1
 """Between two looks at whether the caller wants to stop."""
 
@@ -132,6 +134,30 @@ def settle(project: Project, client_id: str, job: str | None) -> Submission:
         if job is None:
             return ledger.failed(client_id, "no job was made, says the user", Decimal(0))
         return ledger.told(client_id, job)
+
+
+def check_known(project: Project, provider: str, job: str) -> None:
+    """
+    Ask a provider for a job that the user names; where it can't be reached, the user is believed.
+
+    Raises:
+        UsageError: If it doesn't know the job.
+    """
+
+    async def ask() -> None:
+        async with aclosing(provider_class(provider)(project.home / "jobs" / provider)) as asked:
+            with anyio.move_on_after(_ASK_S):
+                await asked.poll(job)
+
+    try:
+        _in_event_loop(ask)
+    except ProviderError as exc:
+        if exc.trouble in FORGOTTEN:
+            told = exc.what.removeprefix(f"{provider}: ")
+            raise UsageError(
+                f"{provider} doesn't know job {job}: {told}",
+                fix="copy its id from your list of jobs there; if there is none, say --none.",
+            ) from exc
 
 
 def _on_disk(plan: Plan, project: Project, numbers: Mapping[str, int]) -> dict[str, Take]:

@@ -12,7 +12,7 @@ from assembler.assemble.costs import costs
 from assembler.assemble.film import mix
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import plan
-from assembler.assemble.takes import show
+from assembler.assemble.takes import settle, show
 from assembler.errors import GenerateError, UsageError
 from assembler.planning.explain import PlanRow, to_pay
 from assembler.planning.ledger import Submission, submissions_made
@@ -133,3 +133,30 @@ def test_a_take_that_comes_again_hides_no_price_of_another(
     with pytest.raises(UsageError, match="have to be generated first"):
         mix(timeline)
     assert len(server.jobs) == 2
+
+
+def test_a_job_that_the_provider_does_not_know_is_not_settled_on(
+    reseller: piapi.Piapi, timeline: Path
+) -> None:
+    reseller.faults.add("submit", "reset_after")
+    _stopped(timeline)
+    row = _sent(timeline)
+    with pytest.raises(UsageError, match="piapi doesn't know job piapi-9: the request is refused"):
+        settle(timeline, row.client_id, "piapi-9")
+    assert _sent(timeline).state == "unknown"
+
+
+def test_a_wrong_job_is_settled_anew(
+    reseller: piapi.Piapi, timeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was believed while nobody could be asked, and the right one was paid."""
+    reseller.faults.add("submit", "reset_after")
+    _stopped(timeline)
+    client_id, (job,) = _sent(timeline).client_id, reseller.jobs
+    with monkeypatch.context() as offline:
+        offline.delenv("PIAPI_KEY")
+        settle(timeline, client_id, "piapi-9")
+    assert f"settle film.yaml {client_id}` with `--job ID`" in _stopped(timeline).fix
+    settle(timeline, client_id, job)
+    generate(timeline)
+    assert list(reseller.jobs) == [job]

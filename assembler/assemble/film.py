@@ -253,8 +253,8 @@ def make(
     run.wait_s = wait_s
     run.sights = sights
     guard(_written(prepared, part), run.records, force=force, inputs=files_read(prepared))
+    run.allow_paying()
     agreed(prepared.plan, confirm)
-    run.may_pay = True
     run.announce()
     cuts, decided = run.cuts()
     run.render_together(cuts)

@@ -91,15 +91,16 @@ def generate(
         cancel: Stops the run in order when it is set.
 
     Raises:
+        BudgetError: If what is missing can't be made within the budget; nothing was sent.
         AssemblerError: One of its kinds; clips that came are kept.
     """
     prepared, kept = ready(
         timeline, provider=provider, keep_later=keep_later, progress=progress, cancel=cancel
     )
-    agreed(prepared.plan, confirm)
     run = begin(prepared, workers, progress, cancel, budget_usd)
     run.wait_s = wait_s
-    run.may_pay = True
+    run.allow_paying()
+    agreed(prepared.plan, confirm)
     run.announce(clips_only=True)
     made = sum(step.state != "done" for step in prepared.plan.all_steps)
     takes = {**run.takes(), **run.sounds}

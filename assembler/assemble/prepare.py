@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from assembler.assemble.budget import beyond
 from assembler.assemble.container import check_size, in_container
 from assembler.assemble.outputs import beside
 from assembler.assemble.stock import Loc, Stock, take_stock
@@ -142,7 +143,15 @@ def check(timeline: Path | str) -> Checked:
         PlanError: With everything that its models can't do.
     """
     prepared = prepare(timeline)
-    return Checked(prepared.loaded, prepared.plan, tuple(_remarks(prepared.loaded)))
+    remarks = (*_beyond(prepared), *_remarks(prepared.loaded))
+    return Checked(prepared.loaded, prepared.plan, remarks)
+
+
+def _beyond(prepared: Prepared) -> Iterator[str]:
+    """Why a run would be refused: its timeline's budget is too small."""
+    own = prepared.loaded.timeline.budget
+    if own and (told := beyond(prepared.plan, prepared.project, own.usd, own)):
+        yield told[0]
 
 
 def _remarks(loaded: Loaded) -> Iterator[str]:
@@ -171,7 +180,13 @@ def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = No
     planned = prepared.plan
     known = planned, prepared.project, prepared.shelf.chosen
     changed = changed_takes(planned, prepared.shelf)
-    more = (*changed, *costs_more(planned.steps), *trimmed(*known), *drifting(*known))
+    more = (
+        *_beyond(prepared),
+        *changed,
+        *costs_more(planned.steps),
+        *trimmed(*known),
+        *drifting(*known),
+    )
     notes = dict.fromkeys([*planned.notes, *more])
     prepared = replace(prepared, plan=replace(planned, notes=tuple(notes)))
     return Planned(prepared, rows(prepared.plan))

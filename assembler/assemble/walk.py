@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.beside import beside_key, caption_track, write_beside
+from assembler.assemble.budget import LOCAL, check_budget
 from assembler.assemble.framing import framed
 from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records
@@ -43,9 +44,6 @@ from assembler.rendering.render import render as render_cut
 from assembler.rendering.spans import spans_of
 from assembler.spec.model import Budget
 from assembler.timebase import FrameRange
-
-LOCAL = frozenset({"animatic", "manual"})
-"""Providers that are paid nothing through us."""
 
 COST = {"generate": 1.0, "match": 40.0, "mix": 0.05, "render": 1.0}
 """What a frame (a seam for `match`) weighs in the progress of a run."""
@@ -150,6 +148,17 @@ class Walk:
     def cores(self) -> int:
         """Work at a time where only cores count."""
         return self.workers or os.cpu_count() or 1
+
+    def allow_paying(self) -> None:
+        """
+        Clips that cost money may be made from now on, all of them within the budget.
+
+        Raises:
+            BudgetError: If they can't.
+        """
+        own = self.prepared.loaded.timeline.budget
+        check_budget(self.prepared.plan, self.prepared.project, self.budget_usd, own)
+        self.may_pay = True
 
     def takes(self) -> Mapping[str, Take]:
         """

@@ -479,8 +479,8 @@ class Ledger:
             raise BudgetError(
                 f"link {intent.link} costs ${intent.price_usd}; with ${committed} spent and under "
                 f"way it would pass the budget of ${budget_usd}",
-                fix=f"raise the budget: this link alone needs ${committed + intent.price_usd}, and "
-                "`assembler plan` says what all of them cost.",
+                fix=f"raise the budget: with this link it comes to "
+                f"${committed + intent.price_usd}; `assembler plan` says what all of them cost.",
             )
 
     def _insert(self, intent: Intent) -> Submission:

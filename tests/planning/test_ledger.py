@@ -139,7 +139,7 @@ def test_budget_counts_what_is_spent_and_under_way(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite", timeline="a.yaml") as ledger:
         _fetched(ledger)
         _claimed(ledger, _intent("k2"))
-        with pytest.raises(BudgetError, match=r"this link alone needs \$1\.50"):
+        with pytest.raises(BudgetError, match=r"with this link it comes to \$1\.50"):
             ledger.claim(_intent("k3"), budget_usd=Decimal("1.49"))
         assert isinstance(ledger.claim(_intent("k3"), budget_usd=Decimal("1.50")), Submission)
 

@@ -1,0 +1,83 @@
+"""What doesn't fit into a budget is told before it is begun, and refused before it is sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from assembler.assemble.costs import costs
+from assembler.assemble.generating import generate
+from assembler.assemble.prepare import check, plan
+from assembler.errors import BudgetError
+from assembler.planning.model import Plan
+from tests.assemble.conftest import PAID
+from tests.servers import kling
+
+SMALL = PAID.replace("segments:", "budget: {usd: 0.5}\nsegments:")
+TOLD = (
+    "what is to be made costs $0.504; with $0 spent and under way it would pass the timeline's "
+    "`budget`, $0.5"
+)
+
+
+@pytest.fixture
+def timeline(tmp_path: Path) -> Path:
+    path = tmp_path / "film.yaml"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def _no(plan: Plan) -> bool:
+    raise AssertionError("asked for what the budget forbids")
+
+
+def test_nothing_is_sent_of_what_passes_the_budget(server: kling.Kling, timeline: Path) -> None:
+    with pytest.raises(BudgetError) as caught:
+        generate(timeline, confirm=_no)
+    assert caught.value.what == TOLD
+    assert caught.value.fix == "raise it to $0.504, or ask for less; nothing was sent."
+    assert not server.jobs
+
+
+def test_the_budget_that_binds_is_named(server: kling.Kling, timeline: Path) -> None:
+    with pytest.raises(BudgetError, match=r"the timeline's `budget`, \$0\.5"):
+        generate(timeline, budget_usd=Decimal(1))
+    with pytest.raises(BudgetError, match=r"the budget of this run, \$0\.3"):
+        generate(timeline, budget_usd=Decimal("0.3"))
+
+
+def test_check_and_plan_tell_of_a_budget_that_is_too_small(timeline: Path) -> None:
+    assert TOLD in check(timeline).remarks
+    assert TOLD in plan(timeline).prepared.plan.notes
+
+
+def test_what_is_under_way_fits_into_the_budget_it_was_sent_in(
+    server: kling.Kling, timeline: Path
+) -> None:
+    """It counts once."""
+    timeline.write_text(SMALL.replace("0.5}", "0.504}"), encoding="utf-8")
+    server.faults.add("download", "expired", "expired")
+    with pytest.raises(Exception, match="job"):
+        generate(timeline)
+    generate(timeline)
+    assert costs(timeline).spent_usd == sum(usd for _, usd in server.billed)
+
+
+def test_a_model_of_unknown_price_is_refused_before_the_others_are_paid(
+    server: kling.Kling, timeline: Path
+) -> None:
+    preset = timeline.parent / "presets" / "models" / "mine.yaml"
+    preset.parent.mkdir(parents=True)
+    preset.write_text(
+        "id: mine\ntitle: Mine\nvendor: kling\nkinds: [text, image]\nproviders: [kling]\n"
+        "lengths: {min_s: 3, max_s: 15}\nframes: {rate: 24, extra: 1}\n"
+        'sizes: {720p: {"16:9": 1280x720}}\ndefault_resolution: 720p\nstart_image: true\n',
+        encoding="utf-8",
+    )
+    text = SMALL.replace('prompt: "A lake."', 'prompt: "A lake.", model: mine')
+    timeline.write_text(text, encoding="utf-8")
+    with pytest.raises(BudgetError, match=r"no price is known for lake\.1, so the timeline's"):
+        generate(timeline)
+    assert not server.jobs

@@ -6,6 +6,7 @@ Whether what is to be made fits into the budget: told by a plan, refused before 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from assembler.errors import BudgetError
@@ -23,6 +24,13 @@ def rows_of(project: Project) -> tuple[Submission, ...]:
     """A timeline's own submissions, oldest first."""
     name = project.timeline.name
     return tuple(row for row in submissions_made(project.ledger) if row.timeline == name)
+
+
+def uncounted(project: Project, budget_usd: Decimal | None) -> Iterator[str]:
+    """That a budget doesn't hold what was spent at prices that nobody knows."""
+    links = dict.fromkeys(row.link for row in rows_of(project) if row.unpriced)
+    if links and budget_usd is not None:
+        yield f"the budget can't count what {', '.join(links)} cost: no price was known"
 
 
 def check_budget(

@@ -10,7 +10,7 @@ from typing import Any
 
 from assembler.assemble.prepare import Prepared, prepare
 from assembler.assemble.takes import OPEN
-from assembler.planning.explain import money, totals
+from assembler.planning.explain import money, sum_of, totals
 from assembler.planning.ledger import Submission, submissions_made
 
 
@@ -22,6 +22,7 @@ class Costs:
     """Of this timeline, oldest first."""
     to_pay_usd: Decimal
     unpriced: int
+    """Links to make whose price isn't known."""
 
     @property
     def spent_usd(self) -> Decimal:
@@ -33,26 +34,36 @@ class Costs:
         """For what was sent and hasn't ended; what wasn't sent yet is still to be made."""
         return _sum(row for row in self.rows if row.state in OPEN - {"intended"})
 
+    @property
+    def unknown(self) -> int:
+        """Clips that were paid, or may have been, at prices that nobody knows."""
+        return _unknown(self.rows)
+
     def by(self, field: str) -> Mapping[str, Decimal]:
         """Sums by segment, provider, model or link."""
-        out: dict[str, Decimal] = {}
+        return {name: _sum(rows) for name, rows in self._grouped(field).items()}
+
+    def _grouped(self, field: str) -> dict[str, list[Submission]]:
+        out: dict[str, list[Submission]] = {}
         for row in self.rows:
             name = row.link.rsplit(".", 1)[0] if field == "segment" else str(getattr(row, field))
-            out[name] = out.get(name, Decimal(0)) + row.cost_usd
+            out.setdefault(name, []).append(row)
         return out
 
     def text(self) -> str:
         """A line for each submission, sums under them."""
         lines = [_cost_line(row) for row in self.rows]
         for field in ("segment", "provider"):
-            sums = self.by(field)
-            if len(sums) > 1:
-                listed = ", ".join(f"{name} {money(usd)}" for name, usd in sums.items())
-                lines.append(f"by {field}: {listed}")
-        unknown = f" and {self.unpriced} of unknown price" if self.unpriced else ""
+            groups = self._grouped(field)
+            if len(groups) > 1:
+                sums = {n: sum_of(_sum(rows), _unknown(rows), "clip") for n, rows in groups.items()}
+                lines.append(f"by {field}: {', '.join(f'{n} {told}' for n, told in sums.items())}")
+        under_way = [row for row in self.rows if row.state in OPEN]
+        spent = [row for row in self.rows if row.state not in OPEN]
         lines.append(
-            f"spent {_dollars(self.spent_usd)}, under way {_dollars(self.under_way_usd)}, "
-            f"to make {_dollars(self.to_pay_usd)}{unknown}"
+            f"spent {_dollars(self.spent_usd, _unknown(spent))}, "
+            f"under way {_dollars(self.under_way_usd, _unknown(under_way))}, "
+            f"to make {_dollars(self.to_pay_usd, self.unpriced)}"
         )
         return "\n".join(lines)
 
@@ -66,6 +77,7 @@ class Costs:
             "under_way_usd": str(self.under_way_usd),
             "to_make_usd": str(self.to_pay_usd),
             "unpriced": self.unpriced,
+            "unknown": self.unknown,
         }
 
 
@@ -86,8 +98,12 @@ def _sum(rows: Iterable[Submission]) -> Decimal:
     return sum((row.cost_usd for row in rows), Decimal(0))
 
 
-def _dollars(usd: Decimal) -> str:
-    return f"${usd:.2f}"
+def _unknown(rows: Iterable[Submission]) -> int:
+    return sum(row.unpriced for row in rows)
+
+
+def _dollars(usd: Decimal, unknown: int) -> str:
+    return f"at least ${usd:.2f}, and {unknown} of unknown price" if unknown else f"${usd:.2f}"
 
 
 def _cost_line(row: Submission) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assembler.assemble.budget import beyond
+from assembler.assemble.budget import beyond, uncounted
 from assembler.assemble.container import check_size, in_container
 from assembler.assemble.outputs import beside
 from assembler.assemble.stock import Loc, Stock, take_stock
@@ -148,10 +148,11 @@ def check(timeline: Path | str) -> Checked:
 
 
 def _beyond(prepared: Prepared) -> Iterator[str]:
-    """Why a run would be refused: its timeline's budget is too small."""
+    """Why a run would be refused: its timeline's budget is too small; and what it can't count."""
     own = prepared.loaded.timeline.budget
     if own and (told := beyond(prepared.plan, prepared.project, own.usd, own)):
         yield told[0]
+    yield from uncounted(prepared.project, own.usd if own else None)
 
 
 def _remarks(loaded: Loaded) -> Iterator[str]:

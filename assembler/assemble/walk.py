@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.beside import beside_key, caption_track, write_beside
-from assembler.assemble.budget import LOCAL, check_budget
+from assembler.assemble.budget import LOCAL, check_budget, uncounted
 from assembler.assemble.framing import framed
 from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records
@@ -158,6 +158,9 @@ class Walk:
         """
         own = self.prepared.loaded.timeline.budget
         check_budget(self.prepared.plan, self.prepared.project, self.budget_usd, own)
+        if costs_money(self.prepared.plan):
+            for text in uncounted(self.prepared.project, self.budget_usd):
+                self.progress.say(f"warning: {text}")
         self.may_pay = True
 
     def takes(self) -> Mapping[str, Take]:

@@ -179,6 +179,14 @@ def money(usd: Decimal | None) -> str:
     return "unknown" if usd is None else "free" if usd == 0 else f"${usd:.2f}"
 
 
+def sum_of(usd: Decimal, unpriced: int, what: str) -> str:
+    """A sum for people, with the number of what has no known price."""
+    if not unpriced:
+        return money(usd)
+    unknown = f"{counted(unpriced, what)} of unknown price"
+    return f"{money(usd)} and {unknown}" if usd else unknown
+
+
 def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
@@ -201,10 +209,10 @@ def _sum(total: Totals) -> str:
         if total.keepable
         else ""
     )
-    unknown = f" and {counted(total.unpriced, 'link')} of unknown price" if total.unpriced else ""
+    price = sum_of(total.price_usd, total.unpriced, "link")
     return (
         f"{total.to_make} of {counted(total.links, 'link')} to make, {total.seconds:g} s, "
-        f"{money(total.price_usd)}{unknown}{kept}{coming if total.coming else ''}"
+        f"{price}{kept}{coming if total.coming else ''}"
         f"{stuck if total.stuck else ''}"
     )
 

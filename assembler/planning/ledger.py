@@ -154,6 +154,13 @@ class Submission:
         unpaid = self.state == "failed" and self.url is None and not self.in_vain
         return Decimal(0) if unpaid else self.price_usd or Decimal(0)
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether it has cost something, or may have, that nobody knows."""
+        if self.billed_usd is not None or self.price_usd is not None or self.state == "intended":
+            return False
+        return self.state != "failed" or self.in_vain
+
 
 @dataclass(frozen=True, slots=True)
 class Busy:

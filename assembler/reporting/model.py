@@ -85,6 +85,8 @@ class Money:
     """Takes that aren't there."""
     unpriced: int
     """Of those, takes without a known price."""
+    unknown: int
+    """Takes that were paid, or may have been, at prices that nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def money_of(prepared: Prepared) -> Money:
         to_make_usd=costs.to_pay_usd,
         to_make=sum(step.to_make - step.paid for step in prepared.plan.steps),
         unpriced=total.unpriced,
+        unknown=costs.unknown,
     )
 
 

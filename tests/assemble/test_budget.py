@@ -10,7 +10,9 @@ import pytest
 from assembler.assemble.costs import costs
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import check, plan
+from assembler.assemble.progress import Progress
 from assembler.errors import BudgetError
+from assembler.planning.ledger import Intent, Ledger, Submission
 from assembler.planning.model import Plan
 from tests.assemble.conftest import PAID
 from tests.servers import kling
@@ -31,6 +33,17 @@ def timeline(tmp_path: Path) -> Path:
 
 def _no(plan: Plan) -> bool:
     raise AssertionError("asked for what the budget forbids")
+
+
+def _unpriced_preset(timeline: Path) -> None:
+    preset = timeline.parent / "presets" / "models" / "kling-3.0-turbo.yaml"
+    preset.parent.mkdir(parents=True)
+    preset.write_text(
+        "id: kling-3.0-turbo\ntitle: T\nvendor: kling\nkinds: [text, image]\nproviders: [kling]\n"
+        "lengths: {min_s: 3, max_s: 15}\nframes: {rate: 24, extra: 1}\n"
+        'sizes: {720p: {"16:9": 1280x720}}\ndefault_resolution: 720p\nstart_image: true\n',
+        encoding="utf-8",
+    )
 
 
 def test_nothing_is_sent_of_what_passes_the_budget(server: kling.Kling, timeline: Path) -> None:
@@ -68,16 +81,31 @@ def test_what_is_under_way_fits_into_the_budget_it_was_sent_in(
 def test_a_model_of_unknown_price_is_refused_before_the_others_are_paid(
     server: kling.Kling, timeline: Path
 ) -> None:
-    preset = timeline.parent / "presets" / "models" / "mine.yaml"
-    preset.parent.mkdir(parents=True)
-    preset.write_text(
-        "id: mine\ntitle: Mine\nvendor: kling\nkinds: [text, image]\nproviders: [kling]\n"
-        "lengths: {min_s: 3, max_s: 15}\nframes: {rate: 24, extra: 1}\n"
-        'sizes: {720p: {"16:9": 1280x720}}\ndefault_resolution: 720p\nstart_image: true\n',
-        encoding="utf-8",
-    )
-    text = SMALL.replace('prompt: "A lake."', 'prompt: "A lake.", model: mine')
+    _unpriced_preset(timeline)
+    text = SMALL.replace('prompt: "A lake."', 'prompt: "A lake.", model: kling-3.0-turbo')
     timeline.write_text(text, encoding="utf-8")
     with pytest.raises(BudgetError, match=r"no price is known for lake\.1, so the timeline's"):
         generate(timeline)
     assert not server.jobs
+
+
+def test_what_was_spent_at_an_unknown_price_is_told(server: kling.Kling, timeline: Path) -> None:
+    """It isn't nothing, and no budget can hold it."""
+    with Ledger(timeline.parent / ".assembler/ledger.sqlite", timeline="film.yaml") as ledger:
+        row = ledger.claim(Intent("older", "walk.1", "kling", "kling-3.0"))
+        assert isinstance(row, Submission)
+        ledger.sending(row.client_id)
+        ledger.accepted(row.client_id, "job")
+        ledger.done(row.client_id, "https://example.org/a.mp4")
+        ledger.fetched(row.client_id, "older.mp4", "00" * 32)
+    timeline.write_text(SMALL.replace("0.5}", "5}"), encoding="utf-8")
+    said: list[str] = []
+    generate(timeline, progress=Progress(say=said.append))
+    warning = "the budget can't count what walk.1 cost: no price was known"
+    assert said == [f"warning: {warning}"]
+    assert warning in check(timeline).remarks
+    told = costs(timeline).text().splitlines()
+    assert "by segment: walk $0.25 and 1 clip of unknown price, lake $0.25" in told
+    assert told[-1] == (
+        "spent at least $0.50, and 1 of unknown price, under way $0.00, to make $0.00"
+    )

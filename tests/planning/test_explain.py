@@ -109,3 +109,8 @@ def test_one_link_could_be_kept_as_it_is(tmp_path: Path) -> None:
         said = to_pay(with_states(plan, Shelf({}, {}, some)))
         assert f"; {words}" in said
         assert f"could be kept {'as it is' if count == 1 else 'as they are'}: `" in said
+
+
+def test_what_has_no_known_price_is_not_called_free(tmp_path: Path) -> None:
+    plan = planned(tmp_path, TEXT.replace("  - {id: dawn, duration: 20s, prompt: Mist.}\n", ""))[1]
+    assert to_pay(plan) == "1 of 1 link to make, 5 s, 1 link of unknown price"

@@ -86,7 +86,11 @@ def asking(style: Style, yes: bool) -> Callable[[Plan], bool] | None:
                 "--budget.",
             )
         price = "; ".join([to_pay(plan), *costs_more(plan.steps)])
-        return typer.confirm(f"{price}. Generate?", err=True)
+        patient = signal.signal(signal.SIGINT, _interrupt_question)
+        try:
+            return typer.confirm(f"{price}. Generate?", err=True)
+        finally:
+            signal.signal(signal.SIGINT, patient)
 
     return ask
 
@@ -185,6 +189,12 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     if CANCEL.is_set():
         raise KeyboardInterrupt
     CANCEL.set()
+
+
+def _interrupt_question(signum: int, frame: FrameType | None) -> None:
+    """Nothing is under way while a question waits, and it would wait on."""
+    CANCEL.set()
+    raise SystemExit(INTERRUPTED)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import signal
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from assembler.assemble.film import mix
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import plan, prepare
 from assembler.assemble.takes import settle, show, takes
+from assembler.cli import app
 from assembler.errors import GenerateError, UsageError
 from assembler.media.probe import probe
 from assembler.planning.ledger import Intent, Ledger, Submission
@@ -132,6 +136,32 @@ def test_nothing_is_spent_without_a_yes(server: kling.Kling, timeline: Path) -> 
         generate(timeline, confirm=lambda plan: False)
     with pytest.raises(UsageError, match="have to be generated first: 2 of 2 links"):
         mix(timeline)
+    assert not server.jobs
+
+
+class _Terminal(io.StringIO):
+    """Somebody sits at it, and presses Ctrl-C instead of answering."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, size: int | None = -1) -> str:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the question waits on")
+
+
+def test_one_interrupt_is_an_answer_to_the_question(
+    server: kling.Kling, timeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(app, "CANCEL", threading.Event())
+    for name in ("stdin", "stderr"):
+        monkeypatch.setattr(sys, name, _Terminal())
+    try:
+        assert app.run(["generate", str(timeline)]) == app.INTERRUPTED
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
     assert not server.jobs
 
 

@@ -21,7 +21,7 @@ from assembler.errors import FetchError, Problem, UsageError
 from assembler.fetching import cached
 from assembler.fetching import fetch as fetch_url
 from assembler.generation.base import Take
-from assembler.generation.shelf import changed_takes
+from assembler.generation.shelf import changed_takes, left_behind
 from assembler.planning.model import Plan
 from assembler.planning.project import Project
 from assembler.spec.load import Loaded, load
@@ -104,8 +104,10 @@ def generate(
     run.announce(clips_only=True)
     made = sum(step.state != "done" for step in prepared.plan.all_steps)
     takes = {**run.takes(), **run.sounds}
-    changed = changed_takes(prepared.plan, prepared.shelf)
-    return Generated(takes, made, kept, tuple(f"warning: {text}" for text in changed))
+    plan, shelf = prepared.plan, prepared.shelf
+    left = () if provider else left_behind(plan, shelf, prepared.project)
+    told = (*left, *changed_takes(plan, shelf))
+    return Generated(takes, made, kept, tuple(f"warning: {text}" for text in told))
 
 
 def ready(

@@ -16,7 +16,7 @@ from assembler.assemble.stock import Loc, Stock, take_stock
 from assembler.errors import AssemblerError, PlanError, Problem, SpecError, UsageError
 from assembler.fetching import cached
 from assembler.generation import PROVIDERS, provider_names
-from assembler.generation.shelf import changed_takes, shelf_of
+from assembler.generation.shelf import changed_takes, left_behind, shelf_of
 from assembler.generation.trends import drifting, trimmed
 from assembler.planning.build import build, with_states
 from assembler.planning.explain import PlanRow, rows, table
@@ -180,7 +180,8 @@ def plan(timeline: Path | str, *, draft: bool = False, provider: str | None = No
     prepared = prepare(timeline, draft=draft, provider=provider)
     planned = prepared.plan
     known = planned, prepared.project, prepared.shelf.chosen
-    changed = changed_takes(planned, prepared.shelf)
+    left = () if draft or provider else left_behind(planned, prepared.shelf, prepared.project)
+    changed = (*left, *changed_takes(planned, prepared.shelf))
     more = (
         *_beyond(prepared),
         *changed,

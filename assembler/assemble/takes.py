@@ -21,7 +21,7 @@ from assembler.errors import UsageError
 from assembler.generation import provider_class
 from assembler.generation.run import check_known
 from assembler.generation.run import settle as settle_submission
-from assembler.generation.shelf import changed_takes
+from assembler.generation.shelf import changed_takes, left_behind
 from assembler.generation.takes import provenance, taken_path
 from assembler.planning.explain import money
 from assembler.planning.ledger import Submission, submissions_made
@@ -116,7 +116,9 @@ def takes(timeline: Path | str, link: str | None = None, *, provider: str | None
     """
     prepared = prepare(timeline, provider=provider)
     steps = prepared.plan.all_steps if link is None else (step_of(prepared.plan, link),)
-    return Takes(takes_of(prepared, steps), tuple(changed_takes(prepared.plan, prepared.shelf)))
+    plan, shelf = prepared.plan, prepared.shelf
+    left = () if provider else left_behind(plan, shelf, prepared.project)
+    return Takes(takes_of(prepared, steps), (*left, *changed_takes(plan, shelf)))
 
 
 def takes_of(prepared: Prepared, steps: Sequence[Step] | None = None) -> tuple[LinkTakes, ...]:

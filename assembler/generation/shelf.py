@@ -25,6 +25,7 @@ from assembler.planning.model import Link, OlderTake, Plan, Shelf
 from assembler.planning.project import Project
 from assembler.planning.settings import BY_HAND
 
+_PAID = frozenset({"sent", "unknown", "accepted", "done"})
 _NAMES = {
     "prompt": "the prompt", "negative": "the negative prompt", "camera": "the camera",
     "model": "the model", "provider": "the provider", "kind": "the kind", "seed": "the seed",
@@ -138,6 +139,26 @@ def changed_takes(plan: Plan, shelf: Shelf) -> Iterator[str]:
         number = shelf.number(step.link)
         if told := shelf.changed.get(step.link.key, {}).get(number):
             yield f"link {step.link.id}: its take {number} {told}"
+
+
+def left_behind(plan: Plan, shelf: Shelf, project: Project) -> Iterator[str]:
+    """Clips that were paid and that nothing of the timeline asks for any more; how to have them."""
+    links = {step.link.key: step.link for step in plan.all_steps}
+    for row in submissions_made(project.ledger):
+        link = links.get(row.key)
+        wanted = link is not None and row.number in shelf.wanted(link)
+        given_up = link is not None and row.reason and row.state != "unknown"
+        if wanted or given_up or not (row.cost_usd or row.unpriced):
+            continue
+        if row.timeline != project.timeline.name or row.state not in _PAID:
+            continue
+        has = "a clip" if link is None else f"take {row.number}"
+        how = "the timeline as it was" if link is None else f"`takes: {max(row.number, 2)}`"
+        yield (
+            f"link {row.link}: {has} that isn't asked for any more was sent for at {row.provider} "
+            f"({money(row.cost_usd) if row.cost_usd else 'at an unknown price'}) and hasn't come; "
+            f"with {how} `assembler generate` fetches it, at no further cost"
+        )
 
 
 def told_of(row: Submission) -> str:

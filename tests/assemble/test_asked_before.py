@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assembler.assemble.choosing import reroll
+from assembler.assemble.choosing import choose, reroll
 from assembler.assemble.costs import costs
 from assembler.assemble.film import mix
 from assembler.assemble.generating import generate
 from assembler.assemble.prepare import plan
-from assembler.assemble.takes import settle, show
+from assembler.assemble.takes import settle, show, takes
 from assembler.errors import GenerateError, UsageError
 from assembler.planning.explain import PlanRow, to_pay
 from assembler.planning.ledger import Submission, submissions_made
@@ -50,6 +50,12 @@ def _row(timeline: Path) -> PlanRow:
     return plan(timeline).rows[0]
 
 
+def _end(server: kling.Kling) -> None:
+    """All jobs are done."""
+    for job in server.jobs.values():
+        job.done_s = 0.0
+
+
 def _stopped(timeline: Path, **how: float) -> GenerateError:
     with pytest.raises(GenerateError) as caught:
         generate(timeline, **how)  # type: ignore[arg-type]  # seconds to wait
@@ -67,8 +73,7 @@ def test_a_job_under_way_is_not_priced_again(server: kling.Kling, timeline: Path
     assert to_pay(plan(timeline).prepared.plan) == (
         "0 of 1 link to make, 0 s, free; already asked for, at no further cost: 1 link"
     )
-    for job in server.jobs.values():
-        job.done_s = 0.0
+    _end(server)
     generate(timeline, confirm=lambda plan: False)
     assert len(server.jobs) == 1
 
@@ -117,6 +122,7 @@ def test_a_job_that_the_provider_has_forgotten_is_left_for_another_take(
     assert reroll(timeline, "walk").number == 2
     reseller.jobs |= {f"older-{id_}": job for id_, job in jobs.items()}  # ids go on from there
     assert generate(timeline).takes["walk.1"].number == 2
+    assert not takes(timeline).notes
     assert len(reseller.jobs) == 2
 
 
@@ -160,3 +166,47 @@ def test_a_wrong_job_is_settled_anew(
     settle(timeline, client_id, job)
     generate(timeline)
     assert list(reseller.jobs) == [job]
+
+
+def test_a_paid_clip_that_is_no_longer_asked_for_is_told_of(
+    server: kling.Kling, timeline: Path
+) -> None:
+    """A prompt was edited while its job was under way."""
+    server.run_s = 60
+    _stopped(timeline, wait_s=0)
+    server.run_s = 0
+    timeline.write_text(ONE.replace("A forest", "A wood"), encoding="utf-8")
+    told = (
+        "link walk.1: a clip that isn't asked for any more was sent for at kling ($0.25) and "
+        "hasn't come; with the timeline as it was `assembler generate` fetches it, at no further "
+        "cost"
+    )
+    assert told in plan(timeline).prepared.plan.notes
+    assert takes(timeline).notes == (told,)
+    assert f"warning: {told}" in generate(timeline).warnings
+    assert not plan(timeline, draft=True).prepared.plan.notes
+    _end(server)
+    timeline.write_text(ONE, encoding="utf-8")
+    generate(timeline, confirm=lambda plan: False)
+    assert not takes(timeline).notes
+    assert len(server.jobs) == 2
+
+
+def test_a_further_take_that_is_no_longer_wanted_is_told_of(
+    server: kling.Kling, timeline: Path
+) -> None:
+    generate(timeline)
+    reroll(timeline, "walk")
+    server.run_s = 60
+    _stopped(timeline, wait_s=0)
+    choose(timeline, "walk", 1)
+    (told,) = takes(timeline).notes
+    assert told.startswith(
+        "link walk.1: take 2 that isn't asked for any more was sent for at kling"
+    )
+    assert "; with `takes: 2` `assembler generate` fetches it" in told
+    timeline.write_text(ONE.replace("audio: off", "audio: off, takes: 2"), encoding="utf-8")
+    assert not takes(timeline).notes
+    _end(server)
+    generate(timeline, confirm=lambda plan: False)
+    assert len(server.jobs) == 2

@@ -26,6 +26,7 @@ from assembler.media.pixels import Floats
 from assembler.media.probe import opened, probe
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi"})
+NOT_WHOLE = "is no whole clip, or not yet"
 _SETTLED_S = 1.5
 """A file that hasn't changed for so long isn't being written, unless it is incomplete."""
 _WHOLE = 0.98
@@ -88,11 +89,12 @@ class Inbox:
         known = self._read.get(path.name)
         if known and known[0] == stamp:
             return known[1]
-        if not stat.st_size or not self._settled(path.name, stamp, stat.st_mtime):
+        if not self._settled(path.name, stamp, stat.st_mtime):
             return None
-        found = _read(path)
-        if found is not None:
-            self._read[path.name] = (stamp, found)
+        found = _read(path) if stat.st_size else None
+        if found is None:
+            return NOT_WHOLE
+        self._read[path.name] = (stamp, found)
         return found
 
     def _settled(self, name: str, stamp: _Stamp, changed: float) -> bool:

@@ -49,12 +49,13 @@ class Recogniser:
             return again, {}
         free = _free(arrived, jobs)
         named = [a for a in free if named_for(a.path, job.name)]
-        if named:
-            wrong = {a.path.name: why for a in named if (why := self._unfit(a, job, jobs))}
-            return (None, wrong) if wrong else _one(named, f"named {job.name}")
+        wrong = {a.path.name: why for a in named if (why := self._unfit(a, job, jobs))}
+        fit = [a for a in named if a.path.name not in wrong]
+        if fit:
+            return _one(fit, f"named {job.name}")
         rivals = [name for name in waiting if jobs[name].start == job.start]
         if job.start is None or len(rivals) > 1:  # nothing but a name can tell them apart
-            return None, {}
+            return None, wrong
         alike = [
             a
             for a in free
@@ -63,8 +64,9 @@ class Recogniser:
             and not _too_short(a, job)
         ]
         if not alike:
-            return None, {}
-        return _one(alike, f"that begin with the start image of {job.name}")
+            return None, wrong
+        clip, several = _one(alike, f"that begin with the start image of {job.name}")
+        return clip, wrong | several
 
     def nobodys(
         self, arrived: Sequence[Arrival], jobs: Mapping[str, Job], waiting: Collection[str]

@@ -14,7 +14,7 @@ import pytest
 
 from assembler.errors import GenerateError
 from assembler.generation.base import Request
-from assembler.generation.byhand.inbox import Inbox
+from assembler.generation.byhand.inbox import NOT_WHOLE, Inbox
 from assembler.generation.byhand.likeness import best, likeness, small
 from assembler.generation.providers.manual import Manual
 from assembler.generation.run import WaitingError, generate
@@ -271,7 +271,7 @@ def test_half_a_file_is_waited_for(tmp_path: Path, part: float) -> None:
     (inbox / "a.mp4").write_bytes(whole[: int(len(whole) * part)])
     old(inbox / "a.mp4")
     looking = Inbox(inbox)
-    assert looking.look() == ((), {})
+    assert looking.look() == ((), {"a.mp4": NOT_WHOLE})
     (inbox / "a.mp4").write_bytes(whole)
     old(inbox / "a.mp4")
     assert [a.path.name for a in looking.look()[0]] == ["a.mp4"]
@@ -286,7 +286,7 @@ def test_a_file_whose_space_is_only_reserved_is_waited_for(tmp_path: Path) -> No
     path.parent.mkdir()
     path.write_bytes(whole[:keep] + bytes(len(whole) - keep))
     old(path)
-    assert Inbox(path.parent).look() == ((), {})
+    assert Inbox(path.parent).look() == ((), {"a.mp4": NOT_WHOLE})
 
 
 def test_a_file_that_has_just_changed_is_waited_for(tmp_path: Path) -> None:
@@ -362,6 +362,33 @@ def test_a_clip_under_the_wrong_name_is_not_taken(tmp_path: Path, start: ImageFi
     said = waits(plan, project).what
     assert f"{street}.mp4 begins with the start image of {dawn}, not of {street}" in said
     assert f"{dawn}.mp4 is 0.25 s long, asked for were 1.04 s" in said
+
+
+def test_a_clip_under_the_wrong_name_is_in_no_other_clips_way(
+    tmp_path: Path, start: ImageFile
+) -> None:
+    """Whether the other one bears the job's name, too, or is known by its first frame."""
+    plan = plan_of([by_hand(start=start), by_hand("street.1", prompt="City.")])
+    project = project_in(tmp_path)
+    waits(plan, project)
+    dawn, street = sheets(project)
+    for name in (dawn, street):
+        put(project, f"{name}.mp4", film(tmp_path / "short.mp4", picture(1), 6))
+    put(project, "download.mp4", film(tmp_path / "b.mp4", picture(1)))
+    put(project, f"{street} (1).mp4", film(tmp_path / "c.mp4", picture(2)))
+    made = run(plan, project)
+    assert made["dawn.1"].read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert made["street.1"].read_bytes() == (tmp_path / "c.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 100])
+def test_a_file_that_is_no_clip_gets_a_reason(tmp_path: Path, content: bytes) -> None:
+    plan, project = plan_of([by_hand()]), project_in(tmp_path)
+    waits(plan, project)
+    name = f"{sheets(project)[0]}.mp4"
+    (tmp_path / "made").write_bytes(content)
+    put(project, name, tmp_path / "made")
+    assert f"{name} {NOT_WHOLE}" in waits(plan, project).what
 
 
 def test_a_changed_prompt_takes_the_old_sheet_away(tmp_path: Path, start: ImageFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,6 +13,7 @@ from assembler.assemble.doctor import Finding, Findings
 from assembler.errors import AssemblerError
 from assembler.generation import GROUP, PROVIDERS, provider_class
 from assembler.generation.base import ProviderError
+from assembler.planning.workflow import COMFYUI
 
 _WAIT_S = 15.0
 
@@ -61,4 +63,5 @@ def _trouble(name: str, error: AssemblerError) -> Finding:
     what = error.what.removeprefix(f"{name}: ")
     # Most people have accounts with one or two: what isn't set up is no fault.
     unset = isinstance(error, ProviderError) and error.trouble == "auth" and "no key" in what
+    unset |= name == COMFYUI and not os.environ.get("ASSEMBLER_COMFYUI_URL")
     return Finding(name, "warning" if unset else "missing", what, error.fix)

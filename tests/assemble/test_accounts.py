@@ -64,6 +64,15 @@ def test_a_wrong_key_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert findings.exit_code != 0
 
 
+def test_a_comfyui_that_nobody_named_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most people have none; where it should be is looked at all the same."""
+    _no_accounts(monkeypatch)
+    monkeypatch.setattr("assembler.assemble.accounts.PROVIDERS", ("comfyui",))
+    assert "missing" in {row.state for row in accounts().rows}
+    monkeypatch.delenv("ASSEMBLER_COMFYUI_URL")
+    assert "missing" not in {row.state for row in accounts().rows}
+
+
 def _no_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PROVIDERS:  # nobody is asked outside this machine
         monkeypatch.setenv(f"ASSEMBLER_{name.upper()}_URL", "http://127.0.0.1:9")

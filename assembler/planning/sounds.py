@@ -172,7 +172,7 @@ class _Planner:
         limits = model.lengths_for(kind)
         low, high = limits.min_s, limits.max_s
         length = self.length_s(track)
-        if kind == "speech" or (low or 0) <= length <= (high or length):
+        if kind == "speech" or not length or (low or 0) <= length <= (high or length):
             return
         what = f"it is {float(length):.4g} s long; {model.id} makes {low} to {high} s"
         self.refuse(what, "make it as long", "of" if make.of else "duration")

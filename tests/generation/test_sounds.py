@@ -155,6 +155,13 @@ def test_what_cannot_be_made_is_refused_before_money(tmp_path: Path, track: str,
     assert said in str(caught.value)
 
 
+def test_sound_to_a_clip_that_is_not_there_is_one_mistake(tmp_path: Path) -> None:
+    """It has no length that could be wrong, too."""
+    with pytest.raises(PlanError) as caught:
+        check(_timeline(tmp_path, STEPS.replace("of: sea", "of: lake")))
+    assert len(caught.value.problems) == 1
+
+
 def test_another_take_is_made_and_used(server: kling.Kling, tmp_path: Path) -> None:
     timeline = _timeline(tmp_path, HELLO)
     generate(timeline)

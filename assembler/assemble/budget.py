@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from assembler.errors import BudgetError
 from assembler.generation import PROVIDERS
+from assembler.generation.takes import provenance
 from assembler.planning.ledger import Submission, submissions_made
-from assembler.planning.model import Plan, Step
+from assembler.planning.model import Plan, Shelf, Step
 from assembler.planning.project import Project
 from assembler.spec.model import Budget
 
@@ -24,6 +25,23 @@ def rows_of(project: Project) -> tuple[Submission, ...]:
     """A timeline's own submissions, oldest first."""
     name = project.timeline.name
     return tuple(row for row in submissions_made(project.ledger) if row.timeline == name)
+
+
+def missing_from_ledger(plan: Plan, shelf: Shelf, project: Project) -> Iterator[str]:
+    """That takes were paid which the ledger doesn't know: it was lost, or is an older copy."""
+    known = {(row.key, row.number) for row in submissions_made(project.ledger)}
+    paid: dict[str, Decimal] = {}
+    for link in (step.link for step in plan.all_steps):
+        for number in shelf.on_disk.get(link.key, ()):
+            price = provenance(project, link.key, number).get("price_usd")
+            if (link.key, number) not in known and price and Decimal(price):
+                paid[link.id] = paid.get(link.id, Decimal(0)) + Decimal(price)
+    if paid:
+        yield (
+            f"{project.ledger.name} doesn't know of takes that were paid, so neither costs nor "
+            f"budgets count them: {', '.join(f'{id_} ${usd}' for id_, usd in paid.items())}; put "
+            "it back from a copy"
+        )
 
 
 def uncounted(project: Project, budget_usd: Decimal | None) -> Iterator[str]:

@@ -8,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from assembler.assemble.budget import missing_from_ledger, rows_of
 from assembler.assemble.prepare import Prepared, prepare
 from assembler.assemble.takes import OPEN
 from assembler.planning.explain import money, sum_of, totals
-from assembler.planning.ledger import Submission, submissions_made
+from assembler.planning.ledger import Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Costs:
     to_pay_usd: Decimal
     unpriced: int
     """Links to make whose price isn't known."""
+    notes: tuple[str, ...] = ()
+    """What isn't counted."""
 
     @property
     def spent_usd(self) -> Decimal:
@@ -65,7 +68,7 @@ class Costs:
             f"under way {_dollars(self.under_way_usd, _unknown(under_way))}, "
             f"to make {_dollars(self.to_pay_usd, self.unpriced)}"
         )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
@@ -78,6 +81,7 @@ class Costs:
             "to_make_usd": str(self.to_pay_usd),
             "unpriced": self.unpriced,
             "unknown": self.unknown,
+            "notes": list(self.notes),
         }
 
 
@@ -88,10 +92,9 @@ def costs(timeline: Path | str, *, provider: str | None = None) -> Costs:
 
 def costs_of(prepared: Prepared) -> Costs:
     """The same, of a timeline that is prepared already."""
-    name = prepared.project.timeline.name
-    rows = [r for r in submissions_made(prepared.project.ledger) if r.timeline == name]
-    plan = prepared.plan
-    return Costs(tuple(rows), plan.price_usd, totals(plan).unpriced)
+    plan, project = prepared.plan, prepared.project
+    notes = tuple(missing_from_ledger(plan, prepared.shelf, project))
+    return Costs(rows_of(project), plan.price_usd, totals(plan).unpriced, notes)
 
 
 def _sum(rows: Iterable[Submission]) -> Decimal:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assembler.assemble.budget import beyond, uncounted
+from assembler.assemble.budget import beyond, missing_from_ledger, uncounted
 from assembler.assemble.container import check_size, in_container
 from assembler.assemble.outputs import beside
 from assembler.assemble.stock import Loc, Stock, take_stock
@@ -152,6 +152,7 @@ def _beyond(prepared: Prepared) -> Iterator[str]:
     own = prepared.loaded.timeline.budget
     if own and (told := beyond(prepared.plan, prepared.project, own.usd, own)):
         yield told[0]
+    yield from missing_from_ledger(prepared.plan, prepared.shelf, prepared.project)
     yield from uncounted(prepared.project, own.usd if own else None)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.assemble.beside import beside_key, caption_track, write_beside
-from assembler.assemble.budget import LOCAL, check_budget, uncounted
+from assembler.assemble.budget import LOCAL, check_budget, missing_from_ledger, uncounted
 from assembler.assemble.framing import framed
 from assembler.assemble.masters import masters
 from assembler.assemble.outputs import Records
@@ -159,7 +159,10 @@ class Walk:
         own = self.prepared.loaded.timeline.budget
         check_budget(self.prepared.plan, self.prepared.project, self.budget_usd, own)
         if costs_money(self.prepared.plan):
-            for text in uncounted(self.prepared.project, self.budget_usd):
+            lost = missing_from_ledger(
+                self.prepared.plan, self.prepared.shelf, self.prepared.project
+            )
+            for text in (*lost, *uncounted(self.prepared.project, self.budget_usd)):
                 self.progress.say(f"warning: {text}")
         self.may_pay = True
 

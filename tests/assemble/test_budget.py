@@ -109,3 +109,23 @@ def test_what_was_spent_at_an_unknown_price_is_told(server: kling.Kling, timelin
     assert told[-1] == (
         "spent at least $0.50, and 1 of unknown price, under way $0.00, to make $0.00"
     )
+
+
+def test_a_ledger_that_was_lost_is_told_of(server: kling.Kling, timeline: Path) -> None:
+    """Nothing would be spent any more, and the budget be new."""
+    timeline.write_text(PAID, encoding="utf-8")
+    generate(timeline)
+    assert not costs(timeline).notes
+    ledger = timeline.parent / ".assembler" / "ledger.sqlite"
+    told = (
+        "ledger.sqlite doesn't know of takes that were paid, so neither costs nor budgets count "
+        "them: walk.1 $0.252, lake.1 $0.252; put it back from a copy"
+    )
+    for lose in (lambda: ledger.write_bytes(b""), ledger.unlink):
+        lose()
+        assert costs(timeline).notes == (told,)
+        assert told in check(timeline).remarks
+    timeline.write_text(PAID.replace("A lake", "A pond"), encoding="utf-8")
+    said: list[str] = []
+    generate(timeline, progress=Progress(say=said.append))
+    assert said == [f"warning: {told.replace(', lake.1 $0.252', '')}"]

@@ -119,7 +119,7 @@ def _change(link: Link, shelf: Shelf) -> tuple[Change, str]:
     older, number = shelf.older.get(link.id), shelf.number(link)
     if coming := shelf.coming.get(link.key, {}).get(number):
         return "new", coming
-    if shelf.on_disk.get(link.key):
+    if shelf.on_disk.get(link.key) or (number > 1 and shelf.coming.get(link.key)):
         return "new", f"take {number} was asked for"
     if vain := shelf.in_vain.get(link.key):
         lost = ", ".join(f"of take {n} {told}" for n, told in sorted(vain.items()))

@@ -120,6 +120,7 @@ def test_a_job_that_the_provider_has_forgotten_is_left_for_another_take(
     assert "its job can't be had (piapi: the request is refused" in _row(timeline).why
     assert not reseller.jobs
     assert reroll(timeline, "walk").number == 2
+    assert _row(timeline).why == "take 2 was asked for"
     reseller.jobs |= {f"older-{id_}": job for id_, job in jobs.items()}  # ids go on from there
     assert generate(timeline).takes["walk.1"].number == 2
     assert not takes(timeline).notes

@@ -150,7 +150,7 @@ def check_known(project: Project, provider: str, job: str) -> None:
                 await asked.poll(job)
 
     try:
-        _in_event_loop(ask)
+        _in_event_loop(ask, threading.Event())
     except ProviderError as exc:
         if exc.trouble in FORGOTTEN:
             told = exc.what.removeprefix(f"{provider}: ")

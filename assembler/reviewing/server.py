@@ -283,6 +283,7 @@ def serving(session: Session, *, port: int = 0) -> Iterator[str]:
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="error",  # that somebody sends what isn't HTTP is nobody's concern
             access_log=False,
             server_header=False,
             limit_concurrency=64,

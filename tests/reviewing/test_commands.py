@@ -72,9 +72,14 @@ def test_review_prints_its_address_and_ends_by_ctrl_c(film: Path) -> None:
             text += process.stdout.readline()
         address = json.loads(text)["address"]
         assert httpx.get(address, timeout=PATIENCE_S).status_code == 200
+        url = httpx.URL(address)
+        with socket.create_connection((url.host, url.port or 0), PATIENCE_S) as other:
+            other.sendall(b"no HTTP at all\r\n\r\n")
+            assert other.recv(100).startswith(b"HTTP/1.1 400")
         code, errors = interrupted(process)
     assert code == 0, errors
     assert "Traceback" not in errors
+    assert "Invalid HTTP" not in errors
     with pytest.raises(httpx.ConnectError):
         httpx.get(address)
 

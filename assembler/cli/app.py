@@ -198,7 +198,7 @@ def _interrupt_question(signum: int, frame: FrameType | None) -> None:
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
-    """Stop in order, and wait for nothing that doesn't."""
+    """Stop in order, and wait for nothing but replies to what was sent."""
     CANCEL.set()
     raise SystemExit(INTERRUPTED)
 

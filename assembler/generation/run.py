@@ -108,21 +108,23 @@ def _in_event_loop(work: Callable[[], Awaitable[None]], cancel: threading.Event)
     signals raise in it would tear the loop apart, with requests under way and threads that stay.
     """
     failures: list[BaseException] = []
+    ended = threading.Event()  # what is raised in `Thread.join` makes it say so too early (3.12)
 
     def apart() -> None:
         try:
             anyio.run(work)
         except BaseException as exc:
             failures.append(exc)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=apart, name="generate")
-    thread.start()
+    threading.Thread(target=apart, name="generate").start()
     try:
-        while thread.is_alive():
-            thread.join(0.2)  # not without end: Windows lets no Ctrl-C through
+        while not ended.wait(0.2):  # not without end: Windows lets no Ctrl-C through
+            pass
     except BaseException:
         cancel.set()
-        thread.join()
+        ended.wait()
         raise
     if failures:
         raise failures[0]

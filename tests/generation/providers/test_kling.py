@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -640,3 +643,24 @@ def test_failed_task_says_whether_it_was_free(
         _run([_asked()], project, provider)
     (row,) = _rows(project)
     assert (row.state, row.in_vain, row.billed_usd) == ("failed", False, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_signal_waits_for_the_reply_to_what_has_left(
+    server: kling.Kling, provider: Kling, tmp_path: Path
+) -> None:
+    """Whatever its handler raises: the job is paid, and must be in the ledger."""
+
+    def leave(_: int, __: object) -> None:
+        raise SystemExit(130)
+
+    server.latency_s = 1.0
+    server.on_job = lambda job: os.kill(os.getpid(), signal.SIGTERM)
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        with pytest.raises(SystemExit):
+            _run([_asked()], project_in(tmp_path), provider)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (row,) = _rows(project_in(tmp_path))
+    assert (row.state, row.job) == ("accepted", next(iter(server.jobs)))

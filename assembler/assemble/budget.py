@@ -1,7 +1,7 @@
 """
 Whether what is to be made fits into the budget: told by a plan, refused before anything is sent.
 
-    check_budget(prepared.plan, prepared.project, budget_usd, prepared.loaded.timeline.budget)
+    check_budget(prepared.plan, prepared.shelf, prepared.project, budget_usd, timeline.budget)
 """
 
 from __future__ import annotations
@@ -51,14 +51,25 @@ def uncounted(project: Project, budget_usd: Decimal | None) -> Iterator[str]:
         yield f"the budget can't count what {', '.join(links)} cost: no price was known"
 
 
+def asked_again(plan: Plan, shelf: Shelf) -> frozenset[tuple[str, int]]:
+    """Key and number of takes whose reply was lost: a plan has their price, as if not sent."""
+    links = [step.link for step in plan.all_steps]
+    return frozenset(
+        (link.key, number)
+        for link in links
+        for number in shelf.unsure.get(link.key, frozenset()).intersection(shelf.missing(link))
+    )
+
+
 def check_budget(
-    plan: Plan, project: Project, budget_usd: Decimal | None, own: Budget | None
+    plan: Plan, shelf: Shelf, project: Project, budget_usd: Decimal | None, own: Budget | None
 ) -> None:
     """
     Refuse a plan that can't be made within the budget, before any of it is paid.
 
     Args:
         plan: What is to be made.
+        shelf: What there is of it.
         project: Whose spending counts, too.
         budget_usd: The least limit that holds; None for none.
         own: That of the timeline.
@@ -66,7 +77,7 @@ def check_budget(
     Raises:
         BudgetError: If list prices pass it, or one of them isn't known.
     """
-    if budget_usd is not None and (told := beyond(plan, project, budget_usd, own)):
+    if budget_usd is not None and (told := beyond(plan, shelf, project, budget_usd, own)):
         what, needed = told
         fix = f"raise it to ${needed}, or ask for less; nothing was sent."
         if needed is None:
@@ -75,7 +86,7 @@ def check_budget(
 
 
 def beyond(
-    plan: Plan, project: Project, budget_usd: Decimal, own: Budget | None
+    plan: Plan, shelf: Shelf, project: Project, budget_usd: Decimal, own: Budget | None
 ) -> tuple[str, Decimal | None] | None:
     """Why a plan doesn't fit into a budget, and what would be needed where that is known."""
     steps = [step for step in plan.all_steps if step.price_usd != 0]
@@ -85,7 +96,9 @@ def beyond(
     if unknown := [step.link.id for step in steps if _unpriced(step)]:
         named = ", ".join(unknown)
         return f"no price is known for {named}, so {whose}, ${budget_usd}, can't be kept", None
-    spent = sum((r.cost_usd for r in rows_of(project) if r.state != "intended"), Decimal(0))
+    again = asked_again(plan, shelf)
+    rows = (r for r in rows_of(project) if r.state != "intended" and (r.key, r.number) not in again)
+    spent = sum((row.cost_usd for row in rows), Decimal(0))
     if spent + plan.price_usd <= budget_usd:
         return None
     what = f"what is to be made costs ${plan.price_usd}; with ${spent} spent and under way it would"

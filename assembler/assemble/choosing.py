@@ -20,7 +20,13 @@ from assembler.generation.takes import on_disk, provenance, take_path, write_pro
 from assembler.media.files import publish
 from assembler.planning.explain import money
 from assembler.planning.keys import take_key
-from assembler.planning.ledger import Ledger, Submission, submissions_made, takes_made
+from assembler.planning.ledger import (
+    ASKED_FOR,
+    Ledger,
+    Submission,
+    submissions_made,
+    takes_made,
+)
 from assembler.planning.model import Link, Plan, Step
 from assembler.planning.settings import BY_HAND
 from assembler.spec.load import load
@@ -191,8 +197,7 @@ def keep_older(
 def _paid_for(prepared: Prepared) -> frozenset[str]:
     """Keys of links whose clips were sent for: an older take in their place would hide them."""
     rows = submissions_made(prepared.project.ledger)
-    asked = ("sent", "unknown", "accepted", "done")
-    return frozenset(r.key for r in rows if r.state in asked and not _by_hand(r))
+    return frozenset(r.key for r in rows if r.state in ASKED_FOR and not _by_hand(r))
 
 
 def _by_hand(row: Submission) -> bool:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from assembler.assemble.budget import missing_from_ledger, rows_of
+from assembler.assemble.budget import asked_again, missing_from_ledger, rows_of
 from assembler.assemble.prepare import Prepared, prepare
 from assembler.assemble.takes import OPEN
 from assembler.planning.explain import money, sum_of, totals
-from assembler.planning.ledger import Submission
+from assembler.planning.ledger import ASKED_FOR, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Costs:
     """Links to make whose price isn't known."""
     notes: tuple[str, ...] = ()
     """What isn't counted."""
+    again: frozenset[tuple[str, int]] = frozenset()
+    """Key and number of takes whose reply was lost: `to_pay_usd` has their price."""
 
     @property
     def spent_usd(self) -> Decimal:
@@ -34,8 +36,16 @@ class Costs:
 
     @property
     def under_way_usd(self) -> Decimal:
-        """For what was sent and hasn't ended; what wasn't sent yet is still to be made."""
-        return _sum(row for row in self.rows if row.state in OPEN - {"intended"})
+        """For what was sent and hasn't ended."""
+        return _sum(self._under_way)
+
+    @property
+    def _under_way(self) -> list[Submission]:
+        return [
+            row
+            for row in self.rows
+            if row.state in ASKED_FOR and (row.key, row.number) not in self.again
+        ]
 
     @property
     def unknown(self) -> int:
@@ -61,11 +71,10 @@ class Costs:
             if len(groups) > 1:
                 sums = {n: sum_of(_sum(rows), _unknown(rows), "clip") for n, rows in groups.items()}
                 lines.append(f"by {field}: {', '.join(f'{n} {told}' for n, told in sums.items())}")
-        under_way = [row for row in self.rows if row.state in OPEN]
         spent = [row for row in self.rows if row.state not in OPEN]
         lines.append(
             f"spent {_dollars(self.spent_usd, _unknown(spent))}, "
-            f"under way {_dollars(self.under_way_usd, _unknown(under_way))}, "
+            f"under way {_dollars(self.under_way_usd, _unknown(self._under_way))}, "
             f"to make {_dollars(self.to_pay_usd, self.unpriced)}"
         )
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
@@ -94,7 +103,8 @@ def costs_of(prepared: Prepared) -> Costs:
     """The same, of a timeline that is prepared already."""
     plan, project = prepared.plan, prepared.project
     notes = tuple(missing_from_ledger(plan, prepared.shelf, project))
-    return Costs(rows_of(project), plan.price_usd, totals(plan).unpriced, notes)
+    again = asked_again(plan, prepared.shelf)
+    return Costs(rows_of(project), plan.price_usd, totals(plan).unpriced, notes, again)
 
 
 def _sum(rows: Iterable[Submission]) -> Decimal:

@@ -150,7 +150,7 @@ def check(timeline: Path | str) -> Checked:
 def _beyond(prepared: Prepared) -> Iterator[str]:
     """Why a run would be refused: its timeline's budget is too small; and what it can't count."""
     own = prepared.loaded.timeline.budget
-    if own and (told := beyond(prepared.plan, prepared.project, own.usd, own)):
+    if own and (told := beyond(prepared.plan, prepared.shelf, prepared.project, own.usd, own)):
         yield told[0]
     yield from missing_from_ledger(prepared.plan, prepared.shelf, prepared.project)
     yield from uncounted(prepared.project, own.usd if own else None)

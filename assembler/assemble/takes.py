@@ -24,10 +24,10 @@ from assembler.generation.run import settle as settle_submission
 from assembler.generation.shelf import changed_takes, left_behind
 from assembler.generation.takes import provenance, taken_path
 from assembler.planning.explain import money
-from assembler.planning.ledger import Submission, submissions_made
+from assembler.planning.ledger import ASKED_FOR, Submission, submissions_made
 from assembler.planning.model import Link, Step
 
-OPEN = frozenset({"intended", "sent", "accepted", "done", "unknown"})
+OPEN = ASKED_FOR | {"intended"}
 """States of submissions that haven't ended."""
 
 

@@ -156,13 +156,11 @@ class Walk:
         Raises:
             BudgetError: If they can't.
         """
-        own = self.prepared.loaded.timeline.budget
-        check_budget(self.prepared.plan, self.prepared.project, self.budget_usd, own)
-        if costs_money(self.prepared.plan):
-            lost = missing_from_ledger(
-                self.prepared.plan, self.prepared.shelf, self.prepared.project
-            )
-            for text in (*lost, *uncounted(self.prepared.project, self.budget_usd)):
+        plan, shelf, project = self.prepared.plan, self.prepared.shelf, self.prepared.project
+        check_budget(plan, shelf, project, self.budget_usd, self.prepared.loaded.timeline.budget)
+        if costs_money(plan):
+            lost = missing_from_ledger(plan, shelf, project)
+            for text in (*lost, *uncounted(project, self.budget_usd)):
                 self.progress.say(f"warning: {text}")
         self.may_pay = True
 

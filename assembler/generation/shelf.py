@@ -14,6 +14,8 @@ from assembler.generation.takes import content_of, noted_takes, on_disk, provena
 from assembler.planning.explain import money
 from assembler.planning.keys import take_key
 from assembler.planning.ledger import (
+    ASKED_FOR,
+    LOST_SIGHT,
     Submission,
     TakeRow,
     chosen_takes,
@@ -25,7 +27,6 @@ from assembler.planning.model import Link, OlderTake, Plan, Shelf
 from assembler.planning.project import Project
 from assembler.planning.settings import BY_HAND
 
-_PAID = frozenset({"sent", "unknown", "accepted", "done"})
 _NAMES = {
     "prompt": "the prompt", "negative": "the negative prompt", "camera": "the camera",
     "model": "the model", "provider": "the provider", "kind": "the kind", "seed": "the seed",
@@ -84,11 +85,17 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         if (other := dict(_changed_files(project, link, there[link.key], came)))
     }
     there = {key: found for key, found in there.items() if found}
-    return Shelf(there, chosen, older, vain, coming, changed)
+    unsure = {
+        key: frozenset(
+            row.number for row in submissions if row.key == key and row.state in LOST_SIGHT
+        )
+        for key in coming
+    }
+    return Shelf(there, chosen, older, vain, coming, unsure, changed)
 
 
 def _coming(project: Project, row: Submission) -> str:
-    """How far a take is that was asked for and isn't there; empty where it would be paid anew."""
+    """How far a take is that was asked for and isn't there; empty where it is asked for anew."""
     match row.state:
         case "fetched":
             return "its take isn't there as it came: it comes again, free"
@@ -100,7 +107,10 @@ def _coming(project: Project, row: Submission) -> str:
                 return f"its job can't be had ({row.reason}): `assembler takes reroll` asks anew"
             return f"its job is under way at {row.provider}"
         case "sent":
-            return f"was sent to {row.provider}: the next run looks up what became of it"
+            return (
+                f"was sent to {row.provider}: the next run looks up what became of it, and pays "
+                "for it only where no job was made"
+            )
         case "unknown":
             settles = f"`assembler takes settle {project.timeline.name} {row.client_id}`"
             return f"was sent to {row.provider}, and {settles} has to say what became of it"
@@ -150,7 +160,7 @@ def left_behind(plan: Plan, shelf: Shelf, project: Project) -> Iterator[str]:
         given_up = link is not None and row.reason and row.state != "unknown"
         if wanted or given_up or not (row.cost_usd or row.unpriced):
             continue
-        if row.timeline != project.timeline.name or row.state not in _PAID:
+        if row.timeline != project.timeline.name or row.state not in ASKED_FOR:
             continue
         has = "a clip" if link is None else f"take {row.number}"
         how = "the timeline as it was" if link is None else f"`takes: {max(row.number, 2)}`"

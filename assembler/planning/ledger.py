@@ -43,6 +43,10 @@ from assembler.media.room import full_disk
 from assembler.planning.account import Account
 
 State = Literal["intended", "sent", "accepted", "done", "fetched", "failed", "unknown"]
+LOST_SIGHT: frozenset[State] = frozenset({"sent", "unknown"})
+"""A request has left, and whether a job was made isn't known."""
+ASKED_FOR: frozenset[State] = LOST_SIGHT | {"accepted", "done"}
+"""A request has left, and the clip hasn't come."""
 
 _VERSION = 2
 _BUSY_S = 30.0

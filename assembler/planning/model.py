@@ -194,9 +194,11 @@ class Shelf:
     """
     coming: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     """
-    Takes that aren't there whole and were asked for before, so that they cost nothing more: how far
-    they are, by link key and number.
+    Takes that aren't there whole and were asked for before: how far they are, by link key and
+    number. They cost nothing more, but for those in `unsure`.
     """
+    unsure: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Of those, the ones whose reply was lost: paid once more where no job had been made."""
     changed: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     """Takes whose files aren't what came, by link key and number: which file, and what mends it."""
 
@@ -215,8 +217,9 @@ class Shelf:
         return tuple(n for n in self.wanted(link) if n not in not_to)
 
     def again(self, link: Link) -> int:
-        """How many of the missing ones were asked for before."""
-        return len(self.coming.get(link.key, {}).keys() & self.missing(link))
+        """How many of the missing ones were asked for before and cost nothing more."""
+        sure = self.coming.get(link.key, {}).keys() - self.unsure.get(link.key, frozenset())
+        return len(sure & set(self.missing(link)))
 
     def has(self, link: Link) -> bool:
         """Whether the take to use is there."""

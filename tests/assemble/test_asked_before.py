@@ -15,7 +15,8 @@ from assembler.assemble.prepare import plan
 from assembler.assemble.takes import settle, show, takes
 from assembler.errors import GenerateError, UsageError
 from assembler.planning.explain import PlanRow, to_pay
-from assembler.planning.ledger import Submission, submissions_made
+from assembler.planning.ledger import Intent, Ledger, Submission, submissions_made
+from assembler.planning.model import Plan
 from tests.assemble.conftest import PAID
 from tests.servers import kling, piapi
 from tests.servers.kit import serving
@@ -93,11 +94,33 @@ def test_a_clip_that_could_not_be_downloaded_is_fetched_free(
 def test_what_only_the_user_can_settle_is_not_called_new(
     reseller: piapi.Piapi, timeline: Path
 ) -> None:
+    price = _row(timeline).price_usd
     reseller.faults.add("submit", "reset_after")
     _stopped(timeline)
-    row = _row(timeline)
-    assert row.price_usd == 0
+    row, money = _row(timeline), costs(timeline)
+    assert (money.under_way_usd, money.to_pay_usd) == (0, price)
     assert f"`assembler takes settle film.yaml {_sent(timeline).client_id}`" in row.why
+
+
+def test_what_may_have_to_be_sent_again_is_asked_for_first(
+    server: kling.Kling, timeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it was sent: whether a job was made, only the provider knows."""
+    monkeypatch.setattr("assembler.generation.providers.kling._LOOKS_S", (0.01,))
+    prepared = plan(timeline).prepared
+    link = prepared.plan.all_steps[0].link
+    with Ledger(prepared.project.ledger, timeline="film.yaml") as ledger:
+        row = ledger.claim(Intent(link.key, link.id, link.provider, link.model, link.price_usd))
+        assert isinstance(row, Submission)
+        ledger.sending(row.client_id)
+    asked: list[Plan] = []
+    with pytest.raises(UsageError, match="have to be generated first"):
+        mix(timeline)
+    with pytest.raises(UsageError, match="nothing spent"):
+        generate(timeline, confirm=lambda plan: bool(asked.append(plan)))
+    assert (len(asked), server.jobs) == (1, {})
+    assert costs(timeline).to_pay_usd == link.price_usd
+    assert generate(timeline, budget_usd=link.price_usd).made == 1
 
 
 def test_a_job_that_the_provider_has_forgotten_is_left_for_another_take(

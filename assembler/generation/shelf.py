@@ -163,11 +163,18 @@ def left_behind(plan: Plan, shelf: Shelf, project: Project) -> Iterator[str]:
         if row.timeline != project.timeline.name or row.state not in ASKED_FOR:
             continue
         has = "a clip" if link is None else f"take {row.number}"
-        how = "the timeline as it was" if link is None else f"`takes: {max(row.number, 2)}`"
+        how, price = "the timeline as it was", "at no further cost"
+        if link is not None:
+            how = f"`takes: {max(row.number, 2)}`"
+            known = {*shelf.on_disk.get(link.key, ()), *shelf.coming.get(link.key, ())}
+            if not known.issuperset(range(1, max(row.number, 2) + 1)):
+                price = "and makes the other takes, which are paid"
+        if row.state in LOST_SIGHT:
+            price = "where a job was made"
         yield (
             f"link {row.link}: {has} that isn't asked for any more was sent for at {row.provider} "
             f"({money(row.cost_usd) if row.cost_usd else 'at an unknown price'}) and hasn't come; "
-            f"with {how} `assembler generate` fetches it, at no further cost"
+            f"with {how} `assembler generate` fetches it, {price}"
         )
 
 

@@ -261,7 +261,7 @@ class Ledger:
                 return Busy(row.owner, row.state)
             if row.state != "intended":
                 return self._update(row.client_id, owner=self._owner)
-            counted = row.timeline == self._timeline
+            counted = row.timeline == self._timeline and _is_committed(row)
             self._check_budget(intent, budget_usd, row.cost_usd if counted else Decimal(0))
             price = _text(intent.price_usd)
             return self._update(
@@ -361,7 +361,7 @@ class Ledger:
     def committed_usd(self) -> Decimal:
         """What this timeline has spent and what is under way for it, by billed or planned price."""
         rows = self._rows("WHERE timeline = ?", self._timeline)
-        return sum((row.cost_usd for row in rows), Decimal(0))
+        return sum((row.cost_usd for row in rows if _is_committed(row)), Decimal(0))
 
     def spent_usd(self) -> Decimal:
         """What this timeline's finished clips have cost."""
@@ -556,6 +556,11 @@ def _new_owner() -> str:
     """Host, process, its start time, and a token, since processes are numbered again."""
     started = psutil.Process().create_time()
     return f"{platform.node()}|{os.getpid()}|{started:.2f}|{secrets.token_hex(4)}"
+
+
+def _is_committed(row: Submission) -> bool:
+    """Whether it has left, or is about to; what an older run has given up before counts nothing."""
+    return row.state != "intended" or bool(row.owner and _lives(row.owner))
 
 
 def _lives(owner: str) -> bool:

@@ -151,6 +151,20 @@ def test_unsent_row_of_an_older_run_obeys_a_smaller_budget(tmp_path: Path) -> No
             ledger.claim(_intent(), budget_usd=Decimal("0.10"))
 
 
+def test_unsent_row_of_an_older_run_counts_when_it_is_gone_on_with(tmp_path: Path) -> None:
+    """Its prompt may have been edited since."""
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        _claimed(ledger)
+    with Ledger(path) as ledger:
+        assert ledger.committed_usd() == 0
+        ledger.claim(_intent("k2"), budget_usd=Decimal("0.50"))
+        with pytest.raises(BudgetError, match=r"\$0.50 spent and under way"):
+            ledger.claim(_intent(), budget_usd=Decimal("0.99"))
+        ledger.claim(_intent(), budget_usd=Decimal("1.00"))
+        assert ledger.committed_usd() == Decimal("1.00")
+
+
 def test_unknown_price_can_not_be_within_a_budget(tmp_path: Path) -> None:
     with (
         Ledger(tmp_path / "ledger.sqlite") as ledger,

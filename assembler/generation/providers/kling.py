@@ -173,13 +173,13 @@ class Kling(Platform):
     def job_of(cls, link: Link, id_: str) -> str:
         """The id, behind what tasks of its sort are asked for by."""
         family = _family(link)
+        if not family or id_.startswith(f"{family}:"):
+            return id_
         if family == _SPEECH:
             raise UsageError(
                 "kling can't look up speech that it has made, by its id neither",
                 fix="say `--none`: the next run has it made, and paid, once more.",
             )
-        if not family or id_.startswith(f"{family}:"):
-            return id_
         return f"{family}:{id_}"
 
     async def find(self, sent: Sent) -> Lookup:

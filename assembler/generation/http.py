@@ -596,7 +596,8 @@ def by_status(answer: Answer) -> Refusal:
         return Refusal("server", f"{status} {_words(answer)}".strip(), answer.after_s)
     if 300 <= status < 400:
         location = shown(answer.headers.get("location", ""))
-        return Refusal("parameter", f"{status}: it redirects to {location}; is the base URL right?")
+        said = f"{status}: it redirects to {location}; is the base URL right?"
+        return Refusal("unknown", said, no_job=True)
     trouble = _BY_STATUS.get(status, "parameter")
     return Refusal(trouble, f"{status} {_words(answer)}".strip(), answer.after_s)
 

@@ -360,7 +360,7 @@ class Maker:
         return ProviderError(
             self._said(row, f"the provider doesn't know this job, or no longer does: {told}"),
             link.where,
-            f"if your list of jobs at {row.provider} has it under another id, say "
+            f"run again later; if your list of jobs at {row.provider} has it under another id, say "
             f"{self._settles(row)} with `--job ID`; else {self._asks_anew(link)}",
             said.trouble,
         )

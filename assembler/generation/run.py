@@ -102,10 +102,16 @@ def generate(
     return {step.link.id: takes[step.link.id] for step in plan.all_steps}
 
 
-def _in_event_loop(work: Callable[[], Awaitable[None]], cancel: threading.Event) -> None:
+def _in_event_loop(
+    work: Callable[[], Awaitable[None]], cancel: threading.Event | None = None
+) -> None:
     """
     Run it to its end in a thread of its own: this one may have a loop already (notebooks), and what
     signals raise in it would tear the loop apart, with requests under way and threads that stay.
+
+    Args:
+        work: What is run.
+        cancel: Makes it end in order; without, it is left alone when a signal raises something.
     """
     failures: list[BaseException] = []
     ended = threading.Event()  # what is raised in `Thread.join` makes it say so too early (3.12)
@@ -118,13 +124,14 @@ def _in_event_loop(work: Callable[[], Awaitable[None]], cancel: threading.Event)
         finally:
             ended.set()
 
-    threading.Thread(target=apart, name="generate").start()
+    threading.Thread(target=apart, name="generate", daemon=cancel is None).start()
     try:
         while not ended.wait(0.2):  # not without end: Windows lets no Ctrl-C through
             pass
     except BaseException:
-        cancel.set()
-        ended.wait()
+        if cancel is not None:
+            cancel.set()
+            ended.wait()
         raise
     if failures:
         raise failures[0]
@@ -140,7 +147,9 @@ def settle(project: Project, client_id: str, job: str | None) -> Submission:
 
 def check_known(project: Project, provider: str, job: str) -> None:
     """
-    Ask a provider for a job that the user names; where it can't be reached, the user is believed.
+    Ask a provider for a job that the user names.
+
+    Where it can't be reached, or shows new jobs late, the user is believed.
 
     Raises:
         UsageError: If it doesn't know the job.
@@ -152,13 +161,14 @@ def check_known(project: Project, provider: str, job: str) -> None:
                 await asked.poll(job)
 
     try:
-        _in_event_loop(ask, threading.Event())
+        _in_event_loop(ask)
     except ProviderError as exc:
         if exc.trouble in FORGOTTEN:
             told = exc.what.removeprefix(f"{provider}: ")
             raise UsageError(
                 f"{provider} doesn't know job {job}: {told}",
-                fix="copy its id from your list of jobs there; if there is none, say --none.",
+                fix="copy its id from your list of jobs there; if there is none, say --none, or "
+                "`takes reroll` where a job was named before.",
             ) from exc
 
 

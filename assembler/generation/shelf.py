@@ -104,7 +104,10 @@ def _coming(project: Project, row: Submission) -> str:
             return f"its clip is made: it is fetched, free{last}"
         case "accepted" if row.provider != BY_HAND:  # people can be asked for less at any time
             if row.reason:
-                return f"its job can't be had ({row.reason}): `assembler takes reroll` asks anew"
+                return (
+                    f"its job couldn't be had ({row.reason}): the next run asks for it again, "
+                    "`assembler takes reroll` for another"
+                )
             return f"its job is under way at {row.provider}"
         case "sent":
             return (

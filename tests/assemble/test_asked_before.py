@@ -136,11 +136,11 @@ def test_a_job_that_the_provider_has_forgotten_is_left_for_another_take(
         error = _stopped(timeline)
         assert f"job {row.job} for link walk.1: the provider doesn't know this job" in error.what
         assert error.fix == (
-            "if your list of jobs at piapi has it under another id, say `assembler takes settle "
-            f"film.yaml {row.client_id}` with `--job ID`; else `assembler takes reroll film.yaml "
+            "run again later; if your list of jobs at piapi has it under another id, say "
+            f"`assembler takes settle film.yaml {row.client_id}` with `--job ID`; else `assembler takes reroll film.yaml "
             "walk.1` asks for another, which is paid too."
         )
-    assert "its job can't be had (piapi: the request is refused" in _row(timeline).why
+    assert "its job couldn't be had (piapi: the request is refused" in _row(timeline).why
     assert not reseller.jobs
     assert reroll(timeline, "walk").number == 2
     assert _row(timeline).why == "take 2 was asked for"

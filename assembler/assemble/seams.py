@@ -22,10 +22,11 @@ from assembler.match.decision import (
     decision_from_json,
     decision_to_json,
 )
+from assembler.media.conform import video_of
 from assembler.media.files import publish
 from assembler.media.info import Colour, MediaInfo
 from assembler.planning.keys import content_key
-from assembler.planning.retime import Retime
+from assembler.planning.retime import Retime, read_rate
 from assembler.spec.model import Fit, SeamOverride
 from assembler.spec.presets import SeamPreset
 
@@ -223,12 +224,19 @@ def sights_of(
         return dict(zip((seam.id for seam in seams), pool.map(known_of, seams), strict=True))
 
 
+def _bent(side: Side, rate: Fraction) -> tuple[object, ...]:
+    """How the time of a side is bent, and the rate at which its frames are counted then."""
+    if side.retime is None:
+        return ()
+    return side.retime, str(read_rate(video_of(side.info).rate, rate))
+
+
 def _key(seam: Seam, before: SeamDecision | None, size: tuple[int, int], rate: Fraction) -> str:
     """Hash of everything that decides the decision."""
     return content_key(
         stage=ENGINE,
         sides=[
-            [s.key, s.first, s.stop, s.fit, asdict(s.colour), *([s.retime] if s.retime else ())]
+            [s.key, s.first, s.stop, s.fit, asdict(s.colour), *_bent(s, rate)]
             for s in (seam.a, seam.b)
         ],
         shape=str(Fraction(*size)),

@@ -29,15 +29,17 @@ def bent(shot: Shot, form: Form, layout: Layout, cancel: Cancel = None) -> Itera
     assert retime is not None
     assert source.info.video is not None
     own = replace(form, rate=source.read_rate(form.rate))
+    per_frame = own.rate / form.rate
+    framing = tuple((round(n * per_frame), x, y) for n, x, y in shot.framing)
 
     def read(first: int, count: int) -> Iterator[bytearray]:
-        part = replace(shot, first=first, frames=count, skipped=())
+        part = replace(shot, first=first, frames=count, skipped=(), framing=framing)
         return plain_frames(part, own, cancel)
 
     wanted = [shot.first + n for n in range(shot.read) if n not in shot.skipped]
     with Reader(read, source.info.video.frames_at(own.rate)) as frames:
         for number in wanted:
-            yield _frame(retime, number, own.rate / form.rate, frames, layout)
+            yield _frame(retime, number, per_frame, frames, layout)
 
 
 def weights_at(

@@ -408,6 +408,7 @@ def shot(clip: Clip, used: int, frames: int) -> Shot:
     """
     first, last = clip.source_frame(used), clip.source_frame(used + frames - 1)
     inside = [n - first for n in sorted(set(clip.skipped)) if first < n < last]
+    seen = clip.source.seen(first, last + 1 - first)
     return Shot(
         clip=clip.id,
         segment=clip.segment,
@@ -418,7 +419,7 @@ def shot(clip: Clip, used: int, frames: int) -> Shot:
         fit=clip.fit,
         correction=clip.correction if max(0, used) < corrected_frames(clip) else NO_CORRECTION,
         used=used,
-        framing=_framed(clip.framing, first, last),
+        framing=_framed(clip.framing, seen.start, seen.stop - 1),
     )
 
 

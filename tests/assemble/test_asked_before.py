@@ -137,8 +137,8 @@ def test_a_job_that_the_provider_has_forgotten_is_left_for_another_take(
         assert f"job {row.job} for link walk.1: the provider doesn't know this job" in error.what
         assert error.fix == (
             "run again later; if your list of jobs at piapi has it under another id, say "
-            f"`assembler takes settle film.yaml {row.client_id}` with `--job ID`; else `assembler takes reroll film.yaml "
-            "walk.1` asks for another, which is paid too."
+            f"`assembler takes settle film.yaml {row.client_id}` with `--job ID`; else "
+            "`assembler takes reroll film.yaml walk.1` asks for another, which is paid too."
         )
     assert "its job couldn't be had (piapi: the request is refused" in _row(timeline).why
     assert not reseller.jobs

@@ -62,11 +62,16 @@ def rendered(tmp_path: Path) -> Render:
     return make
 
 
-def painted(path: Path, pictures: Sequence[NDArray[np.uint8]], pix_fmt: str = "yuv420p") -> Source:
+def painted(
+    path: Path,
+    pictures: Sequence[NDArray[np.uint8]],
+    pix_fmt: str = "yuv420p",
+    rate: Fraction = RATE,
+) -> Source:
     """A clip of these very planes (or R'G'B'A pictures), without loss."""
     encoder = "ffv1" if pix_fmt == "yuv420p" else "qtrle"
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(encoder, rate=RATE)
+        stream: Any = container.add_stream(encoder, rate=rate)
         height, width = pictures[0].shape[:2]
         stream.width, stream.height = width, height * 2 // 3 if encoder == "ffv1" else height
         stream.pix_fmt = pix_fmt
@@ -161,6 +166,25 @@ def test_slow_motion_shows_the_frames_that_were_shot_for_it(made, tmp_path, fram
         made("fast.mp4", 60, Fraction(60)), speed={"rate": "40%", "frames": frames}, out="20f"
     )
     assert list(range(50)) == shown(taken, tmp_path)
+
+
+@pytest.mark.parametrize("rate", [24, 60])
+@pytest.mark.parametrize("speed", ["40%", "200%"])
+def test_framing_follows_bent_time(tmp_path, rate, speed):
+    """A window that moves over a ramp from dark to light, at the clip's own pace."""
+    ramp = np.tile((16 + np.arange(960) * 200 / 960).astype(np.uint8), (192, 1)).ravel()
+    wide = np.concatenate([ramp, np.full(960 * 192 // 2, 128, np.uint8)]).reshape(288, 960)
+    taken = painted(tmp_path / "ramp.mkv", [wide] * (2 * rate), rate=Fraction(rate))
+    taken = bent(taken, speed=speed, out="40f")
+    retime = taken.retime
+    assert retime is not None
+    path = ((0, 0.0, 0.5), (20, 0.5, 0.5), (40, 1.0, 0.5))
+    moving = replace(clip(taken, 0, retime.shown, retime.first), fit="cover", framing=path)
+    out = tmp_path / "o.mkv"
+    render(cut_of(moving), LOSSLESS, out, sound=None, spans=tmp_path / "spans")
+    light = [float(means(frame)[0]) for frame in planes_in(out)]
+    wanted = [49.0 + 134 * float(retime.at(retime.first + n)) / 40 for n in range(retime.shown)]
+    assert light == pytest.approx(wanted, abs=4)  # a frame is 3.4
 
 
 def test_reverse_at_a_quarter_of_the_speed_is_the_mirror_of_forwards(sources, tmp_path):

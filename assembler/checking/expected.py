@@ -50,10 +50,13 @@ class Expected:
 
     def loose(self, clip: Clip) -> bool:
         """Whether its pictures can be told but roughly: time in between, geometry left out."""
-        retime = clip.source.retime
-        bent = retime is not None and retime.way != "nearest"
         shape = Fraction(*self.size) == Fraction(*self.cut.size)
-        return bent or (clip.correction.affine is not None and not shape)
+        return self.mixed(clip) or (clip.correction.affine is not None and not shape)
+
+    def mixed(self, clip: Clip) -> bool:
+        """Whether its time is bent, and frames are mixed or made on the way."""
+        retime = clip.source.retime
+        return retime is not None and retime.way != "nearest"
 
     def segment_at(self, frame: int) -> str:
         """Its segment."""

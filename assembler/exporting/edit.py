@@ -116,8 +116,9 @@ class Laid:
         return self.layer.source_in
 
     def seen(self) -> FrameRange:
-        """Frames of the medium that are seen, from its first one."""
-        return self.layer.source.seen(self.source_in, self.record.frames)
+        """As many frames of the medium as are shown, from the first one seen: no speed is said."""
+        start = self.layer.source.seen(self.source_in, self.record.frames).start
+        return FrameRange(start, start + self.record.frames)
 
 
 @dataclass(frozen=True, slots=True)

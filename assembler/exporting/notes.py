@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from assembler.cut.model import Clip, Sound, Source, Transition
+from assembler.cut.model import Sound, Source, Transition
 from assembler.exporting.edit import Edit, Shot
 from assembler.match.decision import Correction
 from assembler.spec.transitions import TRANSITIONS
@@ -121,7 +121,7 @@ def lost_pictures(
             yield f"{clip.id}: its CDL; apply {edit.cdls[clip.id]}"
         if clip.fit == "blur" or (stretch and clip.fit == "stretch"):
             yield f"{clip.id}: it is laid on the canvas with `fit: {clip.fit}`"
-        yield from lost_speed(clip, even=even)
+        yield from lost_speed(clip.id, clip.source, even=even)
         for change in _changes(clip.source):
             yield f"{clip.id}: {change}; --package bakes it in"
         info = clip.source.info.video
@@ -130,9 +130,12 @@ def lost_pictures(
                 f"{clip.id}: its file has {_rate(info.rate)} frames a second and the programme "
                 f"{_rate(cut.rate)}; positions count the programme's (--package conforms it)"
             )
-    for layer in cut.layers if shapes else ():
-        if layer.shape != "box":
+    for layer in cut.layers:
+        if shapes and layer.shape != "box":
             yield f"layer {layer.id}: its {layer.shape} shape"
+        yield from lost_speed(f"layer {layer.id}", layer.source)
+        for change in _changes(layer.source):
+            yield f"layer {layer.id}: {change}"
     for title in cut.titles:
         yield f"title {title.id}: its style {title.style} (words and place in time are there)"
     if cut.chapters and not chapters:
@@ -142,11 +145,11 @@ def lost_pictures(
         yield f"captions: {len(cut.captions)} cues; {how}"
 
 
-def lost_speed(clip: Clip, *, even: bool) -> Iterator[str]:
-    """A clip's changed speed; not where it is *even* and the format says that."""
-    retime = clip.source.retime
+def lost_speed(name: str, source: Source, *, even: bool = False) -> Iterator[str]:
+    """A changed speed; not where it is *even* and the format says that."""
+    retime = source.retime
     if retime and not (even and retime.even is not None):
-        yield f"{clip.id}: its changed speed; --package bakes it in"
+        yield f"{name}: its changed speed; --package bakes it in"
 
 
 def _changes(source: Source) -> Iterator[str]:

@@ -55,7 +55,11 @@ def library() -> Any:
 def write(edit: Edit, place: Place) -> Written:
     """The edit as an OTIO file; *place* says how files are named."""
     timeline = to_timeline(edit, place)
-    lost = tuple(line for clip in edit.cut.clips for line in lost_speed(clip, even=True))
+    clips, layers = edit.cut.clips, edit.cut.layers
+    lost = (
+        *(line for clip in clips for line in lost_speed(clip.id, clip.source, even=True)),
+        *(line for one in layers for line in lost_speed(f"layer {one.id}", one.source)),
+    )
     return Written(".otio", timeline.to_json_string(indent=1) + "\n", lost)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from assembler.cut.model import Clip, Cut, Source
 from assembler.exporting.edit import Edit, Shot
 from assembler.exporting.found import Event
+from assembler.planning.retime import Retime
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -45,6 +46,14 @@ class Media(Protocol):
 
     def black(self, size: tuple[int, int]) -> Source:
         """A black picture for what is left empty."""
+
+
+def shown_from(retime: Retime, first: int, frames: int, near: int) -> int:
+    """Where, as it comes out, a source begins to show its frame *first*, next to *near*."""
+    return min(
+        range(max(1, retime.frames - frames + 1)),
+        key=lambda n: (abs(retime.seen(n, frames).start - first), abs(n - near)),
+    )
 
 
 class Known:
@@ -81,10 +90,7 @@ class Known:
         for shot in (shot for shot in self._shots if shot.clip is clip):
             if shot.record.frames == frames and first in self._written(shot):
                 return shot.source_in
-        return min(
-            range(max(1, retime.frames - frames + 1)),
-            key=lambda n: (abs(retime.seen(n, frames).start - first), abs(n - clip.source_in)),
-        )
+        return shown_from(retime, first, frames, clip.source_in)
 
     def _written(self, shot: Shot) -> set[int]:
         """In-points of a shot as formats count them, with transitions' frames or without."""

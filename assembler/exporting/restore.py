@@ -29,7 +29,7 @@ from assembler.errors import MediaError
 from assembler.exporting.edit import Edit, Names, edit_of
 from assembler.exporting.found import Event, Found
 from assembler.exporting.moved import Moves, clipped, moved_sounds
-from assembler.exporting.relink import Known, Media, same_file
+from assembler.exporting.relink import Known, Media, same_file, shown_from
 from assembler.exporting.resound import Resound
 from assembler.match.decision import ColourStep, Correction
 from assembler.timebase import FrameRange, Timecode, samples_at
@@ -286,6 +286,9 @@ class _Restorer:
             first = self.known.first(event, own[0].source.path)
             if event.speed is not None:
                 self.respeeded.append(event)
+            retime = own[0].source.retime
+            if retime is not None:
+                first = shown_from(retime, first, event.record.frames, own[0].source_in)
             self.tell_end(event, own[0].source, first)
             return replace(own[0], record=event.record, source_in=first)
         placed = self.placed(event)

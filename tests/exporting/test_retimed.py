@@ -204,3 +204,42 @@ def test_what_is_seen_is_told_in_the_files_order(
 ) -> None:
     retime = Retime((Stretch(0, Fraction(10), speed),), 0, 6, 6, 40, way)  # type: ignore[arg-type]  # one of its names
     assert retime.seen(0, 6) == seen
+
+
+LAYERED = """\
+assembler: 1
+canvas: {size: 320x192, rate: 24}
+output: [{preset: lossless, path: out/laid.mkv}]
+segments:
+  - {id: one, file: a.mp4, in: 12f, out: 60f}
+  - id: slow
+    file: b.mp4
+    in: 24f
+    out: 36f
+    speed: 50%
+    layer: {on: one+0.5s, width: 40%}
+  - {id: back, file: c.mp4, in: 12f, out: 24f, reverse: true, layer: {on: one+1.5s, width: 40%}}
+"""
+
+
+@pytest.mark.parametrize("names", [["laid.otio"], ["laid.fcpxml"], ["laid.xml"],
+                                   ["laid.V1.edl", "laid.V2.edl"]])  # fmt: skip
+def test_a_layer_with_another_speed_comes_back_and_is_told(
+    material: Path, tmp_path: Path, names: list[str]
+) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        shutil.copy(material / name, tmp_path / name)
+    timeline = tmp_path / "laid.yaml"
+    timeline.write_text(LAYERED, encoding="utf-8")
+    exported = export(timeline, ("otio", "fcpxml", "fcp7", "edl"))
+    told = [
+        what
+        for _, what in exported.lost
+        if what.endswith("its changed speed; --package bakes it in")
+    ]
+    assert sorted(set(told)) == [
+        f"layer {name}: its changed speed; --package bakes it in" for name in ("back", "slow")
+    ]
+    back = import_cut([tmp_path / "out" / name for name in names])
+    was = [(layer.id, layer.record, layer.source_in) for layer in exported.cut.layers]
+    assert [(layer.id, layer.record, layer.source_in) for layer in back.cut.layers] == was

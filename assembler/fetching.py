@@ -14,7 +14,6 @@ import json
 import os
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from assembler.web import (
     Door,
     count,
     door_to,
+    has_proxy,
     is_private,
     looked_up,
     redirected,
@@ -247,17 +247,18 @@ class _Download:
     def _allowed(self, url: str) -> Door:
         """Where to connect to: the address that was looked up and may be reached."""
         if self._private:
-            return door_to(url, None)
-        name = split(url).hostname or ""
+            return door_to(url)
+        parts = split(url)
+        name = parts.hostname or ""
         found = looked_up(name)
         if any(is_private(address) for address in found):
             raise FetchError(
                 f"leads to {name}, an address of a private network", self.where,
                 "name that address itself if it is meant.",
             )  # fmt: skip
-        if not found and not urllib.request.getproxies():  # a proxy may know it alone
+        if not found and not has_proxy(parts.scheme):  # a proxy may know it alone
             raise _AgainError(f"there is no host {name}")
-        return door_to(url, found[(self._tries - 1) % len(found)] if found else None)
+        return door_to(url, found, self._tries)
 
     def _check_status(self, answer: httpx.Response) -> None:
         status = answer.status_code

@@ -1,11 +1,11 @@
 """
 Addresses on the web: whether they are any, what may be shown of them, where they lead.
 
-    door = door_to("https://example.org/a.mp4", looked_up("example.org")[0])
+    door = door_to("https://example.org/a.mp4", looked_up("example.org"))
     client.stream("GET", door.url, headers={"Host": door.host}, ...)
 
 A name is looked up once and the address that was checked is connected to: asked again, a server of
-names may say another.
+names may say another. A proxy is told the name, which it looks up itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import ipaddress
 import math
 import socket
 import time
+import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -83,9 +85,22 @@ def is_private(address: Address) -> bool:
     return not mapped.is_global or mapped.is_multicast
 
 
-def door_to(url: str, address: Address | None) -> Door:
+def has_proxy(scheme: str) -> bool:
+    """Whether the environment names a proxy for http or https; for which hosts, it says itself."""
+    named = urllib.request.getproxies()
+    if "*" in (host.strip() for host in named.get("no", "").split(",")):
+        return False
+    return bool(named.get(scheme) or named.get("all"))
+
+
+def door_to(url: str, found: Sequence[Address] = (), turn: int = 1) -> Door:
     """
-    The way to a URL through an address that was looked up, or by its name without one.
+    The way to a URL.
+
+    Args:
+        url: http or https.
+        found: What its name stands for; without any, and where there is a proxy, it goes by name.
+        turn: Which try it is, from 1: each takes the next address.
 
     Raises:
         ValueError: If the URL is none.
@@ -93,7 +108,9 @@ def door_to(url: str, address: Address | None) -> Door:
     parts = split(url)
     name = (parts.hostname or "").encode("idna").decode()
     host = f"[{name}]" if ":" in name else name
-    if address is not None:
+    # A proxy would hold the certificate, the Host header and its exceptions against the number.
+    if found and not has_proxy(parts.scheme):
+        address = found[(turn - 1) % len(found)]
         login, at, _ = parts.netloc.rpartition("@")
         numeric = f"[{address}]" if ":" in str(address) else str(address)
         url = parts._replace(netloc=f"{login}{at}{numeric}{_port(parts)}").geturl()

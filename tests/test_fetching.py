@@ -16,7 +16,7 @@ from assembler.errors import FetchError
 from assembler.fetching import cached, clip_name, fetch
 from assembler.media.probe import probe
 from assembler.media.writer import FrameWriter
-from assembler.web import shown
+from assembler.web import door_to, looked_up, shown
 from tests.servers.files import Behaviour, serving
 
 
@@ -320,6 +320,48 @@ def test_connection_goes_to_the_address_that_was_checked(
     assert request.headers["host"] == "example.org:8443"
     assert request.headers["authorization"].startswith("Basic ")
     assert request.extensions["sni_hostname"] == "example.org"
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any name stands for one public address."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 0))]
+    real = socket.getaddrinfo
+
+    def asked(host: str, *args: object, **more: object) -> object:
+        return real(host, *args, **more) if host == "127.0.0.1" else found  # type: ignore[call-overload]
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+
+
+@pytest.mark.usefixtures("public")
+def test_proxy_is_told_the_name(
+    clip: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks it up itself; by a number, no certificate and no NO_PROXY would fit."""
+    behaviour = Behaviour(clip)
+    with serving(behaviour) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("https_proxy", proxy)
+        assert fetch("http://clips.example.org/a.mp4", tmp_path).read_bytes() == clip
+        with pytest.raises(FetchError, match="502"):
+            fetch("https://clips.example.org/b.mp4", tmp_path)
+    asked = [path for path, _ in behaviour.requests]
+    assert asked[:2] == ["http://clips.example.org/a.mp4", "clips.example.org:443"]
+
+
+@pytest.mark.usefixtures("public")
+@pytest.mark.parametrize(
+    ("variable", "value"), [("no_proxy", "*"), ("https_proxy", "http://127.0.0.1:1")]
+)
+def test_proxy_for_others_leaves_the_address_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    if variable == "no_proxy":
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv(variable, value)
+    door = door_to("http://clips.example.org/a.mp4", looked_up("clips.example.org"))
+    assert (door.url, door.host) == ("http://93.184.216.34/a.mp4", "clips.example.org")
 
 
 @pytest.mark.parametrize("host", ["224.0.0.1", "[ff02::1]"])

@@ -8,7 +8,8 @@ A platform's API over HTTP: what may be repeated is repeated, what costs money i
 
 Base URLs can be set in the environment (``ASSEMBLER_KLING_URL``) for gateways and tests. Results
 come from addresses that a server has named, so they are met with caution: https only, no private
-address, no key, nothing without a limit; an address is looked up once and that one is connected to.
+address, no key, nothing without a limit; without a proxy, the very address that was checked is
+connected to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import ipaddress
 import json as json_
 import os
 import ssl
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -49,6 +49,7 @@ from assembler.web import (
     Door,
     count,
     door_to,
+    has_proxy,
     is_private,
     looked_up,
     redirected,
@@ -499,18 +500,16 @@ class Api:
         if not parts.hostname:
             raise ProviderError(f"{self.name}: names a result at {shown(url)}, which is no address")
         if inside:
-            return door_to(url, None)
+            return door_to(url)
         found = await _addresses(parts.hostname)
         if any(is_private(address) for address in found):
             raise ProviderError(
                 f"{self.name}: names a result at {parts.hostname}, an address of a private network",
                 fix="nothing was fetched from it; tell the provider, or the owner of the gateway.",
             )
-        if not found:  # behind a proxy, names may be known to the proxy alone
-            if urllib.request.getproxies():
-                return door_to(url, None)
+        if not found and not has_proxy(parts.scheme):  # a proxy may know it alone
             raise _AgainError(ProviderError(f"{self.name}: there is no host {parts.hostname}"))
-        return door_to(url, found[(turn - 1) % len(found)])
+        return door_to(url, found, turn)
 
     async def _is_inside(self) -> bool:
         """Whether the API itself lies in a private network, so that its results may, too."""

@@ -24,6 +24,7 @@ from assembler.generation.refusals import (
     ThrottledError,
 )
 from assembler.web import retry_after
+from tests.servers import files
 from tests.servers.kit import Call, Fault, Platform, Reply, route, serving
 
 SECRET = "sk-9f3c0d1e2b4a"
@@ -148,6 +149,26 @@ def test_key_for_this_machine_goes_through_no_proxy(
         _post(_api(server.url))
         assert proxy.calls == []
     assert len(server.jobs) == 1
+
+
+def test_result_is_asked_of_a_proxy_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificate is held against what the proxy was asked for."""
+    real = socket.getaddrinfo
+    public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 0))]
+
+    def asked(host: str, *args: Any, **more: Any) -> Any:
+        return real(host, *args, **more) if host == "127.0.0.1" else public
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    behaviour = files.Behaviour(b"")
+    with files.serving(behaviour) as proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+        api = _api("https://api.example.org")
+        with pytest.raises(ProviderError, match="502"):
+            _get(api, tmp_path / "a.mp4", "clip", "https://clips.example.org")
+    assert {path for path, _ in behaviour.requests} == {"clips.example.org:443"}
 
 
 def test_submission_is_never_redirected(server: Plain) -> None:

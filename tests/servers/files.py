@@ -1,4 +1,8 @@
-"""A loopback server of one file, with what goes wrong on the way to it on demand."""
+"""
+A loopback server of one file, with what goes wrong on the way to it on demand.
+
+A proxy, too: any address gives the file, and a tunnel is asked for, but never made.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(behaviour.statuses.pop(0), extra)
         else:
             self._file(behaviour, headers)
+
+    def do_CONNECT(self) -> None:
+        self.server.behaviour.requests.append((self.path, {}))
+        self.close_connection = True
+        self._head(502, {"Content-Length": "0"})
 
     def _head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -27,6 +27,7 @@ from assembler.web import (
     PROXY_FIX,
     UNUSABLE_PROXY,
     Door,
+    around_proxies,
     count,
     door_to,
     has_proxy,
@@ -117,7 +118,7 @@ def fetch(
     cancel = cancel or threading.Event()
     sleep = sleep or cancel.wait
     job = _Download(url, part, limit_bytes, time.monotonic() + timeout_s, on_bytes, sleep, cancel)
-    with _alone(part, job, sleep), _client(client) as http:
+    with _alone(part, job, sleep), _client(client, url) as http:
         there = cached(url, folder, sha256=wanted)
         if there is not None:
             return there
@@ -402,7 +403,7 @@ def _suffix(job: _Download) -> str:
 
 
 @contextmanager
-def _client(given: httpx.Client | None) -> Iterator[httpx.Client]:
+def _client(given: httpx.Client | None, url: str) -> Iterator[httpx.Client]:
     if given is not None:
         yield given
         return
@@ -410,7 +411,11 @@ def _client(given: httpx.Client | None) -> Iterator[httpx.Client]:
 
     timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
     try:
-        own = httpx.Client(timeout=timeout, headers={"User-Agent": "assembler"})
+        own = httpx.Client(
+            timeout=timeout,
+            headers={"User-Agent": "assembler"},
+            mounts=around_proxies(split(url).hostname or ""),
+        )
     except UNUSABLE_PROXY as exc:
         what = f"the proxy of this machine's settings can't be used ({exc})"
         raise FetchError(what, fix=PROXY_FIX) from exc

@@ -85,6 +85,23 @@ def is_private(address: Address) -> bool:
     return not mapped.is_global or mapped.is_multicast
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a name or number of a host means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def around_proxies(host: str) -> dict[str, None]:
+    """Mounts of an HTTP client for *host*: what is for this machine goes through no other one."""
+    hosts = {host, "localhost", "127.0.0.1", "::1"}
+    names = (f"[{host}]" if ":" in host else host for host in hosts if is_loopback(host))
+    return {f"all://{name}": None for name in names}
+
+
 def has_proxy(scheme: str) -> bool:
     """Whether the environment names a proxy for http or https; for which hosts, it says itself."""
     named = urllib.request.getproxies()

@@ -350,6 +350,19 @@ def test_proxy_is_told_the_name(
     assert asked[:2] == ["http://clips.example.org/a.mp4", "clips.example.org:443"]
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_lies_on_this_machine_goes_through_no_proxy(
+    clip: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    behaviour = Behaviour(clip)
+    with serving(behaviour) as server, serving(Behaviour(b"")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("all_proxy", proxy)
+        url = f"{server}/a.mp4".replace("127.0.0.1", host)
+        assert fetch(url, tmp_path).read_bytes() == clip
+    assert len(behaviour.requests) == 1
+
+
 @pytest.mark.usefixtures("public")
 @pytest.mark.parametrize(
     ("variable", "value"), [("no_proxy", "*"), ("https_proxy", "http://127.0.0.1:1")]

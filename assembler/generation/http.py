@@ -14,7 +14,6 @@ connected to.
 
 from __future__ import annotations
 
-import ipaddress
 import json as json_
 import os
 import ssl
@@ -47,9 +46,11 @@ from assembler.web import (
     UNUSABLE_PROXY,
     Address,
     Door,
+    around_proxies,
     count,
     door_to,
     has_proxy,
+    is_loopback,
     is_private,
     looked_up,
     redirected,
@@ -536,15 +537,12 @@ class Api:
     def _new_client(self) -> httpx.AsyncClient:
         limits = self.limits
         timeout = httpx.Timeout(limits.silence_s, connect=limits.connect_s)
-        host = split(self.url).hostname or ""
-        name = f"[{host}]" if ":" in host else host
         try:
             return httpx.AsyncClient(
                 timeout=timeout,
                 headers={"User-Agent": "assembler"},
                 verify=_certificates(),
-                # What is sent in clear to this machine goes through no other one.
-                mounts={f"all://{name}": None} if _is_loopback(host) else None,
+                mounts=around_proxies(split(self.url).hostname or ""),
             )
         except UNUSABLE_PROXY as exc:
             raise ProviderError(
@@ -580,7 +578,7 @@ def base_url(name: str, default: str) -> str:
     if not host or parts.query or parts.fragment or parts.username or parts.password:
         what = f"{variable} is no base URL"
         raise UsageError(what, fix="write it as https://host or https://host/path.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise UsageError(
             f"{variable} is {shown(url)}; a key is sent there, so it must be https or this machine",
             fix="write it with https://, or set up a tunnel to 127.0.0.1.",
@@ -615,12 +613,3 @@ def _words(answer: Answer) -> str:
 
 async def _addresses(host: str) -> list[Address]:
     return await to_thread.run_sync(looked_up, host, abandon_on_cancel=True)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -67,6 +67,10 @@ from assembler.generation.sending import (
 _IMAGE_BYTES = 10 << 20
 _CLOCKS_S = 86400.0
 """By which our clock and theirs may differ, wrong time zones included."""
+_NEAR_S = 300.0
+"""A prediction made so near to when it was sent is taken for the one; others may be anybody's."""
+_KEPT_S = 3600.0
+"""For so long inputs are shown."""
 _SETTLED_S = 300.0
 """A prediction that isn't listed so long after it was sent was never made."""
 
@@ -155,28 +159,41 @@ class Replicate(Platform):
         return job
 
     async def find(self, sent: Sent) -> Lookup:
-        """The prediction with the very input that was sent; none after a while is none made."""
+        """
+        The prediction with the very input that was sent, made about then.
+
+        None after a while is none made, unless it may be one that was made at another time by
+        their clock, or whose input is no longer shown.
+        """
         note = sent_note(self._folder, sent.client_id)
         if note is None:
             return NotMade()
         for pause_s in (0.0, *self._looks_s):
             await anyio.sleep(pause_s)
             looked_s = time.time()
+            may_be_hidden = looked_s - note.at_s > _KEPT_S
             found: dict[str, float] = {}
-            hidden = False
             unclaimed: list[object] = []
+            doubt = ""
             async for item in self._listed(note.at_s - _CLOCKS_S):
                 job = text_of(item, "id")
                 if not job or job in sent.taken or text_of(item, "model") != note.where:
                     continue
-                hidden |= bool(item.get("data_removed"))
+                gap_s = note.gap_s(text_of(item, "created_at"))
                 if note.is_of(item.get("input")):
-                    found[job] = note.gap_s(text_of(item, "created_at"))
-                unclaimed.append(item.get("input"))
+                    if gap_s <= _NEAR_S:
+                        found[job] = gap_s
+                    else:
+                        doubt = f"Replicate lists an equal one, {job}, made at another time"
+                elif item.get("data_removed"):
+                    if gap_s <= _NEAR_S or may_be_hidden:
+                        doubt = "Replicate has removed the inputs of predictions that it may be"
+                elif gap_s <= _NEAR_S:
+                    unclaimed.append(item.get("input"))
             if found:
                 return Found(min(found, key=found.__getitem__))
-            if hidden:
-                return CantTell("Replicate has removed the inputs of predictions that it may be")
+        if doubt:
+            return CantTell(doubt)
         return not_listed("Replicate", self._folder, unclaimed, looked_s - note.at_s, _SETTLED_S)
 
     def _listed(self, since_s: float) -> AsyncIterator[Mapping[str, Any]]:

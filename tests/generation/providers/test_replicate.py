@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -197,20 +197,77 @@ def test_what_is_not_listed_at_once_may_be_listed_later(
     assert (len(server.jobs), len(rows(project))) == (1, 1)
 
 
-def test_a_lost_reply_is_found_where_clocks_differ(
+def test_a_lost_reply_is_not_paid_again_where_clocks_differ(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ours is two hours fast, and a prediction that isn't listed is believed not to be there."""
     monkeypatch.setattr(module, "_SETTLED_S", 0.0)
     server.faults.add("submit", "reset_after")
-
-    def two_hours_ago(job: Job) -> None:
-        job.wall_s -= 7200
-
-    server.on_job = two_hours_ago
+    server.on_job = _earlier(7200)
     project = project_in(tmp_path)
+    for _ in range(2):
+        with pytest.raises(GenerateError, match=r"an equal one, [0-9a-f]+, made at another time"):
+            run([words()], project, made(project))
+    assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after"])
+def test_an_old_equal_prediction_of_somebody_else_is_not_claimed(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    """Another project has asked for the very same 20 hours before."""
+    monkeypatch.setattr(module, "_SETTLED_S", 0.0)
+    server.on_job = _earlier(20 * 3600)
+    other, project = project_in(tmp_path / "other"), project_in(tmp_path / "ours")
+    run([words()], other, made(other))
+    server.on_job = lambda job: None
+    server.faults.add("submit", fault)
+    if fault == "reset_after":
+        assert "dawn.1" in run([words()], project, made(project))
+    else:
+        with pytest.raises(GenerateError, match="made at another time"):
+            run([words()], project, made(project))
+    assert {row.job for row in rows(project)}.isdisjoint(row.job for row in rows(other))
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_predictions_of_others_at_other_times_leave_no_doubt(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    """What was just sent still has its inputs, so that none without them can be it."""
+    monkeypatch.setattr(module, "_SETTLED_S", 0.0)
+    server.on_job = _earlier(7200)
+    other, project = project_in(tmp_path / "other"), project_in(tmp_path / "ours")
+    run([words(prompt="city")], other, made(other))
+    server.removed.update(server.jobs if removed else ())
+    server.on_job = lambda job: None
+    server.faults.add("submit", "reset_before")
     assert "dawn.1" in run([words()], project, made(project))
-    assert (len(server.jobs), len(rows(project))) == (1, 1)
+    assert (len(server.jobs), len(rows(project))) == (2, 1)
+
+
+def test_a_late_look_takes_any_without_inputs_for_what_it_may_be(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clocks may differ, and an hour after it was made its inputs are gone."""
+    monkeypatch.setattr(module, "_SETTLED_S", 0.0)
+    monkeypatch.setattr(module, "_KEPT_S", 0.0)
+    server.faults.add("submit", "reset_after")
+    server.on_job = _earlier(7200)
+    project = project_in(tmp_path)
+    with pytest.raises(GenerateError, match="made at another time"):
+        run([words()], project, made(project))
+    server.removed.update(server.jobs)
+    with pytest.raises(GenerateError, match="has removed the inputs"):
+        run([words()], project, made(project))
+    assert len(server.jobs) == 1
+
+
+def _earlier(by_s: float) -> Callable[[Job], None]:
+    def told(job: Job) -> None:
+        job.wall_s -= by_s
+
+    return told
 
 
 def test_equal_requests_are_never_taken_for_one_another(server: Server, tmp_path: Path) -> None:

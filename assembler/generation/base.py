@@ -86,7 +86,10 @@ class Sent:
     since_s: float
     """Seconds since 1970 before which it surely wasn't sent."""
     sent_s: float
-    """Seconds since 1970 after which it surely wasn't sent any more."""
+    """
+    Seconds since 1970 when the ledger last heard of it: just before `submit` began, which may have
+    read images and made other calls before it sent anything, or after a look for it in vain.
+    """
     taken: frozenset[str] = frozenset()
     """Jobs of this provider that belong to other submissions."""
 

@@ -120,7 +120,7 @@ class Kling(Platform):
     One account at Kling.
 
     Args:
-        folder: Where it is noted in whose videos faces were found.
+        folder: Where it is noted when requests left, and in whose videos faces were found.
         concurrency: Tasks at once of one model, which depends on the resource pack.
         unit_usd: What a unit has cost.
         pace: Of all waits between looks for a lost task; tests take less than 1.
@@ -154,6 +154,8 @@ class Kling(Platform):
         """Send the one call that makes the task."""
         self._check_key(request.link)
         call = await self._call(request)
+        if call.family and call.family != _SPEECH:
+            note_sent(self._folder, request.client_id, call.path, {})
         try:
             answer = await self._api.post_once(call.path, json=call.body)
         except ProviderError as exc:
@@ -201,7 +203,9 @@ class Kling(Platform):
             return CantTell(f"kling has a task with our id {sent.client_id} and doesn't show it")
         if family == _LIP_SYNC and not self._key:
             return CantTell("kling finds lip-sync tasks by our id for API keys only")
-        if family and time.time() - sent.sent_s < _SETTLED_S * self._pace:
+        note = sent_note(self._folder, sent.client_id)
+        left_s = note.at_s if note else sent.sent_s
+        if family and time.time() - left_s < _SETTLED_S * self._pace:
             return CantTell(
                 f"kling doesn't show it yet; run again in {_SETTLED_S / 60:g} minutes to be sure"
             )

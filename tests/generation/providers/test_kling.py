@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import signal
 import sys
@@ -577,9 +578,11 @@ def test_lost_reply_of_a_request_that_waited_long_before_it_was_sent_is_not_sent
     assert len(server.jobs) == 1
 
 
-def test_lost_request_is_settled_by_when_it_was_sent_not_by_when_a_run_looks(
-    server: kling.Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("noted", [True, False])
+def test_lost_request_is_settled_by_when_it_left(
+    server: kling.Kling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: bool
 ) -> None:
+    """Images are read and faces asked for before; without a note the ledger's moment counts."""
     monkeypatch.setattr("assembler.generation.providers.kling._LEGACY_LOOKS_S", (0.05,))
     one, project = _asked(model="kling-1.6", resolution="720p", length_s=5), project_in(tmp_path)
     server.faults.add("submit", "reset_before")
@@ -587,6 +590,14 @@ def test_lost_request_is_settled_by_when_it_was_sent_not_by_when_a_run_looks(
         _run([one], project, Kling(tmp_path / "jobs", limits=QUICK))
     with Ledger(project.ledger) as ledger:
         ledger._db.execute("UPDATE submissions SET changed_at = changed_at - 301")
+    note = tmp_path / "jobs" / f"{_rows(project)[0].client_id}.json"
+    if noted:
+        with pytest.raises(GenerateError, match="run again in 5 minutes"):
+            _run([one], project, Kling(tmp_path / "jobs", limits=QUICK))
+        said = json.loads(note.read_text())
+        note.write_text(json.dumps(said | {"at_s": said["at_s"] - 301}))
+    else:
+        note.unlink()
     _run([one], project, _provider(tmp_path))
     assert len(server.jobs) == 1
 

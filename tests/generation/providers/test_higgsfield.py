@@ -51,6 +51,15 @@ def words(id_: str = "dawn.1", **changes: Any) -> Link:
     return asked("higgsfield", "kling-3.0", id_, seconds=3, **changes)
 
 
+def lost(server: Server, project: Project) -> Path:
+    """What is noted of a submission whose reply was lost too long ago to be asked for again."""
+    server.faults.add("submit", "reset_after")
+    with pytest.raises(GenerateError, match="may have forgotten our id"):
+        run([words()], project, made(project, remembered_s=0))
+    (note,) = (project.home / "jobs/higgsfield").glob("*.json")
+    return note
+
+
 def bodies(server: Server) -> list[Any]:
     return [call.json for call in server.calls if call.stage == "submit"]
 
@@ -175,10 +184,8 @@ def test_the_answer_to_a_lost_reply_is_asked_for_again_before_a_wait_without_end
 
 def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: Path) -> None:
     """Nobody knows how long the key is remembered: it isn't sent again then."""
-    server.faults.add("submit", "reset_after")
     project = project_in(tmp_path)
-    with pytest.raises(GenerateError, match="may have forgotten our id"):
-        run([words()], project, made(project, remembered_s=0))
+    lost(server, project)
     with pytest.raises(GenerateError, match="may have forgotten our id"):
         run([words()], project, made(project, remembered_s=0))
     assert (len(server.jobs), rows(project)[0].state) == (1, "unknown")
@@ -187,11 +194,8 @@ def test_a_reply_that_was_lost_long_ago_is_the_users(server: Server, tmp_path: P
 def test_a_clock_that_was_set_back_says_nothing_of_how_long_a_key_is_known(
     server: Server, tmp_path: Path
 ) -> None:
-    server.faults.add("submit", "reset_after")
     project = project_in(tmp_path)
-    with pytest.raises(GenerateError, match="may have forgotten our id"):
-        run([words()], project, made(project, remembered_s=0))
-    (path,) = (project.home / "jobs/higgsfield").glob("*.json")
+    path = lost(server, project)
     note = json.loads(path.read_text())
     path.write_text(json.dumps(note | {"at_s": note["at_s"] + 7200}))
     with pytest.raises(GenerateError, match="may have forgotten our id"):
@@ -202,11 +206,8 @@ def test_a_clock_that_was_set_back_says_nothing_of_how_long_a_key_is_known(
 def test_a_key_that_is_known_with_another_body_is_no_proof_of_no_job(
     server: Server, tmp_path: Path
 ) -> None:
-    server.faults.add("submit", "reset_after")
     project = project_in(tmp_path)
-    with pytest.raises(GenerateError, match="may have forgotten our id"):
-        run([words()], project, made(project, remembered_s=0))
-    (note,) = (project.home / "jobs/higgsfield").glob("*.json")
+    note = lost(server, project)
     note.write_text(note.read_text().replace('"prompt": "', '"prompt": "A '))
     with pytest.raises(GenerateError, match="another request under our id"):
         run([words()], project, made(project))

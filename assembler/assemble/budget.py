@@ -33,9 +33,11 @@ def missing_from_ledger(plan: Plan, shelf: Shelf, project: Project) -> Iterator[
     paid: dict[str, Decimal] = {}
     for link in (step.link for step in plan.all_steps):
         for number in shelf.on_disk.get(link.key, ()):
-            price = provenance(project, link.key, number).get("price_usd")
-            if (link.key, number) not in known and price and Decimal(price):
-                paid[link.id] = paid.get(link.id, Decimal(0)) + Decimal(price)
+            if (link.key, number) in known:
+                continue
+            price = Decimal(provenance(project, link.key, number).get("price_usd") or 0)
+            if price:
+                paid[link.id] = paid.get(link.id, Decimal(0)) + price
     if paid:
         yield (
             f"{project.ledger.name} doesn't know of takes that were paid, so neither costs nor "
@@ -57,7 +59,7 @@ def asked_again(plan: Plan, shelf: Shelf) -> frozenset[tuple[str, int]]:
     return frozenset(
         (link.key, number)
         for link in links
-        for number in shelf.unsure.get(link.key, frozenset()).intersection(shelf.missing(link))
+        for number in shelf.unsure.get(link.key, set()) & set(shelf.missing(link))
     )
 
 

@@ -69,10 +69,13 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
     submissions = submissions_made(project.ledger)
     came = {(row.key, row.number) for row in submissions if row.state == "fetched"}
     coming: dict[str, dict[int, str]] = {link.key: {} for link in links}
+    unsure: dict[str, set[int]] = {}
     for asked in submissions:
         gone = asked.number not in there.get(asked.key, {asked.number})
         if gone and (told := _coming(project, asked)):
             coming[asked.key][asked.number] = told
+            if asked.state in LOST_SIGHT:
+                unsure.setdefault(asked.key, set()).add(asked.number)
     for link in links:
         lost = {n for n in numbers[link.key] if _gone(project, link, n)} - there[link.key]
         for number in lost - coming[link.key].keys() - vain.get(link.key, {}).keys():
@@ -85,12 +88,6 @@ def shelf_of(plan: Plan, project: Project) -> Shelf:
         if (other := dict(_changed_files(project, link, there[link.key], came)))
     }
     there = {key: found for key, found in there.items() if found}
-    unsure = {
-        key: frozenset(
-            row.number for row in submissions if row.key == key and row.state in LOST_SIGHT
-        )
-        for key in coming
-    }
     return Shelf(there, chosen, older, vain, coming, unsure, changed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -197,7 +197,7 @@ class Shelf:
     Takes that aren't there whole and were asked for before: how far they are, by link key and
     number. They cost nothing more, but for those in `unsure`.
     """
-    unsure: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    unsure: Mapping[str, Set[int]] = field(default_factory=dict)
     """Of those, the ones whose reply was lost: paid once more where no job had been made."""
     changed: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     """Takes whose files aren't what came, by link key and number: which file, and what mends it."""
@@ -218,7 +218,7 @@ class Shelf:
 
     def again(self, link: Link) -> int:
         """How many of the missing ones were asked for before and cost nothing more."""
-        sure = self.coming.get(link.key, {}).keys() - self.unsure.get(link.key, frozenset())
+        sure = self.coming.get(link.key, {}).keys() - self.unsure.get(link.key, set())
         return len(sure & set(self.missing(link)))
 
     def has(self, link: Link) -> bool:

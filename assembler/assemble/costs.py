@@ -10,9 +10,8 @@ from typing import Any
 
 from assembler.assemble.budget import asked_again, missing_from_ledger, rows_of
 from assembler.assemble.prepare import Prepared, prepare
-from assembler.assemble.takes import OPEN
 from assembler.planning.explain import money, sum_of, totals
-from assembler.planning.ledger import ASKED_FOR, Submission
+from assembler.planning.ledger import ASKED_FOR, OPEN, Submission
 
 
 @dataclass(frozen=True, slots=True)

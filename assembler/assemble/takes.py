@@ -24,11 +24,8 @@ from assembler.generation.run import settle as settle_submission
 from assembler.generation.shelf import changed_takes, left_behind
 from assembler.generation.takes import provenance, taken_path
 from assembler.planning.explain import money
-from assembler.planning.ledger import ASKED_FOR, Submission, submissions_made
+from assembler.planning.ledger import LOST_SIGHT, OPEN, Submission, submissions_made
 from assembler.planning.model import Link, Step
-
-OPEN = ASKED_FOR | {"intended"}
-"""States of submissions that haven't ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +262,8 @@ def settle(timeline: Path | str, client_id: str, job: str | None) -> Settled:
         and row.state in ("accepted", "done")
         and (row.job == job or (row.state == "accepted" and row.reason))
     )
-    if row is None or not (again or row.state in ("sent", "unknown")):
-        lost = [r.client_id for r in rows.values() if r.state in ("sent", "unknown")]
+    if row is None or not (again or row.state in LOST_SIGHT):
+        lost = [r.client_id for r in rows.values() if r.state in LOST_SIGHT]
         what = "isn't known" if row is None else f"is {row.state}, there is nothing to settle"
         listed = ", ".join(lost) or "none"
         raise UsageError(f"submission {client_id} {what}", fix=f"To be settled: {listed}.")

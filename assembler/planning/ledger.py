@@ -47,6 +47,8 @@ LOST_SIGHT: frozenset[State] = frozenset({"sent", "unknown"})
 """A request has left, and whether a job was made isn't known."""
 ASKED_FOR: frozenset[State] = LOST_SIGHT | {"accepted", "done"}
 """A request has left, and the clip hasn't come."""
+OPEN: frozenset[State] = ASKED_FOR | {"intended"}
+"""It hasn't ended."""
 
 _VERSION = 2
 _BUSY_S = 30.0
@@ -275,17 +277,16 @@ class Ledger:
 
     def not_sent(self, client_id: str, reason: str = "") -> Submission:
         """No job was made, for sure: the row may be sent again."""
-        return self._step(client_id, ("intended", "sent", "unknown"), "intended", reason=reason)
+        return self._step(client_id, ("intended", *LOST_SIGHT), "intended", reason=reason)
 
     def accepted(self, client_id: str, job: str) -> Submission:
         """The provider's job id is known."""
-        return self._step(client_id, ("sent", "unknown"), "accepted", job=job, reason="")
+        return self._step(client_id, LOST_SIGHT, "accepted", job=job, reason="")
 
     def told(self, client_id: str, job: str) -> Submission:
         """It has become this job, says the user, which can be found from the account in use."""
-        states: tuple[State, ...] = ("sent", "unknown", "accepted", "done")
         return self._step(
-            client_id, states, "accepted", job=job, reason="", address=None, account=None
+            client_id, ASKED_FOR, "accepted", job=job, reason="", address=None, account=None
         )
 
     def done(self, client_id: str, url: str, billed_usd: Decimal | None = None) -> Submission:
@@ -324,9 +325,8 @@ class Ledger:
 
     def failed(self, client_id: str, reason: str, billed_usd: Decimal | None = None) -> Submission:
         """There will be no clip; the key may be asked for anew unless the job was paid."""
-        states: tuple[State, ...] = ("intended", "sent", "accepted", "done", "unknown")
         return self._step(
-            client_id, states, "failed", reason=reason, owner=None, **_billed(billed_usd)
+            client_id, OPEN, "failed", reason=reason, owner=None, **_billed(billed_usd)
         )
 
     def unknown(self, client_id: str, reason: str) -> Submission:
@@ -510,7 +510,11 @@ class Ledger:
         return self.submission(client_id)
 
     def _step(
-        self, client_id: str, allowed: tuple[State, ...], state: State, **values: str | None
+        self,
+        client_id: str,
+        allowed: tuple[State, ...] | frozenset[State],
+        state: State,
+        **values: str | None,
     ) -> Submission:
         with self._writing():
             row = self.submission(client_id)
